@@ -15,6 +15,9 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 from eth_utils.crypto import keccak
 
 from verifier.errors import Malformed, Refused
@@ -158,10 +161,11 @@ def sign(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain, private
     return "0x" + bytes(signed.signature).hex()
 
 
-def recover(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain, signature: str) -> str:
-    """The address (0x, lower hex) that made `signature` over this body.
+def recover(statement_digest: bytes, signature: str) -> str:
+    """The address (0x, lower hex) that made `signature` over an EIP-712 digest.
 
-    Raises Refused (`signature_form`, `signature_high_s`) for the encodings that eth-account would let through.
+    Raises Malformed for another length, Refused (`signature_form`, `signature_high_s`) for the encodings that
+    eth-account would let through.
     """
     check_hex("signature", signature, 65)
     raw = bytes.fromhex(signature[2:])
@@ -170,9 +174,10 @@ def recover(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain, sign
     if int.from_bytes(raw[32:64], "big") > HALF_ORDER:
         raise Refused("couldn't accept signature: s is in the upper half (malleable twin)", code="signature_high_s")
     try:
-        return str(Account.recover_message(_signable(kind, body, domain), signature=raw)).lower()
-    except Exception as error:  # eth-keys and coincurve raise their own trees for points off the curve
+        public = Signature(raw[:64] + bytes([raw[64] - 27])).recover_public_key_from_msg_hash(statement_digest)
+    except (BadSignature, ValidationError) as error:
         raise Refused(f"couldn't accept signature: {error}", code="signature_form") from error
+    return public.to_address()
 
 
 def verify(statement: Statement, domain: Domain) -> bytes:
@@ -180,14 +185,15 @@ def verify(statement: Statement, domain: Domain) -> bytes:
 
     Raises Refused (`signature_wrong` and the codes of `recover`).
     """
-    signer = recover(statement.kind, statement.body, domain, statement.signature)
+    identity = digest(statement.kind, statement.body, domain)
+    signer = recover(identity, statement.signature)
     if signer != statement.actor:
         raise Refused(
             f"couldn't accept {statement.kind}: signed by {signer}, not by its actor {statement.actor}; it was altered,"
             " or signed for another log, chain or contract",
             code="signature_wrong",
         )
-    return digest(statement.kind, statement.body, domain)
+    return identity
 
 
 def header(now: int, lifetime: int = DAY) -> dict[str, str]:

@@ -1,0 +1,140 @@
+"""The founding of a ledger: entry 0, the one value a verifier pins out of band.
+
+It fixes origin, chain, contracts, authorities, log keys and witness policy. The pin is SHA-256 over entry 0's
+bytes (not its leaf); everything else follows from the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.entry import Entry
+from verifier.errors import Malformed
+from verifier.note import VerifierKey
+from verifier.statement import Domain, Kind, check_hex
+
+SPEC = "carnet/1"
+"""The version of these formats; written into entry 0."""
+COUNTRIES_MIN = 2
+"""No ledger exists with the authorities of fewer countries; production starts with three."""
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_KEYS = {"spec", "origin", "chain_id", "registry", "anchor", "authorities", "log_keys", "witness_policy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """One founding authority: EVM account, ISO 3166-1 alpha-2 country, recovery key's address."""
+
+    account: str
+    country: str
+    recovery: str
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """Entry 0, parsed. `pin` is SHA-256 of its bytes."""
+
+    origin: str
+    chain_id: int
+    registry: str
+    anchor: str
+    authorities: tuple[Authority, ...]
+    log_keys: tuple[VerifierKey, ...]
+    witness_policy: str
+    pin: bytes
+
+    @property
+    def log_id(self) -> bytes:
+        """SHA-256 of the origin: the log's name on the chain and in every signature."""
+        return hashlib.sha256(self.origin.encode()).digest()
+
+    @property
+    def domain(self) -> Domain:
+        """What statements for this log are signed over."""
+        return Domain(self.chain_id, self.registry, self.log_id)
+
+    def body(self) -> dict[str, Any]:
+        """The body of the `founded` entry."""
+        return {
+            "spec": SPEC,
+            "origin": self.origin,
+            "chain_id": self.chain_id,
+            "registry": self.registry,
+            "anchor": self.anchor,
+            "authorities": [
+                {"account": a.account, "country": a.country, "recovery": a.recovery} for a in self.authorities
+            ],
+            "log_keys": [key.format() for key in self.log_keys],
+            "witness_policy": self.witness_policy,
+        }
+
+
+def parse_founding(entry: Entry) -> Founding:
+    """Read entry 0. Raises Malformed (`founding`)."""
+    body = entry.body
+    if entry.kind is not Kind.FOUNDED or set(body) != _KEYS or body["spec"] != SPEC:
+        raise Malformed(f"couldn't read the founding: expected a {SPEC} entry of {sorted(_KEYS)}", code="founding")
+    if type(body["chain_id"]) is not int or body["chain_id"] < 1:
+        raise Malformed("couldn't read the founding: chain_id is no positive number", code="founding")
+    check_hex("registry", body["registry"], 20)
+    check_hex("anchor", body["anchor"], 20)
+    founding = Founding(
+        origin=_text(body, "origin"),
+        chain_id=body["chain_id"],
+        registry=body["registry"],
+        anchor=body["anchor"],
+        authorities=tuple(_authority(value) for value in _list(body, "authorities")),
+        log_keys=tuple(VerifierKey.parse(_plain(key)) for key in _list(body, "log_keys")),
+        witness_policy=_text(body, "witness_policy"),
+        pin=hashlib.sha256(entry.raw).digest(),
+    )
+    _check(founding)
+    return founding
+
+
+def _check(founding: Founding) -> None:
+    accounts = [a.account for a in founding.authorities] + [a.recovery for a in founding.authorities]
+    if len(set(accounts)) != len(accounts):
+        raise Malformed("couldn't read the founding: an authority's key stands twice", code="founding")
+    if len({a.country for a in founding.authorities}) < COUNTRIES_MIN:
+        raise Malformed(f"couldn't read the founding: fewer than {COUNTRIES_MIN} countries", code="founding")
+    if not founding.log_keys or any(key.name != founding.origin for key in founding.log_keys):
+        raise Malformed("couldn't read the founding: every log key is named by the origin", code="founding")
+    if founding.witness_policy != "none":
+        raise Malformed(
+            f"couldn't read the founding: unknown witness policy {founding.witness_policy!r}", code="founding"
+        )
+
+
+def _authority(value: Any) -> Authority:
+    if not isinstance(value, Mapping) or set(value) != {"account", "country", "recovery"}:
+        raise Malformed("couldn't read the founding: an authority is account, country, recovery", code="founding")
+    check_hex("authority", value["account"], 20)
+    check_hex("recovery", value["recovery"], 20)
+    if not _COUNTRY.fullmatch(_plain(value["country"])):
+        raise Malformed(f"couldn't read the founding: {value['country']!r} is no country code", code="founding")
+    return Authority(value["account"], value["country"], value["recovery"])
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    text = _plain(body[key])
+    if not 1 <= len(text) <= 255:
+        raise Malformed(f"couldn't read the founding: {key} must have 1 to 255 characters", code="founding", at=key)
+    return text
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Malformed(f"couldn't read the founding: {value!r} is no text", code="founding")
+    return value
+
+
+def _list(body: Mapping[str, Any], key: str) -> list[Any]:
+    if not isinstance(body[key], list) or not 1 <= len(body[key]) <= 64:
+        raise Malformed(f"couldn't read the founding: {key} must be a list of 1 to 64", code="founding", at=key)
+    return list(body[key])

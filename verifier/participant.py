@@ -1,0 +1,265 @@
+"""Participants: who is admitted, who is suspended, who holds which company prefix.
+
+Their standing is decided by k of n countries on the chain and mirrored into the log with proposal and signatures,
+so it is recomputed here from the log alone, by the same rules that the registry contract enforces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+from verifier.errors import Malformed, Refused
+from verifier.founding import Founding
+from verifier.statement import STRUCTS, Domain, Proposal, check_hex, digest, recover
+
+PREFIX_LENGTHS = range(4, 13)
+"""Digits of a company prefix (GS1 General Specifications); a GS1-8 prefix is written with "00000" before it."""
+
+
+class Role(IntEnum):
+    """What an organisation is admitted as; the number is the contract's."""
+
+    MANUFACTURER = 1
+    CUSTOMS = 2
+    CARRIER = 3
+    MARKETPLACE = 4
+    AUDITOR = 5
+
+
+class SuspensionKind(IntEnum):
+    """Why a participant is suspended; it sets the tier of `issuer_suspended`."""
+
+    ADMINISTRATIVE = 1
+    KEY_COMPROMISED = 2
+    FRAUD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """One suspension: in force from `effective_at` until `ended_at` (milliseconds; None while it lasts)."""
+
+    kind: SuspensionKind
+    effective_at: int
+    ended_at: int | None = None
+
+    def covers(self, instant: int) -> bool:
+        """Whether it was in force at an instant (milliseconds)."""
+        return self.effective_at <= instant and (self.ended_at is None or instant < self.ended_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """An admitted organisation. `admitted_in` is the index of the entry that says so (0 for authorities)."""
+
+    address: str
+    role: Role
+    country: str
+    name_hash: str
+    admitted_in: int
+    suspensions: tuple[Suspension, ...] = ()
+
+    @property
+    def suspension(self) -> Suspension | None:
+        """The suspension in force now, if any."""
+        return next((s for s in self.suspensions if s.ended_at is None), None)
+
+    def suspended_at(self, instant: int) -> Suspension | None:
+        """The suspension that covers an instant, also one decided later and dated back."""
+        return next((s for s in self.suspensions if s.covers(instant)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """An executed proposal as the log mirrors it: what was decided, by whom, and where the chain says so."""
+
+    proposal: Proposal
+    body: Mapping[str, Any]
+    signatures: tuple[str, ...]
+    sequence: int
+    block_number: int
+    block_hash: str
+    block_time: int
+    transaction: str
+    log_index: int
+
+    def to_body(self) -> dict[str, Any]:
+        """The body of the `participant_mirrored` entry; large numbers are decimal strings."""
+        return {
+            "proposal": self.proposal.value,
+            "statement": dict(self.body),
+            "signatures": list(self.signatures),
+            "sequence": str(self.sequence),
+            "block_number": str(self.block_number),
+            "block_hash": self.block_hash,
+            "block_time": str(self.block_time),
+            "transaction": self.transaction,
+            "log_index": self.log_index,
+        }
+
+
+_MIRRORED_KEYS = {
+    "proposal", "statement", "signatures", "sequence", "block_number", "block_hash", "block_time", "transaction",
+    "log_index",
+}  # fmt: skip
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+
+
+def parse_mirrored(body: Mapping[str, Any]) -> Mirrored:
+    """Read the body of a `participant_mirrored` entry. Raises Malformed (`mirrored`)."""
+    if set(body) != _MIRRORED_KEYS:
+        raise Malformed(f"couldn't read the mirrored proposal: expected {sorted(_MIRRORED_KEYS)}", code="mirrored")
+    try:
+        proposal = Proposal(body["proposal"])
+    except ValueError as error:
+        raise Malformed(f"couldn't read the mirrored proposal: {error}", code="mirrored") from error
+    STRUCTS[proposal].check(body["statement"])
+    signatures = body["signatures"]
+    if not isinstance(signatures, list) or len(signatures) > 64 or type(body["log_index"]) is not int:
+        raise Malformed("couldn't read the mirrored proposal: signatures or log_index", code="mirrored")
+    for signature in signatures:
+        check_hex("signature", signature, 65)
+    check_hex("block_hash", body["block_hash"], 32)
+    check_hex("transaction", body["transaction"], 32)
+    return Mirrored(
+        proposal,
+        body["statement"],
+        tuple(signatures),
+        _number(body, "sequence"),
+        _number(body, "block_number"),
+        body["block_hash"],
+        _number(body, "block_time"),
+        body["transaction"],
+        body["log_index"],
+    )
+
+
+def _number(body: Mapping[str, Any], key: str) -> int:
+    if not isinstance(body[key], str) or not _NUMBER.fullmatch(body[key]):
+        raise Malformed(f"couldn't read the mirrored proposal: {key} is no decimal string", code="mirrored", at=key)
+    return int(body[key])
+
+
+class Standing:
+    """Participants, prefixes and the operator as the entries so far say. Grows by `apply` only."""
+
+    def __init__(self, founding: Founding) -> None:
+        self.domain: Domain = founding.domain
+        self.authorities = {a.account: a.country for a in founding.authorities}
+        self.participants: dict[str, Participant] = {
+            a.account: Participant(a.account, Role.CUSTOMS, a.country, "", 0) for a in founding.authorities
+        }
+        self.prefixes: dict[str, str] = {}
+        self.operator: str | None = None
+        self.sequence = 0
+        self.position = (0, -1)
+        self.executed: set[bytes] = set()
+
+    def holder(self, gtin: str) -> str | None:
+        """The address that holds the company prefix of a GTIN-14 now, or None.
+
+        A prefix is matched from digit 2; held prefixes never contain one another, so the first match is the only one.
+        """
+        prefixes = (gtin[1 : 1 + length] for length in PREFIX_LENGTHS)
+        return next((self.prefixes[prefix] for prefix in prefixes if prefix in self.prefixes), None)
+
+    def countries(self) -> set[str]:
+        """Countries with an active authority."""
+        return {country for account, country in self.authorities.items() if self._votes(account)}
+
+    def threshold(self) -> int:
+        """k: how many countries must agree, more than half of those with an active authority."""
+        return len(self.countries()) // 2 + 1
+
+    def check(self, mirrored: Mirrored) -> None:
+        """Check order, approval and sense of a proposal before it is applied.
+
+        Raises Refused (`mirror_gap`, `mirror_order`, `not_approved`, `mirror_time`, `mirror_conflict`).
+        """
+        if mirrored.sequence != self.sequence + 1:
+            raise Refused(
+                f"couldn't mirror proposal {mirrored.sequence}: expected {self.sequence + 1}", code="mirror_gap"
+            )
+        if (mirrored.block_number, mirrored.log_index) <= self.position:
+            raise Refused("couldn't mirror the proposal: it stands before the last mirrored one", code="mirror_order")
+        if not int(mirrored.body["issuedAt"]) - 300_000 <= mirrored.block_time <= int(mirrored.body["expiresAt"]):
+            raise Refused("couldn't mirror the proposal: executed outside its validity", code="mirror_time")
+        self._check_approval(mirrored)
+        self._check_sense(mirrored)
+
+    def apply(self, mirrored: Mirrored, index: int) -> None:
+        """Take a checked proposal into the standing; `index` is its entry's."""
+        body, now = mirrored.body, mirrored.block_time
+        match mirrored.proposal:
+            case Proposal.PARTICIPANT_ADMITTED:
+                address = body["participant"]
+                self.participants[address] = Participant(
+                    address, Role(body["role"]), body["country"], body["nameHash"], index
+                )
+            case Proposal.PARTICIPANT_SUSPENDED:
+                suspension = Suspension(SuspensionKind(body["suspensionKind"]), int(body["effectiveAt"]))
+                member = self.participants[body["participant"]]
+                self.participants[member.address] = replace(member, suspensions=(*member.suspensions, suspension))
+            case Proposal.PARTICIPANT_REINSTATED:
+                member = self.participants[body["participant"]]
+                ended = tuple(s if s.ended_at is not None else replace(s, ended_at=now) for s in member.suspensions)
+                self.participants[member.address] = replace(member, suspensions=ended)
+            case Proposal.PREFIX_GRANTED:
+                self.prefixes[body["prefix"]] = body["holder"]
+            case Proposal.PREFIX_WITHDRAWN:
+                del self.prefixes[body["prefix"]]
+            case Proposal.OPERATOR_SET:
+                self.operator = body["operator"]
+        self.sequence = mirrored.sequence
+        self.position = (mirrored.block_number, mirrored.log_index)
+        self.executed.add(digest(mirrored.proposal, body, self.domain))
+
+    def _votes(self, account: str) -> bool:
+        return self.participants[account].suspension is None
+
+    def _check_approval(self, mirrored: Mirrored) -> None:
+        """k of n, one vote a country, none for the target, by signatures over the proposal itself."""
+        identity = digest(mirrored.proposal, mirrored.body, self.domain)
+        if identity in self.executed:
+            raise Refused("couldn't mirror the proposal: it was executed before", code="mirror_conflict")
+        target = mirrored.body.get("participant") or mirrored.body.get("holder")
+        signers = {recover(identity, signature) for signature in mirrored.signatures}
+        approving = {
+            self.authorities[signer]
+            for signer in signers
+            if signer in self.authorities and signer != target and self._votes(signer)
+        }
+        if len(approving) < self.threshold():
+            raise Refused(
+                f"couldn't mirror the proposal: {len(approving)} countries approved, {self.threshold()} needed",
+                code="not_approved",
+            )
+
+    def _check_sense(self, mirrored: Mirrored) -> None:
+        body = mirrored.body
+        match mirrored.proposal:
+            case Proposal.PARTICIPANT_ADMITTED:
+                sound = body["participant"] not in self.participants and body["role"] in set(Role)
+                sound = sound and re.fullmatch("[A-Z]{2}", body["country"]) is not None
+            case Proposal.PARTICIPANT_SUSPENDED:
+                member = self.participants.get(body["participant"])
+                sound = member is not None and member.suspension is None
+                sound = sound and body["suspensionKind"] in set(SuspensionKind)
+                sound = sound and 0 < int(body["effectiveAt"]) <= mirrored.block_time
+            case Proposal.PARTICIPANT_REINSTATED:
+                member = self.participants.get(body["participant"])
+                sound = member is not None and member.suspension is not None
+            case Proposal.PREFIX_GRANTED:
+                holder, prefix = self.participants.get(body["holder"]), body["prefix"]
+                sound = holder is not None and holder.suspension is None and holder.role is Role.MANUFACTURER
+                sound = sound and re.fullmatch(r"(?!0+$)\d{4,12}", prefix) is not None
+                sound = sound and not any(prefix.startswith(p) or p.startswith(prefix) for p in self.prefixes)
+            case Proposal.PREFIX_WITHDRAWN:
+                sound = self.prefixes.get(body["prefix"]) == body["holder"]
+            case Proposal.OPERATOR_SET:
+                sound = body["logId"] == "0x" + self.domain.log_id.hex()
+        if not sound:
+            raise Refused(f"couldn't mirror {mirrored.proposal}: it contradicts the standing", code="mirror_conflict")

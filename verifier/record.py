@@ -1,0 +1,193 @@
+"""The record: what the log says, folded entry by entry.
+
+One fold serves everybody: the writer asks `admit` before it appends, restart and audit run `admit` and `integrate`
+over stored bytes. So nothing can stand in a log that an auditor would refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.batch import Batch, Change, RetireReason, Slot, batch_from, check_registration
+from verifier.entry import CHAIN_START, Entry, chain_head
+from verifier.errors import ProofInvalid, Refused
+from verifier.founding import Founding, parse_founding
+from verifier.participant import Standing, parse_mirrored
+from verifier.retired import RetiredUnits, SegmentReader, check_retirement
+from verifier.rights import RECALL, RETIRE, active, check_change, check_register, check_undo
+from verifier.segment import subset
+from verifier.statement import Kind, check_lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a leaf that can be superseded or undone stands for."""
+
+    kind: Kind
+    batch: Batch
+    reason: int
+    author: str
+
+
+class Record:
+    """The state of one ledger after `size` entries; `head` is the chain head there."""
+
+    def __init__(self, segments: SegmentReader) -> None:
+        self._segments = segments
+        self._targets: dict[bytes, Target] = {}
+        self._founding: Founding | None = None
+        self._standing: Standing | None = None
+        self.batches: dict[bytes, Batch] = {}
+        self.by_gtin: dict[str, list[Batch]] = {}
+        self.by_lot: dict[tuple[str, str], Batch] = {}
+        self.statement_ids: dict[str, int] = {}
+        self.size = 0
+        self.head = CHAIN_START
+        self.recorded_at = 0
+
+    @property
+    def founding(self) -> Founding:
+        """Entry 0. Raises Refused (`not_founded`) on an empty record."""
+        if self._founding is None:
+            raise Refused("couldn't read the founding: this log has no entries yet", code="not_founded")
+        return self._founding
+
+    @property
+    def standing(self) -> Standing:
+        """Participants and prefixes. Raises Refused (`not_founded`) on an empty record."""
+        if self._standing is None:
+            raise Refused("couldn't read the standing: this log has no entries yet", code="not_founded")
+        return self._standing
+
+    def admit(self, kind: Kind, body: Mapping[str, Any], actor: str | None, recorded_at: int) -> None:
+        """Check that an entry may come next; its signature has been verified already. Changes nothing.
+
+        1. order and time; 2. the statement's own lifetime and repetition; 3. the actor's standing; 4. the rules of
+        the kind. Raises Malformed or Refused with the rule's code, NotFound for a missing segment.
+        """
+        if (self.size == 0) != (kind is Kind.FOUNDED):  # 1
+            raise Refused("couldn't accept the entry: a log starts with its founding, once", code="not_founded")
+        if recorded_at < self.recorded_at:
+            raise Refused("couldn't accept the entry: recorded_at would go back", code="clock")
+        if kind is Kind.FOUNDED:
+            return
+        if kind is Kind.PARTICIPANT_MIRRORED:
+            self.standing.check(parse_mirrored(body))
+            return
+        check_lifetime(body, recorded_at)  # 2
+        if body["statementId"] in self.statement_ids:
+            raise Refused("couldn't accept the statement: its statementId was used before", code="statement_id_reused")
+        member = active(self.standing, str(actor), recorded_at)  # 3
+        match kind:  # 4
+            case Kind.BATCH_REGISTERED:
+                check_registration(body)
+                check_register(self.standing, member, body["gtin"])
+                self._admit_registration(body)
+            case Kind.BATCH_RECALLED:
+                batch = self._live_batch(body["batch"])
+                check_change(self.standing, member, batch, RECALL, "recall a batch")
+                _check_supersedes(batch.recall, body)
+            case Kind.UNITS_RETIRED:
+                batch = self._live_batch(body["batch"])
+                reason = check_retirement(body)
+                check_change(self.standing, member, batch, RETIRE[reason], f"report units {reason.name.lower()}")
+                _check_supersedes(batch.retired[reason], body)
+                self._admit_retired(batch, reason, body)
+            case Kind.UNDONE:
+                target = self._target(body["target"])
+                check_undo(self.standing, member, target.batch, target.kind, target.author, target.reason)
+
+    def integrate(self, entry: Entry) -> None:
+        """Take an admitted entry into the record. Raises ProofInvalid (`chain_broken`) if it does not continue it."""
+        if entry.previous != self.head:
+            raise ProofInvalid(f"couldn't read entry {self.size}: previous is not the chain head", code="chain_broken")
+        leaf, index = entry.leaf, self.size
+        match entry.kind:
+            case Kind.FOUNDED:
+                self._founding = parse_founding(entry)
+                self._standing = Standing(self._founding)
+            case Kind.PARTICIPANT_MIRRORED:
+                self.standing.apply(parse_mirrored(entry.body), index)
+            case _:
+                self._integrate_statement(entry, leaf, index)
+        self.size, self.head, self.recorded_at = index + 1, chain_head(self.head, leaf), entry.recorded_at
+
+    def slot(self, target: Target) -> Slot:
+        """The slot that a target belongs to."""
+        match target.kind:
+            case Kind.BATCH_RECALLED:
+                return target.batch.recall
+            case Kind.UNITS_RETIRED:
+                return target.batch.retired[RetireReason(target.reason)]
+            case _:
+                return target.batch.registration
+
+    def retired_units(self, batch: Batch, reason: RetireReason) -> RetiredUnits:
+        """The units of a batch retired for a reason, as a set that can be asked."""
+        return RetiredUnits(batch.retired[reason].current, self._segments)
+
+    def _integrate_statement(self, entry: Entry, leaf: bytes, index: int) -> None:
+        body, actor = entry.body, str(entry.actor)
+        self.statement_ids[body["statementId"]] = index
+        if entry.kind is Kind.BATCH_REGISTERED:
+            batch = batch_from(body, leaf, index, actor, entry.recorded_at)
+            self.batches[leaf] = self.by_lot[batch.gtin, batch.lot] = batch
+            self.by_gtin.setdefault(batch.gtin, []).insert(0, batch)
+            self._targets[leaf] = Target(entry.kind, batch, 0, actor)
+            return
+        if entry.kind is Kind.UNDONE:
+            slot = self.slot(self._target(body["target"]))
+            slot.stack.pop()
+            slot.head = leaf
+            return
+        batch = self.batches[bytes.fromhex(body["batch"][2:])]
+        target = Target(entry.kind, batch, body["reason"] if entry.kind is Kind.UNITS_RETIRED else 0, actor)
+        slot = self.slot(target)
+        slot.stack.append(Change(leaf, index, actor, entry.recorded_at, body))
+        slot.head = leaf
+        self._targets[leaf] = target
+
+    def _admit_registration(self, body: Mapping[str, Any]) -> None:
+        if (body["gtin"], body["lot"]) in self.by_lot:
+            raise Refused(
+                f"couldn't accept the registration: GTIN {body['gtin']} lot {body['lot']} is registered already",
+                code="lot_registered",
+            )
+        self._segments(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
+
+    def _live_batch(self, batch_id: str) -> Batch:
+        batch = self.batches.get(bytes.fromhex(batch_id[2:]))
+        if batch is None:
+            raise Refused(f"couldn't accept the statement: {batch_id} is no registered batch", code="batch_unknown")
+        if batch.withdrawn:
+            raise Refused("couldn't accept the statement: the registration was withdrawn", code="batch_withdrawn")
+        return batch
+
+    def _target(self, leaf: str) -> Target:
+        target = self._targets.get(bytes.fromhex(leaf[2:]))
+        if target is None:
+            raise Refused(f"couldn't undo {leaf}: no such statement, or one that can't be undone", code="undo_unknown")
+        current = self.slot(target).current
+        if current is None or current.leaf.hex() != leaf[2:]:
+            raise Refused(f"couldn't undo {leaf}: it is not the statement in force", code="undo_superseded")
+        return target
+
+    def _admit_retired(self, batch: Batch, reason: RetireReason, body: Mapping[str, Any]) -> None:
+        """Keys or a segment of keys: all of the batch, and no fewer than the set before."""
+        new = RetiredUnits(Change(b"", 0, "", 0, body), self._segments)
+        units = self._segments(batch.segment_root, batch.unit_count)
+        if not subset(new, units):
+            raise Refused("couldn't accept the retired units: not all are keys of the batch", code="unit_unknown")
+        before = self.retired_units(batch, reason)
+        if before.count > new.count or not all(key in new for key in before):
+            raise Refused("couldn't accept the retired units: the set before is not contained", code="not_cumulative")
+
+
+def _check_supersedes(slot: Slot, body: Mapping[str, Any]) -> None:
+    if body["supersedes"] != "0x" + slot.head.hex():
+        raise Refused(
+            f"couldn't accept the statement: it supersedes {body['supersedes']}, the last one is 0x{slot.head.hex()}",
+            code="supersedes",
+        )
