@@ -1,0 +1,109 @@
+"""Facts: everything known about one scan, as values. `judge` turns them into a verdict.
+
+None always means "not known" and is never taken as favourable: a check whose input is missing is listed as not done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from verifier.batch import RetireReason
+from verifier.behaviour import Sighting
+from verifier.participant import Suspension
+
+
+class Context(StrEnum):
+    """Where in its life an item was scanned."""
+
+    IMPORT = "import"
+    EXPORT = "export"
+    TRANSIT = "transit"
+    WHOLESALE = "wholesale"
+    RETAIL = "retail"
+    OWNER = "owner"
+    UNKNOWN = "unknown"
+
+
+class Readable(StrEnum):
+    """What came in: a GS1 code, something else that was read well, or nothing well formed."""
+
+    GS1 = "gs1"
+    NOT_GS1 = "not_gs1"
+    UNREADABLE = "unreadable"
+
+
+class Unit(StrEnum):
+    """What the register says of the unit. ABSENT is shown by evidence; UNKNOWN is not a kind of absent."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class Label(StrEnum):
+    """What the label signature says. NONE: no statement about it can be made (typed, or not borne)."""
+
+    NONE = "none"
+    VALID = "valid"
+    MISSING = "missing"
+    WRONG_ONCE = "wrong_once"
+    WRONG_TWICE = "wrong_twice"
+    MALFORMED = "malformed"
+
+
+class Witnessing(StrEnum):
+    """Whether a witness quorum covers what the answer rests on."""
+
+    NO_WITNESSES = "no_witnesses"
+    COVERED = "covered"
+    AWAITING = "awaiting"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What the log says about the batch that a unit belongs to. Entry indexes go into the evidence."""
+
+    id: str
+    index: int
+    lot: str
+    lot_as_printed: bool
+    markets: tuple[str, ...]
+    expires: str | None
+    recall: Mapping[str, Any] | None
+    withdrawn: bool
+    retired: Mapping[RetireReason, Mapping[str, Any]]
+    maker_suspension: Suspension | None
+    registered_while_suspended: bool
+    maker_holds_prefix: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One scan, fully described.
+
+    `today` is YYYY-MM-DD where the scan happens; `market` the scanner's country (alpha-2). `sightings` are officers'
+    scans of this unit, the present one included when an officer makes it; `public_lookups` a count.
+    """
+
+    readable: Readable
+    today: str
+    context: Context = Context.UNKNOWN
+    why_unreadable: str | None = None
+    repairs: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+    has_serial: bool = True
+    holder: str | None = None
+    gs1_office: str | None = None
+    unit: Unit = Unit.UNKNOWN
+    absence: Mapping[str, Any] = field(default_factory=dict)
+    batches: tuple[BatchFacts, ...] = ()
+    label: Label = Label.NONE
+    market: str | None = None
+    sightings: tuple[Sighting, ...] = ()
+    officer: bool = False
+    public_lookups: int = 0
+    witnessing: Witnessing = Witnessing.NO_WITNESSES
+    register_stale: bool = False

@@ -1,0 +1,188 @@
+"""The judge: facts in, verdict and reasons out. Nothing else in Carnet decides a verdict.
+
+Adding an adverse fact never moves the verdict towards `registered`, and an input left out is never favourable: it
+is listed in `not_checked`. Both are property tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from verifier.batch import RetireReason
+from verifier.behaviour import behaviour
+from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
+from verifier.instant import format_instant
+from verifier.participant import SuspensionKind
+from verifier.reason import Reason, Tier, Verdict
+
+SUSPENSION_TIER = {
+    SuspensionKind.ADMINISTRATIVE: Tier.NOTIFY,
+    SuspensionKind.KEY_COMPROMISED: Tier.INSPECT,
+    SuspensionKind.FRAUD: Tier.INSPECT,
+}
+"""A suspension leaves earlier batches standing; its kind says how closely to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, every reason for it, and the checks that could not be made: (check, why not)."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    not_checked: tuple[tuple[str, str], ...]
+
+
+def judge(facts: Facts) -> Judgement:
+    """Judge one scan."""
+    reasons = tuple(_reasons(facts))
+    return Judgement(_verdict(facts, reasons), reasons, tuple(_not_checked(facts)))
+
+
+def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
+    """The first row that holds; `prefix_unknown` and `unit_absent` decide their rows by themselves."""
+    codes = {reason.code for reason in reasons}
+    if any(reason.tier is Tier.STOP for reason in reasons):
+        return Verdict.STOP
+    if facts.readable is Readable.UNREADABLE:
+        return Verdict.UNREADABLE
+    if codes & {"not_gs1", "prefix_unknown"}:
+        return Verdict.OUTSIDE
+    if "unit_absent" in codes:
+        return Verdict.NOT_REGISTERED
+    if facts.unit is not Unit.PRESENT or any(r.tier in (Tier.NOTIFY, Tier.INSPECT) for r in reasons):
+        return Verdict.CHECK
+    return Verdict.REGISTERED
+
+
+def _reasons(facts: Facts) -> Iterator[Reason]:
+    yield from _reading(facts)
+    if facts.readable is not Readable.GS1:
+        return
+    yield from _register(facts)
+    yield from _label(facts)
+    for batch in facts.batches:
+        yield from _batch(batch, facts)
+    yield from _behaviour(facts)
+    yield from _system(facts)
+
+
+def _reading(facts: Facts) -> Iterator[Reason]:
+    if facts.readable is Readable.UNREADABLE:
+        yield Reason("could_not_read", Tier.NOTIFY, {"why": facts.why_unreadable})
+    if facts.readable is Readable.NOT_GS1:
+        yield Reason("not_gs1", Tier.INFO)
+    if facts.repairs:
+        yield Reason("repair_applied", Tier.INFO, {"repairs": list(facts.repairs)})
+    if facts.suspects:
+        yield Reason("separator_suspected", Tier.NOTIFY, {"suspects": list(facts.suspects)})
+
+
+def _register(facts: Facts) -> Iterator[Reason]:
+    if not facts.has_serial:
+        yield Reason("no_serial", Tier.NOTIFY)
+    if facts.holder is None and not facts.batches:
+        yield Reason("prefix_unknown", Tier.INFO, {"gs1_office": facts.gs1_office})
+        return
+    if facts.has_serial and facts.unit is Unit.ABSENT:
+        yield Reason("unit_absent", Tier.NOTIFY, facts.absence)
+    if facts.has_serial and facts.unit is Unit.PRESENT:
+        yield Reason("unit_registered", Tier.INFO, {"entries": [batch.index for batch in facts.batches]})
+        if len(facts.batches) > 1 or not all(batch.lot_as_printed for batch in facts.batches):
+            yield Reason("lot_mismatch", Tier.INSPECT, {"lots": [batch.lot for batch in facts.batches]})
+
+
+def _label(facts: Facts) -> Iterator[Reason]:
+    absent = facts.unit is Unit.ABSENT
+    match facts.label:
+        case Label.NONE:
+            return
+        case Label.VALID if absent:
+            yield Reason("signature_of_absent_unit", Tier.STOP)
+        case Label.VALID:
+            yield Reason("signature_valid", Tier.INFO)
+        case Label.MISSING:
+            yield Reason("signature_missing", Tier.INSPECT)
+        case Label.WRONG_ONCE:
+            yield Reason("signature_unconfirmed", Tier.INSPECT)
+        case Label.WRONG_TWICE:
+            yield Reason("signature_wrong", Tier.STOP)
+        case Label.MALFORMED:
+            yield Reason("signature_malformed", Tier.INSPECT)
+
+
+def _batch(batch: BatchFacts, facts: Facts) -> Iterator[Reason]:
+    where = {"batch": batch.id, "entry": batch.index}
+    if batch.withdrawn:
+        yield Reason("registration_withdrawn", Tier.STOP, where)
+    if batch.recall is not None:
+        yield Reason("recalled", Tier.STOP, batch.recall)
+    if batch.registered_while_suspended:
+        yield Reason("registered_while_suspended", Tier.STOP, where)
+    if batch.maker_suspension is not None:
+        suspension = batch.maker_suspension
+        evidence = {"kind": suspension.kind.name.lower(), "since": format_instant(suspension.effective_at)}
+        yield Reason("issuer_suspended", SUSPENSION_TIER[suspension.kind], evidence)
+    if not batch.maker_holds_prefix:
+        yield Reason("prefix_moved", Tier.NOTIFY, where)
+    if batch.expires is not None and batch.expires < facts.today:
+        yield Reason("expired", Tier.NOTIFY, {"expires": batch.expires})
+    if batch.markets and facts.market is not None and facts.market not in batch.markets:
+        yield Reason("market_mismatch", Tier.INSPECT, {"declared": list(batch.markets), "here": facts.market})
+    for reason, evidence in batch.retired.items():
+        yield _retired(reason, dict(evidence), facts.context)
+
+
+def _retired(reason: RetireReason, evidence: dict[str, object], context: Context) -> Reason:
+    match reason:
+        case RetireReason.STOLEN:
+            return Reason("stolen", Tier.STOP, evidence)
+        case RetireReason.DESTROYED:
+            return Reason("destroyed", Tier.STOP, evidence)
+        case RetireReason.SOLD:
+            if context in (Context.OWNER, Context.UNKNOWN):
+                return Reason("sold", Tier.INFO, evidence)
+            return Reason("sold_elsewhere", Tier.NOTIFY, {**evidence, "context": context.value})
+
+
+def _behaviour(facts: Facts) -> Iterator[Reason]:
+    if facts.unit is not Unit.PRESENT:
+        return
+    earlier = len(facts.sightings) - facts.officer
+    if earlier > 0:
+        first = min(facts.sightings, key=lambda sighting: sighting.scanned_at)
+        yield Reason("seen_before", Tier.INFO, {"times": earlier, "first": first.seen()})
+    if facts.public_lookups:
+        yield Reason("public_lookups", Tier.INFO, {"times": facts.public_lookups})
+    yield from behaviour(facts.sightings)
+
+
+def _system(facts: Facts) -> Iterator[Reason]:
+    match facts.witnessing:
+        case Witnessing.NO_WITNESSES:
+            yield Reason("not_witnessed", Tier.INFO)
+        case Witnessing.AWAITING:
+            yield Reason("awaiting_witnesses", Tier.NOTIFY)
+        case Witnessing.COVERED:
+            pass
+    if facts.register_stale:
+        yield Reason("register_stale", Tier.NOTIFY)
+
+
+def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.readable is not Readable.GS1:
+        yield "register", "no product code was read"
+        return
+    if not facts.has_serial:
+        yield "unit", "the code carries no serial"
+    if facts.label is Label.NONE:
+        yield "label signature", "this form of the code bears none"
+    if facts.unit is Unit.PRESENT:
+        if facts.market is None:
+            yield "market", "no country was given"
+        if any(batch.expires is None for batch in facts.batches):
+            yield "expiry", "the batch declares no expiry date"
+        if not any(s.latitude is not None for s in facts.sightings):
+            yield "travel", "no officer's scan with coordinates"
+    if facts.witnessing is Witnessing.NO_WITNESSES:
+        yield "witnesses", "this ledger has none yet"
