@@ -274,3 +274,17 @@ def test_memory_tree_holds_complete_subtrees_only() -> None:
     for level, index in [(1, 3), (2, 1), (3, 0), (0, 6), (0, -1), (-1, 0)]:
         with pytest.raises(IndexError):
             tree(level, index)
+
+
+def test_vectors() -> None:
+    """tests/vectors/merkle.json, which other implementations read too."""
+    vectors = json.loads((Path(__file__).parents[1] / "vectors" / "merkle.json").read_bytes())
+    roots = [bytes.fromhex(text) for text in vectors["roots"]]
+    leaves = leaves_of(len(roots) - 1)
+    assert roots == [naive_root(leaves[:size]) for size in range(len(roots))]
+    for case in vectors["inclusion"]:
+        proof = [bytes.fromhex(text) for text in case["proof"]]
+        verify_inclusion(leaves[case["index"]], case["index"], case["size"], proof, roots[case["size"]])
+    for case in vectors["consistency"]:
+        proof = [bytes.fromhex(text) for text in case["proof"]]
+        verify_consistency(case["old"], roots[case["old"]], case["new"], roots[case["new"]], proof)
