@@ -6,6 +6,7 @@ so it is recomputed here from the log alone, by the same rules that the registry
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -141,6 +142,16 @@ def _number(body: Mapping[str, Any], key: str) -> int:
     if not isinstance(body[key], str) or not _NUMBER.fullmatch(body[key]):
         raise Malformed(f"couldn't read the mirrored proposal: {key} is no decimal string", code="mirrored", at=key)
     return int(body[key])
+
+
+def name_commitment(salt: bytes, name: str) -> bytes:
+    """The 32 bytes that stand for a name on the chain and in the log: SHA-256(0x06, 32-byte salt, UTF-8 name).
+
+    Name and salt stay beside the log, so the name can be erased without breaking a proof.
+    """
+    if len(salt) != 32:
+        raise Malformed(f"couldn't commit to a name: got a salt of {len(salt)} bytes, expected 32")
+    return hashlib.sha256(b"\x06" + salt + name.encode()).digest()
 
 
 class Standing:

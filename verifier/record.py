@@ -96,7 +96,7 @@ class Record:
                 _check_supersedes(batch.retired[reason], body)
                 self._admit_retired(batch, reason, body)
             case Kind.UNDONE:
-                target = self._target(body["target"])
+                target = self._in_force(body["target"])
                 check_undo(self.standing, member, target.batch, target.kind, target.author, target.reason)
 
     def integrate(self, entry: Entry) -> None:
@@ -124,6 +124,10 @@ class Record:
             case _:
                 return target.batch.registration
 
+    def target(self, leaf: str) -> Target | None:
+        """What a leaf (0x and 64 hex) stands for, if it can be superseded or undone."""
+        return self._targets.get(bytes.fromhex(leaf[2:]))
+
     def retired_units(self, batch: Batch, reason: RetireReason) -> RetiredUnits:
         """The units of a batch retired for a reason, as a set that can be asked."""
         return RetiredUnits(batch.retired[reason].current, self._segments)
@@ -134,11 +138,12 @@ class Record:
         if entry.kind is Kind.BATCH_REGISTERED:
             batch = batch_from(body, leaf, index, actor, entry.recorded_at)
             self.batches[leaf] = self.by_lot[batch.gtin, batch.lot] = batch
-            self.by_gtin.setdefault(batch.gtin, []).insert(0, batch)
+            # A new list each time: readers in other threads may be walking the old one.
+            self.by_gtin[batch.gtin] = [batch, *self.by_gtin.get(batch.gtin, ())]
             self._targets[leaf] = Target(entry.kind, batch, 0, actor)
             return
         if entry.kind is Kind.UNDONE:
-            slot = self.slot(self._target(body["target"]))
+            slot = self.slot(self._in_force(body["target"]))
             slot.stack.pop()
             slot.head = leaf
             return
@@ -165,8 +170,8 @@ class Record:
             raise Refused("couldn't accept the statement: the registration was withdrawn", code="batch_withdrawn")
         return batch
 
-    def _target(self, leaf: str) -> Target:
-        target = self._targets.get(bytes.fromhex(leaf[2:]))
+    def _in_force(self, leaf: str) -> Target:
+        target = self.target(leaf)
         if target is None:
             raise Refused(f"couldn't undo {leaf}: no such statement, or one that can't be undone", code="undo_unknown")
         current = self.slot(target).current

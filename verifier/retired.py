@@ -35,7 +35,7 @@ class RetiredUnits:
         return key in self._listed if self._segment is None else self._segment.find(key) is not None
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(sorted(self._listed) if self._segment is None else self._segment.keys())
+        return iter(sorted(self._listed) if self._segment is None else self._segment)
 
 
 def check_retirement(body: Mapping[str, Any]) -> RetireReason:

@@ -1,0 +1,120 @@
+"""Ports: what services need from storage and chain. The docstrings are the contract of every adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from verifier.merkle import HashReader
+from verifier.segment import SegmentView
+
+Report = Callable[[str], None]
+"""Takes one line for people about work in progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where the log stands: entries, RFC 6962 root, chain head, instant of the last entry (ms)."""
+
+    size: int
+    root: bytes
+    chain_head: bytes
+    recorded_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry about to be stored: its bytes, its leaf, and for statements digest and statementId (32 bytes)."""
+
+    data: bytes
+    leaf: bytes
+    digest: bytes | None = None
+    statement_id: bytes | None = None
+
+
+class Log(Protocol):
+    """The sequenced log. One writer; readers anywhere."""
+
+    def head(self) -> LogHead:
+        """The stored head; size 0 with the empty root before the founding."""
+        ...
+
+    def append(self, expected: LogHead, entries: Sequence[NewEntry], new: LogHead) -> None:
+        """Store entries, tiles and head in one transaction, by compare-and-swap on `expected`.
+
+        Durable when it returns. Raises Stopped when another writer was faster or the outcome is not known.
+        """
+        ...
+
+    def read_entries(self, start: int, end: int) -> list[bytes]:
+        """Stored bytes of entries start … end−1."""
+        ...
+
+    def hashes(self) -> HashReader:
+        """Subtree hashes read back from storage, not from the writer's memory."""
+        ...
+
+    def find_statement(self, digest: bytes) -> int | None:
+        """The index of the entry with this statement digest."""
+        ...
+
+    def save_checkpoint(self, size: int, root: bytes, note: bytes) -> None:
+        """Keep a signed checkpoint; the same size again is a no-op."""
+        ...
+
+    def latest_checkpoint(self) -> tuple[int, bytes] | None:
+        """Size and note of the newest signed checkpoint."""
+        ...
+
+
+class SignedHead(Protocol):
+    """The newest checkpoint this log's key has ever signed, outside database and backups."""
+
+    def read(self) -> bytes | None:
+        """The note, or None when the file is missing."""
+        ...
+
+    def write(self, note: bytes) -> None:
+        """Make the note durable before the signature leaves the process. Raises Stopped for a smaller size."""
+        ...
+
+
+class Segments(Protocol):
+    """Immutable, content-addressed segments."""
+
+    def open(self, root: bytes, n: int) -> SegmentView:
+        """A view of a stored segment. Raises NotFound (`segment_missing`)."""
+        ...
+
+
+class Secrets(Protocol):
+    """Values kept encrypted beside the log: batch salts."""
+
+    def put(self, name: str, value: bytes) -> None:
+        """Seal and store; the same name again must bring the same value."""
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """Unseal, or None when nothing is stored under the name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnchoredHead:
+    """A head the anchor contract accepted, in a final block: size and root."""
+
+    size: int
+    root: bytes
+
+
+class Chain(Protocol):
+    """The EVM chain with registry and anchor contract, as one ledger uses it."""
+
+    def proposals(self, after_sequence: int) -> Iterator[Mapping[str, Any]]:
+        """Executed proposals from final blocks in order, as bodies of `participant_mirrored` entries."""
+        ...
+
+    def anchored(self) -> AnchoredHead:
+        """The head the contract holds (size 0 before the first anchor)."""
+        ...

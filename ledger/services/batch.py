@@ -1,0 +1,143 @@
+"""Batches: registrations and everything said about them later, taken in as signed statements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.ports import Log, Secrets
+from ledger.services.append import Receipt, Sequencer, Submission
+from ledger.services.participant import Participants
+from verifier.batch import Batch, RetireReason
+from verifier.errors import Malformed, NotFound, Refused
+from verifier.instant import format_instant
+from verifier.record import Record
+from verifier.segment import salt_commitment
+from verifier.statement import Kind, Statement, verify
+
+
+class Batches:
+    """Accepts statements about batches and describes batches to others."""
+
+    def __init__(
+        self, record: Record, log: Log, secrets: Secrets, participants: Participants, sequencer: Sequencer | None
+    ) -> None:
+        self._record, self._log, self._secrets = record, log, secrets
+        self._participants = participants
+        self._sequencer = sequencer
+
+    def register(self, statement: Statement, salt: bytes) -> Receipt:
+        """Register a batch whose segment is stored already.
+
+        `salt`: 32 bytes, checked against its commitment, kept sealed beside the log, never logged. Raises Malformed,
+        Refused (the rule's code), NotFound (`segment_missing`), Stopped.
+        """
+        if statement.kind is not Kind.BATCH_REGISTERED:
+            raise Malformed(f"couldn't register: got a {statement.kind} statement", at="kind")
+        if len(salt) != 32 or salt_commitment(salt).hex() != statement.body["saltCommitment"][2:]:
+            raise Refused("couldn't accept the salt: it does not match saltCommitment", code="salt_mismatch")
+        submission = self._submission(statement)
+        # If we stop after this line, a sealed salt lies beside the log that no entry commits to: harmless.
+        self._secrets.put(salt_name(statement.body["saltCommitment"]), salt)
+        return self._writer.submit(submission)
+
+    def change(self, statement: Statement) -> Receipt:
+        """Take in a recall, a retirement or an undo. Raises Malformed, Refused (the rule's code), Stopped."""
+        if statement.kind is Kind.BATCH_REGISTERED:
+            raise Malformed("couldn't change a batch: a registration needs its salt beside it", at="kind")
+        return self._writer.submit(self._submission(statement))
+
+    def find(self, batch_id: str) -> Batch:
+        """The batch with this id (0x and 64 hex). Raises NotFound (`batch_unknown`)."""
+        try:
+            return self._record.batches[bytes.fromhex(batch_id.removeprefix("0x"))]
+        except (KeyError, ValueError) as error:
+            raise NotFound(f"couldn't find batch {batch_id}: it is not in this ledger", code="batch_unknown") from error
+
+    def find_lot(self, gtin: str, lot: str) -> Batch:
+        """The batch of a GTIN-14 and lot. Raises NotFound (`batch_unknown`)."""
+        batch = self._record.by_lot.get((gtin, lot))
+        if batch is None:
+            raise NotFound(f"couldn't find GTIN {gtin} lot {lot}: it is not in this ledger", code="batch_unknown")
+        return batch
+
+    def salt(self, batch: Batch) -> bytes | None:
+        """The batch's salt, published or kept beside the log; for authorities and the server only."""
+        return batch.salt or self._secrets.get(salt_name("0x" + batch.salt_commitment.hex()))
+
+    def describe(self, batch: Batch) -> dict[str, Any]:
+        """What anybody may know about a batch, as JSON."""
+        return {
+            "id": "0x" + batch.id.hex(),
+            "entry": batch.index,
+            "gtin": batch.gtin,
+            "lot": batch.lot,
+            "unit_count": batch.unit_count,
+            "segment_root": "0x" + batch.segment_root.hex(),
+            "salt_published": batch.salt is not None,
+            "label_carriers": list(batch.label_carriers),
+            "markets": list(batch.markets),
+            "expires": batch.expires,
+            "recorded_at": format_instant(batch.recorded_at),
+            "maker": self._participants.describe(batch.maker),
+            "withdrawn": batch.withdrawn,
+            "heads": self.heads(batch),
+            "recall": _change(batch.recall.current),
+            "retired": {
+                reason.name.lower(): int(slot.current.body["unitCount"])
+                for reason, slot in batch.retired.items()
+                if slot.current
+            },
+        }
+
+    def heads(self, batch: Batch) -> dict[str, str]:
+        """The leaf that the next statement of each slot must supersede."""
+        slots = {"registration": batch.registration, "recall": batch.recall}
+        slots |= {reason.name.lower(): batch.retired[reason] for reason in RetireReason}
+        return {name: "0x" + slot.head.hex() for name, slot in slots.items()}
+
+    def receipt(self, index: int) -> Receipt:
+        """The receipt of an entry that stands already."""
+        return self._writer.receipt(index)
+
+    @property
+    def _writer(self) -> Sequencer:
+        if self._sequencer is None:
+            raise Refused("couldn't append: this ledger was opened for reading", code="read_only")
+        return self._sequencer
+
+    def _submission(self, statement: Statement) -> Submission:
+        digest = verify(statement, self._record.founding.domain)
+        return Submission(
+            statement.kind, statement.body, statement.actor, statement.signature, digest, self._touches(statement)
+        )
+
+    def _touches(self, statement: Statement) -> frozenset[str]:
+        body = statement.body
+        touched = {body["statementId"]}
+        match statement.kind:
+            case Kind.BATCH_REGISTERED:
+                touched.add(f"{body['gtin']}/{body['lot']}")
+            case Kind.UNDONE:
+                target = self._record.target(body["target"])
+                touched.add("0x" + target.batch.id.hex() if target else body["target"])
+            case _:
+                touched.add(body["batch"])
+        return frozenset(touched)
+
+
+def salt_name(commitment: str) -> str:
+    """The name a batch's salt is sealed under: its commitment, known before the batch has an id."""
+    return f"salt/{commitment.removeprefix('0x')}"
+
+
+def _change(change: Any) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    return {
+        "entry": change.index,
+        "leaf": "0x" + change.leaf.hex(),
+        "by": change.actor,
+        "at": format_instant(change.recorded_at),
+        "reason": change.body["reason"],
+        "notice": change.body["noticeUrl"] or None,
+    }

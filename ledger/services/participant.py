@@ -1,0 +1,102 @@
+"""Participants: who they are to people, and the mirror that takes the registry's decisions into the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ledger.ports import Chain
+from ledger.services.append import Sequencer, Submission, now_ms
+from verifier.errors import NotFound
+from verifier.instant import DAY, format_instant
+from verifier.participant import Participant, name_commitment, parse_mirrored
+from verifier.record import Record
+from verifier.statement import Kind
+
+MIRROR_AGE_LIMIT = DAY
+"""Registrations stop when the registry has not been read for this long (milliseconds)."""
+
+
+class Details(Protocol):
+    """Erasable facts beside the log, one JSON object a subject."""
+
+    def get(self, subject: str) -> Mapping[str, Any] | None:
+        """What is kept about a subject."""
+        ...
+
+    def put(self, subject: str, value: Mapping[str, Any]) -> None:
+        """Keep a JSON object about a subject, replacing what was there."""
+        ...
+
+
+class Participants:
+    """Describes participants; names come from beside the log and count only if they match their commitment."""
+
+    def __init__(self, record: Record, details: Details) -> None:
+        self._record, self._details = record, details
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every participant, authorities first, as JSON."""
+        return [self.describe(address) for address in self._record.standing.participants]
+
+    def describe(self, address: str) -> dict[str, Any]:
+        """One participant as JSON. Raises NotFound (`not_admitted`)."""
+        standing = self._record.standing
+        member = standing.participants.get(address)
+        if member is None:
+            raise NotFound(f"couldn't find {address}: no such participant", code="not_admitted")
+        return {
+            "address": address,
+            "name": self.name(member),
+            "role": member.role.name.lower(),
+            "country": member.country,
+            "authority": address in standing.authorities,
+            "prefixes": sorted(prefix for prefix, holder in standing.prefixes.items() if holder == address),
+            "suspended": _suspension(member),
+            "admitted_in": member.admitted_in,
+        }
+
+    def keep_name(self, address: str, name: str, salt: bytes) -> None:
+        """Keep a participant's name beside the log; `salt` (32 bytes) opens the commitment in its admission."""
+        self._details.put(f"participant/{address}", {"name": name, "salt": salt.hex()})
+
+    def name(self, member: Participant) -> str | None:
+        """The name, or None when it was erased or does not match what was admitted."""
+        kept = self._details.get(f"participant/{member.address}")
+        if kept is None:
+            return None
+        committed = "0x" + name_commitment(bytes.fromhex(kept["salt"]), kept["name"]).hex()
+        return str(kept["name"]) if committed == member.name_hash or not member.name_hash else None
+
+
+class Mirror:
+    """Copies executed proposals from final blocks into the log, in order and without gaps."""
+
+    def __init__(self, record: Record, chain: Chain, sequencer: Sequencer) -> None:
+        self._record, self._chain, self._sequencer = record, chain, sequencer
+        self.synced_at: int | None = None
+
+    def sync(self) -> int:
+        """Take in what is new; returns how many entries it made. Raises Unavailable, ProofInvalid (a gap), Refused."""
+        count = 0
+        for body in self._chain.proposals(self._record.standing.sequence):
+            parse_mirrored(body)
+            submission = Submission(Kind.PARTICIPANT_MIRRORED, body, None, None, None, frozenset({"*"}))
+            self._sequencer.submit(submission)
+            count += 1
+        self.synced_at = now_ms()
+        return count
+
+    @property
+    def stale(self) -> bool:
+        """Whether the registry has not been read for a day, so that new registrations must wait."""
+        return self.synced_at is None or now_ms() - self.synced_at > MIRROR_AGE_LIMIT
+
+
+def _suspension(member: Participant) -> dict[str, str] | None:
+    if member.suspension is None:
+        return None
+    return {
+        "kind": member.suspension.kind.name.lower(),
+        "since": format_instant(member.suspension.effective_at),
+    }
