@@ -1,0 +1,172 @@
+"""Scans: one reading of a code by somebody, somewhere, at a time, in a context.
+
+Officers' scans feed behaviour reasons; public look-ups are only counted. Scans are not entries of the log: each keeps a
+random salt and its canonical bytes, so that it can be sealed and proved later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from ledger.services.append import now_ms
+from ledger.services.verification import Answer, History
+from verifier import canonical
+from verifier.behaviour import Sighting
+from verifier.errors import Refused
+from verifier.facts import Context, Label
+
+FLUSH_SECONDS = 1.0
+"""How long a public look-up may wait in memory before it is written; a crash loses at most that much counting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanInput:
+    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once."""
+
+    id: str
+    code: str
+    scanned_at: int
+    device: str
+    context: Context
+    country: str | None
+    unlocode: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+    def sighting(self) -> Sighting:
+        """The scan as behaviour sees it."""
+        return Sighting(self.scanned_at, self.country, self.latitude, self.longitude, self.unlocode)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredScan:
+    """A kept scan. `body` is canonical JSON, `salt` 32 random bytes, `response` the JSON first given for it."""
+
+    id: str
+    subject: bytes | None
+    officer: str
+    scan: ScanInput
+    recorded_at: int
+    verdict: str
+    wrong_signature: str | None
+    salt: bytes
+    body: bytes
+    response: Mapping[str, Any]
+
+    @property
+    def leaf(self) -> bytes:
+        """SHA-256(0x00, 0x04, salt, canonical scan): what a seal will commit to."""
+        return hashlib.sha256(b"\x00\x04" + self.salt + self.body).digest()
+
+
+class ScanStore(Protocol):
+    """Scans and look-up counts, durable."""
+
+    def get(self, scan_id: str) -> StoredScan | None:
+        """A kept scan."""
+        ...
+
+    def put(self, scan: StoredScan) -> bool:
+        """Keep a scan; False when its id is taken (by a concurrent request), and nothing was written."""
+        ...
+
+    def history(self, subject: bytes) -> History:
+        """Everything kept about a subject, in one indexed read."""
+        ...
+
+    def add_lookups(self, counts: Mapping[bytes, int], seen_at: int) -> None:
+        """Add public look-ups to the counts of several subjects."""
+        ...
+
+
+class Scans:
+    """Keeps scans and answers for their history, pending look-ups included."""
+
+    def __init__(self, store: ScanStore) -> None:
+        self._store = store
+        self._pending: dict[bytes, int] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._flush_often, name="lookups", daemon=True)
+        self._thread.start()
+
+    def repeated(self, scan: ScanInput) -> StoredScan | None:
+        """The scan kept under this id, if the device sent it before.
+
+        Raises Refused (`scan_id_reused`) when the id stands for another scan.
+        """
+        kept = self._store.get(scan.id)
+        if kept is not None and kept.scan != scan:
+            raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
+        return kept
+
+    def record(self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any]) -> StoredScan:
+        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`)."""
+        wrong = answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE) and answer.code is not None
+        stored = StoredScan(
+            id=scan.id,
+            subject=answer.subject,
+            officer=officer,
+            scan=scan,
+            recorded_at=now_ms(),
+            verdict=answer.judgement.verdict.value,
+            wrong_signature=answer.code.signature.upper() if wrong and answer.code and answer.code.signature else None,
+            salt=secrets.token_bytes(32),
+            body=canonical.encode(_canonical_scan(scan, officer, answer)),
+            response=response,
+        )
+        if not self._store.put(stored):
+            kept = self.repeated(scan)
+            return kept if kept is not None else stored
+        return stored
+
+    def count_lookup(self, subject: bytes) -> None:
+        """Count one public look-up of a registered unit; written within a second."""
+        with self._lock:
+            self._pending[subject] = self._pending.get(subject, 0) + 1
+
+    def history(self, subject: bytes) -> History:
+        """What is kept about a subject, with look-ups that are not written yet."""
+        history = self._store.history(subject)
+        pending = self._pending.get(subject, 0)
+        return replace(history, lookups=history.lookups + pending) if pending else history
+
+    def flush(self) -> None:
+        """Write the pending look-ups."""
+        with self._lock:
+            counts, self._pending = self._pending, {}
+        if counts:
+            self._store.add_lookups(counts, now_ms())
+
+    def close(self) -> None:
+        """Write what is pending and stop."""
+        self._stop.set()
+        self._thread.join()
+        self.flush()
+
+    def _flush_often(self) -> None:
+        while not self._stop.wait(FLUSH_SECONDS):
+            self.flush()
+
+
+def _canonical_scan(scan: ScanInput, officer: str, answer: Answer) -> dict[str, Any]:
+    return {
+        "id": scan.id,
+        "code": scan.code,
+        "scanned_at": str(scan.scanned_at),
+        "device": scan.device,
+        "officer": officer,
+        "context": scan.context.value,
+        "country": scan.country,
+        "unlocode": scan.unlocode,
+        "latitude": None if scan.latitude is None else f"{scan.latitude:.5f}",
+        "longitude": None if scan.longitude is None else f"{scan.longitude:.5f}",
+        "verdict": answer.judgement.verdict.value,
+        "reasons": [reason.code for reason in answer.judgement.reasons],
+        "log_size": str(answer.as_of.size),
+    }

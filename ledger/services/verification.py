@@ -1,0 +1,316 @@
+"""Verification: gathers the facts about one code from record, segments and scan history, and has them judged.
+
+It only reads. A part that cannot be read raises Unavailable: no answer, which says nothing about the item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledger.ports import Segments
+from ledger.services.batch import Batches
+from verifier.batch import Batch, RetireReason
+from verifier.behaviour import Sighting
+from verifier.errors import NotFound, Unavailable
+from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
+from verifier.gs1 import UnitCode, gs1_office
+from verifier.instant import format_instant
+from verifier.judge import Judgement, judge
+from verifier.label import LabelCheck, verify_label
+from verifier.reading import Reading
+from verifier.record import Record
+from verifier.segment import blind, unit_key
+
+PUBLIC_BATCH_LIMIT = 4_096
+"""Batches of one GTIN searched for a caller without an account; beyond it there is no answer."""
+
+_NO_KEY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+"""A valid key (RFC 8032 7.1, test 1) to check against when no batch fits, so that every answer takes the same work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One code to be judged, and who asks where.
+
+    `market`: the asker's country; `scan`: the present scan of an officer, counted among the sightings; `machine_read`:
+    the code came from a decoder and not from a keyboard; `decodes`: in how many decodings of one image it was equal.
+    """
+
+    reading: Reading
+    today: str
+    context: Context = Context.UNKNOWN
+    market: str | None = None
+    officer: bool = False
+    scan: Sighting | None = None
+    machine_read: bool = False
+    decodes: int = 1
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Officers' earlier scans of a unit: how often, first, last and where."""
+
+    times: int = 0
+    first: Sighting | None = None
+    last: Sighting | None = None
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """What an answer rests on: the newest signed checkpoint, when it was recorded, and the newest final anchor."""
+
+    size: int
+    root: bytes
+    recorded_at: int
+    anchored_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A judged code with what it was judged from. `subject` (32 bytes) names the unit, or the code, in scan history."""
+
+    judgement: Judgement
+    facts: Facts
+    reading: Reading
+    code: UnitCode | None
+    batches: tuple[Batch, ...]
+    unit_key: bytes | None
+    subject: bytes | None
+    seen: Seen
+    as_of: AsOf
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is kept about a subject: officers' sightings, public look-ups, label signatures found wrong before."""
+
+    sightings: tuple[Sighting, ...] = ()
+    lookups: int = 0
+    wrong_signatures: frozenset[str] = frozenset()
+
+
+class Histories(Protocol):
+    """Scan history, by subject."""
+
+    def history(self, subject: bytes) -> History:
+        """Everything kept about a subject, in one indexed read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    batch: Batch
+    key: bytes
+
+
+class Verification:
+    """Answers questions about codes."""
+
+    def __init__(
+        self,
+        record: Record,
+        segments: Segments,
+        batches: Batches,
+        histories: Histories,
+        tip: Callable[[], AsOf],
+        register_stale: Callable[[], bool],
+    ) -> None:
+        self._record, self._segments, self._batches = record, segments, batches
+        self._histories, self._tip, self._register_stale = histories, tip, register_stale
+        self._salts: dict[bytes, bytes] = {}
+
+    def answer(self, question: Question) -> Answer:
+        """Judge one code.
+
+        1. what was read; 2. the unit in the register; 3. its history; 4. its label; 5. the judgement.
+        Raises Unavailable when a part cannot be read.
+        """
+        code = question.reading.code
+        as_of = self._tip()
+        if code is None:  # 1
+            return self._unread(question, as_of)
+        candidates = self._candidates(code, question.officer)
+        found = self._find(code, candidates)  # 2
+        printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
+        subject = found[0].key if found else _subject(code)
+        history = self._histories.history(subject) if code.serial is not None else History()  # 3
+        label = self._label(question, code, found, printed, history)  # 4
+        facts = self._facts(question, code, found, printed, history, label, as_of)
+        batches = tuple(f.batch for f in found)
+        if not batches and printed is not None and (question.officer or code.serial is None):
+            batches = (printed,)
+        return Answer(  # 5
+            judge(facts), facts, question.reading, code, batches, found[0].key if found else None, subject,
+            _seen(history), as_of,
+        )  # fmt: skip
+
+    def unit(self, code: UnitCode, batch: Batch) -> tuple[bytes, bytes]:
+        """Blind and key (32 bytes each) that a code has in a batch. Raises Unavailable when its salt is not here."""
+        salt = self._salt(batch)
+        if salt is None or code.serial is None:
+            raise Unavailable("couldn't look the unit up: the batch's salt is not here", code="salt_missing")
+        hidden = blind(salt, batch.gtin, batch.lot, code.serial)
+        return hidden, unit_key(hidden, code.serial)
+
+    def _unread(self, question: Question, as_of: AsOf) -> Answer:
+        reading = question.reading
+        facts = Facts(
+            readable=Readable.NOT_GS1 if reading.not_gs1 else Readable.UNREADABLE,
+            today=question.today,
+            context=question.context,
+            why_unreadable=reading.why,
+            officer=question.officer,
+        )
+        return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
+
+    def _candidates(self, code: UnitCode, officer: bool) -> Sequence[Batch]:
+        batches = self._record.by_gtin.get(code.gtin, ())
+        if len(batches) > PUBLIC_BATCH_LIMIT and not officer:
+            raise Unavailable(
+                f"couldn't search {len(batches)} batches of one product without an account", code="too_many_batches"
+            )
+        return batches
+
+    def _find(self, code: UnitCode, candidates: Sequence[Batch]) -> list[_Found]:
+        """Every batch that contains the unit; all are asked, so that absent lot and absent unit cost the same."""
+        if code.serial is None:
+            return []
+        found = []
+        for batch in candidates:
+            _, key = self.unit(code, batch)
+            try:
+                view = self._segments.open(batch.segment_root, batch.unit_count)
+            except NotFound as error:
+                raise Unavailable(f"couldn't open the segment of {batch.gtin} {batch.lot}", code="segment") from error
+            if view.find(key) is not None:
+                found.append(_Found(batch, key))
+        return found
+
+    def _salt(self, batch: Batch) -> bytes | None:
+        salt = self._salts.get(batch.id) or self._batches.salt(batch)
+        if salt is not None:
+            self._salts[batch.id] = salt
+        return salt
+
+    def _label(
+        self, question: Question, code: UnitCode, found: list[_Found], printed: Batch | None, history: History
+    ) -> Label:
+        batch = found[0].batch if found else printed
+        if code.signature is None:
+            borne = batch is not None and bool(found) and code.carrier.value in batch.label_carriers
+            return Label.MISSING if borne else Label.NONE
+        key = batch.label_key if batch is not None and batch.label_key is not None else _NO_KEY
+        lot = batch.lot if batch is not None else code.lot or ""
+        log_id = self._record.founding.log_id
+        check = verify_label(key, log_id, code.gtin, lot, code.serial or "", code.signature)
+        if batch is None or batch.label_key is None or code.serial is None:
+            return Label.NONE
+        if not found and not question.officer:
+            return Label.NONE  # the public gets one answer for all that is not registered, whatever `s` says
+        match check:
+            case LabelCheck.VALID:
+                return Label.VALID
+            case LabelCheck.MALFORMED:
+                return Label.MALFORMED
+            case LabelCheck.WRONG:
+                again = question.decodes >= 2 or code.signature.upper() in history.wrong_signatures
+                return Label.WRONG_TWICE if question.machine_read and again else Label.WRONG_ONCE
+
+    def _facts(
+        self,
+        question: Question,
+        code: UnitCode,
+        found: list[_Found],
+        printed: Batch | None,
+        history: History,
+        label: Label,
+        as_of: AsOf,
+    ) -> Facts:
+        named = found or ([_Found(printed, b"")] if printed is not None and code.serial is None else [])
+        holder = self._record.standing.holder(code.gtin)
+        past_tip = any(f.batch.index >= as_of.size for f in named)
+        return Facts(
+            readable=Readable.GS1,
+            today=question.today,
+            context=question.context,
+            repairs=question.repairs,
+            suspects=tuple(question.reading.suspects),
+            has_serial=code.serial is not None,
+            holder=holder,
+            gs1_office=gs1_office(code.gtin),
+            unit=_unit_state(code, found),
+            absence=self._absence(question, printed),
+            batches=tuple(self._batch_facts(f, code) for f in named),
+            label=label,
+            market=question.market,
+            sightings=history.sightings + ((question.scan,) if question.scan else ()),
+            officer=question.scan is not None,
+            public_lookups=history.lookups,
+            witnessing=Witnessing.AWAITING if past_tip else Witnessing.NO_WITNESSES,
+            register_stale=self._register_stale(),
+        )
+
+    def _absence(self, question: Question, printed: Batch | None) -> dict[str, object]:
+        """What absence rests on: a proof for officers, else the operator's statement, the same for every code."""
+        if printed is not None and question.officer:
+            return {"rests_on": "proof", "batch": "0x" + printed.id.hex(), "lot": printed.lot}
+        return {"rests_on": "operator_statement"}
+
+    def _batch_facts(self, found: _Found, code: UnitCode) -> BatchFacts:
+        batch, standing = found.batch, self._record.standing
+        maker = standing.participants[batch.maker]
+        recall = batch.recall.current
+        return BatchFacts(
+            id="0x" + batch.id.hex(),
+            index=batch.index,
+            lot=batch.lot,
+            lot_as_printed=code.lot is None or code.lot == batch.lot,
+            markets=batch.markets,
+            expires=batch.expires,
+            recall={
+                "entry": recall.index,
+                "at": format_instant(recall.recorded_at),
+                "reason": recall.body["reason"],
+                "notice": recall.body["noticeUrl"] or None,
+            }
+            if recall
+            else None,
+            withdrawn=batch.withdrawn,
+            retired=self._retired(found),
+            maker_suspension=maker.suspension,
+            registered_while_suspended=maker.suspended_at(batch.recorded_at) is not None,
+            maker_holds_prefix=standing.holder(batch.gtin) == batch.maker,
+        )
+
+    def _retired(self, found: _Found) -> dict[RetireReason, dict[str, object]]:
+        reasons: dict[RetireReason, dict[str, object]] = {}
+        for reason in RetireReason:
+            change = found.batch.retired[reason].current
+            if change is not None and found.key in self._record.retired_units(found.batch, reason):
+                reasons[reason] = {"entry": change.index, "at": format_instant(change.recorded_at), "by": change.actor}
+        return reasons
+
+
+def _unit_state(code: UnitCode, found: list[_Found]) -> Unit:
+    if code.serial is None:
+        return Unit.UNKNOWN
+    return Unit.PRESENT if found else Unit.ABSENT
+
+
+def _subject(code: UnitCode) -> bytes:
+    """A name in scan history for a code that is no registered unit."""
+    parts = (code.gtin, code.lot or "", code.serial or "")
+    return hashlib.sha256(b"carnet/subject/v1\n" + b"\x1d".join(part.encode() for part in parts)).digest()
+
+
+def _seen(history: History) -> Seen:
+    if not history.sightings:
+        return Seen()
+    ordered = sorted(history.sightings, key=lambda sighting: sighting.scanned_at)
+    places = dict.fromkeys(s.place or s.country or "unknown" for s in ordered)
+    return Seen(len(ordered), ordered[0], ordered[-1], tuple(places))
