@@ -1,0 +1,130 @@
+"""Scan history and look-up counts in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_all, update
+from sqlalchemy.exc import IntegrityError
+
+from ledger.services.scan import ScanInput, StoredScan
+from ledger.services.verification import History
+from ledger.storage.database import Query, writing
+from ledger.storage.schema import lookup, scan
+from verifier.behaviour import Sighting
+from verifier.facts import Context
+
+
+class ScanTable:
+    """Scans by id and by subject. A scan is durable when `put` returns."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._by_id = Query(engine, select(scan).where(scan.c.id == bindparam("id")))
+        self._history = Query(engine, _history())
+
+    def get(self, scan_id: str) -> StoredScan | None:
+        """The scan kept under an id."""
+        row = self._by_id.first(id=scan_id)
+        return _scan(dict(zip(scan.c.keys(), row, strict=True))) if row is not None else None
+
+    def put(self, stored: StoredScan) -> bool:
+        """Keep a scan; False when its id is taken."""
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(insert(scan).values(_row(stored)))
+        except IntegrityError:
+            return False
+        return True
+
+    def history(self, subject: bytes) -> History:
+        """Sightings, look-ups and wrong signatures of a subject, in one indexed read."""
+        sightings, lookups, wrong = [], 0, set()
+        for times, at, country, unlocode, latitude, longitude, signature in self._history.all(subject=subject):
+            if times is not None:
+                lookups = times
+                continue
+            sightings.append(Sighting(at, country, latitude, longitude, unlocode))
+            if signature is not None:
+                wrong.add(signature)
+        return History(tuple(sightings), lookups, frozenset(wrong))
+
+    def add_lookups(self, counts: Mapping[bytes, int], seen_at: int) -> None:
+        """Add to the counts of several subjects in one transaction."""
+        with writing(self._engine) as connection:
+            for subject, times in counts.items():
+                changed = connection.execute(
+                    update(lookup)
+                    .where(lookup.c.subject == subject)
+                    .values(times=lookup.c.times + times, last_ms=seen_at)
+                )
+                if changed.rowcount == 0:
+                    connection.execute(insert(lookup).values(subject=subject, times=times, last_ms=seen_at))
+
+
+def _history() -> Any:
+    """Officers' rows and the one look-up row of a subject; `times` is NULL for the former."""
+    scans = select(
+        null().label("times"),
+        scan.c.scanned_at_ms,
+        scan.c.country,
+        scan.c.unlocode,
+        scan.c.latitude,
+        scan.c.longitude,
+        scan.c.wrong_signature,
+    ).where(scan.c.subject == bindparam("subject"))
+    counts = select(lookup.c.times, literal(0), null(), null(), null(), null(), null()).where(
+        lookup.c.subject == bindparam("subject")
+    )
+    return union_all(counts, scans)
+
+
+def _row(stored: StoredScan) -> dict[str, Any]:
+    given = stored.scan
+    return {
+        "id": stored.id,
+        "subject": stored.subject,
+        "officer": stored.officer,
+        "scanned_at_ms": given.scanned_at,
+        "recorded_at_ms": stored.recorded_at,
+        "device": given.device,
+        "context": given.context.value,
+        "country": given.country,
+        "unlocode": given.unlocode,
+        "latitude": given.latitude,
+        "longitude": given.longitude,
+        "code": given.code,
+        "verdict": stored.verdict,
+        "wrong_signature": stored.wrong_signature,
+        "salt": stored.salt,
+        "body": stored.body,
+        "response": json.dumps(dict(stored.response)),
+    }
+
+
+def _scan(row: Mapping[str, Any]) -> StoredScan:
+    given = ScanInput(
+        id=row["id"],
+        code=row["code"],
+        scanned_at=row["scanned_at_ms"],
+        device=row["device"],
+        context=Context(row["context"]),
+        country=row["country"],
+        unlocode=row["unlocode"],
+        latitude=row["latitude"],
+        longitude=row["longitude"],
+    )
+    return StoredScan(
+        id=row["id"],
+        subject=row["subject"],
+        officer=row["officer"],
+        scan=given,
+        recorded_at=row["recorded_at_ms"],
+        verdict=row["verdict"],
+        wrong_signature=row["wrong_signature"],
+        salt=row["salt"],
+        body=row["body"],
+        response=json.loads(row["response"]),
+    )
