@@ -1,0 +1,171 @@
+"""All tables of the ledger, one section a noun. Hashes are 32 raw bytes, times milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
+from sqlalchemy.sql.schema import SchemaItem
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives a table its row id as primary key only for the type named INTEGER; it holds 64 bits all the same.
+Int64 = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def table(name: str, *items: SchemaItem, **options: Any) -> Table:
+    """A table of the ledger; on SQLite STRICT, so that a text in a number column is an error there as well."""
+    return Table(name, metadata, *items, sqlite_strict=True, **options)
+
+
+def required(name: str, type_: Any, **options: Any) -> Column[Any]:
+    """A column that is never NULL."""
+    return Column(name, type_, nullable=False, **options)
+
+
+def hash_column(name: str, **options: Any) -> Column[Any]:
+    """A column of exactly 32 bytes."""
+    return Column(
+        name,
+        LargeBinary,
+        CheckConstraint(f"length({name}) = 32", name=f"{name}_size"),
+        nullable=False,
+        **options,
+    )
+
+
+def _store_plain(of: Table, column: str) -> None:
+    """Keep a column's bytes out of line and uncompressed on PostgreSQL: hashes do not shrink, prefixes are read."""
+    statement = DDL(f"ALTER TABLE {of.name} ALTER COLUMN {column} SET STORAGE EXTERNAL")  # type: ignore[no-untyped-call]
+    event.listen(of, "after_create", statement.execute_if(dialect="postgresql"))
+
+
+# --- log: the sequenced entries and the tree over them -------------------------------------------------------------
+
+log_head = table(
+    "log_head",
+    hash_column("log_id", primary_key=True),
+    required("size", Int64),
+    hash_column("root"),
+    hash_column("chain_head"),
+    required("recorded_at_ms", Int64),
+)
+"""One row a log: the compare-and-swap row. Entries, tiles and this row move in one transaction."""
+
+open_entry = table(
+    "open_entry",
+    Column("idx", Int64, primary_key=True, autoincrement=False),
+    required("data", LargeBinary),
+    hash_column("leaf"),
+)
+"""Entries of the bundle that is not full yet, as rows: rewriting a growing blob at each commit bloats a database."""
+
+bundle = table("bundle", Column("n", Int64, primary_key=True, autoincrement=False), required("data", LargeBinary))
+"""Full bundles of 256 entries in their published encoding. Written once."""
+
+tile = table(
+    "tile",
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("n", Int64, primary_key=True, autoincrement=False),
+    required("width", Integer),
+    required("hashes", LargeBinary),
+    CheckConstraint("length(hashes) = width * 32", name="hashes_size"),
+    CheckConstraint("width BETWEEN 1 AND 256", name="width"),
+)
+"""Tiles of the tree. Level 0 only when full (before that it is the leaves of open_entry); higher levels grow."""
+
+statement = table(
+    "statement",
+    hash_column("digest", primary_key=True),
+    hash_column("statement_id", unique=True),
+    required("idx", Int64),
+)
+"""Which entry brought which signed statement: a repeat is found, and a statementId cannot be used twice."""
+
+checkpoint = table(
+    "checkpoint",
+    Column("size", Int64, primary_key=True, autoincrement=False),
+    hash_column("root"),
+    required("note", LargeBinary),
+)
+"""Signed checkpoints by size, as notes."""
+
+for _of, _column in ((bundle, "data"), (tile, "hashes")):
+    _store_plain(_of, _column)
+
+# --- anchor: checkpoints on their way into the contract ------------------------------------------------------------
+
+anchor = table(
+    "anchor",
+    Column("size", Int64, primary_key=True, autoincrement=False),
+    hash_column("root"),
+    required("previous_size", Int64),
+    required("proof", LargeBinary),
+    Column("raw", LargeBinary),
+    Column("tx_hash", LargeBinary),
+    Column("nonce", Int64),
+    required("state", Text),
+    Column("block_number", Int64),
+    Column("block_hash", LargeBinary),
+    required("updated_ms", Int64),
+)
+"""One row an anchored size: built, submitted, mined, final. `proof`: the consistency hashes one after another."""
+
+# --- secret: what is kept encrypted beside the log -----------------------------------------------------------------
+
+secret = table("secret", Column("name", Text, primary_key=True), required("sealed", LargeBinary))
+"""Values sealed with a server key, batch salts above all. Never in the log, never in a message."""
+
+# --- detail: what may have to be erased ----------------------------------------------------------------------------
+
+detail = table("detail", Column("subject", Text, primary_key=True), required("json", Text))
+"""Names and other personal or commercial details beside the log; the log holds only commitments to them."""
+
+# --- scan: what officers read, and how often the public asked ------------------------------------------------------
+
+scan = table(
+    "scan",
+    Column("id", Text, primary_key=True),
+    Column("subject", LargeBinary),
+    required("officer", Text),
+    required("scanned_at_ms", Int64),
+    required("recorded_at_ms", Int64),
+    required("device", Text),
+    required("context", Text),
+    Column("country", Text),
+    Column("unlocode", Text),
+    Column("latitude", Double),
+    Column("longitude", Double),
+    required("code", Text),
+    required("verdict", Text),
+    Column("wrong_signature", Text),
+    required("salt", LargeBinary),
+    required("body", LargeBinary),
+    required("response", Text),
+    Index("ix_scan_subject", "subject"),
+)
+"""Officers' scans. `subject`: the unit's key, a hash of the code when it is no registered unit, NULL when unread."""
+
+lookup = table("lookup", hash_column("subject", primary_key=True), required("times", Int64), required("last_ms", Int64))
+"""How often the public looked a registered unit up. Never moves a verdict."""
