@@ -1,0 +1,74 @@
+"""Founding a ledger: contracts first, then entry 0, then the mirror. Opening one is another command.
+
+Order (DESIGN 3): registry, anchor, OperatorSet, admissions, entry 0, mirror. Entry 0 names the contracts, so it can
+only come after them; its pin (SHA-256 of its bytes) is what everybody else is told out of band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ledger.ports import Report
+from ledger.services.append import Sequencer, Submission, now_ms
+from verifier.errors import Refused
+from verifier.founding import Authority, Founding
+from verifier.note import VerifierKey
+from verifier.statement import Domain, Kind, Proposal, header
+
+Approve = Callable[[Proposal, Mapping[str, Any], Domain], Sequence[str]]
+"""Collects authorities' signatures over a proposal; returns those that could be had here."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundingPlan:
+    """What founders agree on. `operator` is the EVM address that may anchor, `log_key` signs checkpoints."""
+
+    origin: str
+    authorities: tuple[Authority, ...]
+    log_key: VerifierKey
+    operator: str
+
+
+class FoundingChain(Protocol):
+    """A chain on which the contracts of a new ledger are set up."""
+
+    chain_id: int
+
+    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority]) -> str:
+        """Deploy the registry; returns its address (0x, lower hex)."""
+        ...
+
+    def deploy_anchor(self, registry: str) -> str:
+        """Deploy the anchor contract for a registry; returns its address (0x, lower hex)."""
+        ...
+
+    def execute(self, registry: str, kind: Proposal, body: Mapping[str, Any], signatures: Sequence[str]) -> str:
+        """Relay an approved proposal; returns the transaction hash. Raises Refused (`chain_refused`)."""
+        ...
+
+
+def set_up_contracts(chain: FoundingChain, plan: FoundingPlan, approve: Approve, report: Report) -> Founding:
+    """Deploy both contracts and name the operator; returns what entry 0 will say (its pin still empty).
+
+    Without enough signatures here, OperatorSet is left to be relayed later; until then nothing can be anchored.
+    """
+    draft = Founding(plan.origin, chain.chain_id, "", "", plan.authorities, (plan.log_key,), "none", b"")
+    registry = chain.deploy_registry(draft.log_id, plan.authorities)
+    report(f"registry contract at {registry}")
+    anchor = chain.deploy_anchor(registry)
+    report(f"anchor contract at {anchor}")
+    founding = Founding(plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), "none", b"")
+    body = {**header(now_ms()), "logId": "0x" + founding.log_id.hex(), "operator": plan.operator}
+    try:
+        chain.execute(registry, Proposal.OPERATOR_SET, body, approve(Proposal.OPERATOR_SET, body, founding.domain))
+        report(f"operator {plan.operator} may anchor")
+    except Refused as refusal:
+        report(f"operator not set yet ({refusal}); relay an OperatorSet proposal before anchoring")
+    return founding
+
+
+def append_founding(sequencer: Sequencer, founding: Founding) -> None:
+    """Write entry 0."""
+    sequencer.submit(Submission(Kind.FOUNDED, founding.body(), None, None, None, frozenset({"*"})))

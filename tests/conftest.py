@@ -1,0 +1,24 @@
+"""What all tests share: where CI runs, nothing is optional."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+OUTSIDE_DATA = "../shared/data"
+"""Test cases of other people that lie beside the checkout; the one thing that may be absent everywhere."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CARNET_TEST_REQUIRE=all a test that skips for want of a part fails instead."""
+    report = yield
+    required = os.environ.get("CARNET_TEST_REQUIRE") == "all"
+    if required and report.skipped and not hasattr(report, "wasxfail") and OUTSIDE_DATA not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"nothing is optional here, and this test skipped: {report.longrepr}"
+    return report
