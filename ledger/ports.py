@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from verifier.merkle import HashReader
+from verifier.participant import Mirrored
 from verifier.segment import SegmentView
 
 Report = Callable[[str], None]
@@ -111,8 +112,8 @@ class AnchoredHead:
 class Chain(Protocol):
     """The EVM chain with registry and anchor contract, as one ledger uses it."""
 
-    def proposals(self, after_sequence: int) -> Iterator[Mapping[str, Any]]:
-        """Executed proposals from final blocks in order, as bodies of `participant_mirrored` entries."""
+    def proposals(self, after_sequence: int) -> Iterator[Mirrored]:
+        """Executed proposals after a sequence number, from final blocks, in order. Raises ProofInvalid for a gap."""
         ...
 
     def anchored(self) -> AnchoredHead:

@@ -7,7 +7,7 @@ serves while the chain is down; anchor lag never changes a verdict.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -82,6 +82,10 @@ class AnchorChain(Protocol):
         """Where a transaction stands: state, block number, block hash."""
         ...
 
+    def refusal(self, tx_hash: str) -> str:
+        """The contract's own words for a transaction that reverted."""
+        ...
+
 
 class Anchoring:
     """Brings signed heads onto the chain, one at a time."""
@@ -136,13 +140,14 @@ class Anchoring:
         if state in (AnchorState.BUILT, AnchorState.SUBMITTED):
             self._chain.send(anchor.raw)
             state, number, block_hash = self._chain.locate(anchor.tx_hash)
-        moved = Anchor(
-            anchor.size, anchor.root, anchor.previous_size, anchor.proof, anchor.raw, anchor.tx_hash, anchor.nonce,
-            state, number, block_hash,
-        )  # fmt: skip
+        moved = replace(anchor, state=state, block_number=number, block_hash=block_hash)
         self._store.put(moved)
         if state is AnchorState.REVERTED:
-            raise Refused(f"couldn't anchor size {anchor.size}: transaction {anchor.tx_hash} reverted", code="reverted")
+            words = self._chain.refusal(anchor.tx_hash)
+            raise Refused(
+                f"couldn't anchor size {anchor.size}: the contract refused transaction {anchor.tx_hash} with {words}",
+                code="chain_refused",
+            )
         return moved
 
 

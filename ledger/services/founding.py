@@ -34,18 +34,21 @@ class FoundingPlan:
 class FoundingChain(Protocol):
     """A chain on which the contracts of a new ledger are set up."""
 
-    chain_id: int
+    @property
+    def chain_id(self) -> int:
+        """The chain's id."""
+        ...
 
     def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority]) -> str:
         """Deploy the registry; returns its address (0x, lower hex)."""
         ...
 
-    def deploy_anchor(self, registry: str) -> str:
-        """Deploy the anchor contract for a registry; returns its address (0x, lower hex)."""
+    def deploy_anchor(self) -> str:
+        """Deploy the anchor contract that obeys this registry; returns its address (0x, lower hex)."""
         ...
 
-    def execute(self, registry: str, kind: Proposal, body: Mapping[str, Any], signatures: Sequence[str]) -> str:
-        """Relay an approved proposal; returns the transaction hash. Raises Refused (`chain_refused`)."""
+    def execute(self, kind: str, body: Mapping[str, Any], signatures: Sequence[str]) -> object:
+        """Relay an approved proposal to the registry. Raises Refused (`chain_refused`)."""
         ...
 
 
@@ -57,12 +60,12 @@ def set_up_contracts(chain: FoundingChain, plan: FoundingPlan, approve: Approve,
     draft = Founding(plan.origin, chain.chain_id, "", "", plan.authorities, (plan.log_key,), "none", b"")
     registry = chain.deploy_registry(draft.log_id, plan.authorities)
     report(f"registry contract at {registry}")
-    anchor = chain.deploy_anchor(registry)
+    anchor = chain.deploy_anchor()
     report(f"anchor contract at {anchor}")
     founding = Founding(plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), "none", b"")
     body = {**header(now_ms()), "logId": "0x" + founding.log_id.hex(), "operator": plan.operator}
     try:
-        chain.execute(registry, Proposal.OPERATOR_SET, body, approve(Proposal.OPERATOR_SET, body, founding.domain))
+        chain.execute(Proposal.OPERATOR_SET, body, approve(Proposal.OPERATOR_SET, body, founding.domain))
         report(f"operator {plan.operator} may anchor")
     except Refused as refusal:
         report(f"operator not set yet ({refusal}); relay an OperatorSet proposal before anchoring")

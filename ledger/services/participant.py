@@ -9,7 +9,7 @@ from ledger.ports import Chain
 from ledger.services.append import Sequencer, Submission, now_ms
 from verifier.errors import NotFound
 from verifier.instant import DAY, format_instant
-from verifier.participant import Participant, name_commitment, parse_mirrored
+from verifier.participant import Participant, name_commitment
 from verifier.record import Record
 from verifier.statement import Kind
 
@@ -79,9 +79,8 @@ class Mirror:
     def sync(self) -> int:
         """Take in what is new; returns how many entries it made. Raises Unavailable, ProofInvalid (a gap), Refused."""
         count = 0
-        for body in self._chain.proposals(self._record.standing.sequence):
-            parse_mirrored(body)
-            submission = Submission(Kind.PARTICIPANT_MIRRORED, body, None, None, None, frozenset({"*"}))
+        for mirrored in self._chain.proposals(self._record.standing.sequence):
+            submission = Submission(Kind.PARTICIPANT_MIRRORED, mirrored.to_body(), None, None, None, frozenset({"*"}))
             self._sequencer.submit(submission)
             count += 1
         self.synced_at = now_ms()

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     DDL,
+    REAL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -32,6 +33,9 @@ metadata = MetaData(
 
 # SQLite gives a table its row id as primary key only for the type named INTEGER; it holds 64 bits all the same.
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
+Float64 = Double().with_variant(REAL(), "sqlite")  # STRICT tables know no type named DOUBLE
+
+Float64 = Double().with_variant(REAL(), "sqlite")
 
 
 def table(name: str, *items: SchemaItem, **options: Any) -> Table:
@@ -155,8 +159,8 @@ scan = table(
     required("context", Text),
     Column("country", Text),
     Column("unlocode", Text),
-    Column("latitude", Double),
-    Column("longitude", Double),
+    Column("latitude", Float64),
+    Column("longitude", Float64),
     required("code", Text),
     required("verdict", Text),
     Column("wrong_signature", Text),
