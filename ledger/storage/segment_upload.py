@@ -83,6 +83,8 @@ class SegmentUpload:
         """The segment, if it is here; from now on no sweep takes it for a day."""
         if not self._folder.hold(self._root):
             return None
+        with unavailable("store the segment"):
+            self._folder.sync()  # whoever put it here may have been stopped before its name was durable
         header = self._folder.claim(self._root)
         check_count(header, self._n)
         return StoredSegment(n=header.n, root=self._root, size=Layout(header.n).size, created=False)
