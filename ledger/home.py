@@ -1,0 +1,207 @@
+"""The home: one folder with everything a ledger needs, and the lock that keeps a second writer out of it.
+
+ledger.json    what this ledger is (no secrets)        keys/       private keys, 0600
+ledger.db      the database, unless another is named   segments/   sets of unit keys
+signed_head    newest checkpoint ever signed           chain/      state of the local chain
+writer.lock    held by the one process that writes     batches/    a maker's serials and label codes, 0600
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledger.keys.file import make_folder, write_file
+from ledger.lock import WriterLock
+from verifier.errors import Malformed, NotFound, Unavailable
+
+FORMAT = "carnet-home/1"
+"""The version of `ledger.json`."""
+
+
+class Settings(BaseSettings):
+    """What the environment says, each as CARNET_<NAME>. A database URL or token may hold a secret, so repr hides it."""
+
+    model_config = SettingsConfigDict(env_prefix="CARNET_", env_ignore_empty=True, extra="ignore")
+
+    home: Path = Path("~/.carnet")
+    database: SecretStr | None = None
+    chain_rpc: SecretStr | None = None
+    base_url: str | None = None
+    server: str | None = None
+    token: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerConfig:
+    """What `ledger.json` says: public facts only.
+
+    `pin`: SHA-256 of entry 0's bytes, 64 hex; `registry` and `anchor`: 0x and 40 lower hex; `log_key` and
+    `operator_key`: names in the key store. `database` and `chain_rpc` are None for the home's own database and
+    local chain.
+    """
+
+    origin: str
+    base_url: str
+    pin: str
+    chain_id: int
+    registry: str
+    anchor: str
+    database: str | None = None
+    chain_rpc: str | None = None
+    log_key: str = "log"
+    operator_key: str = "operator"
+
+    def encode(self) -> bytes:
+        """The bytes of `ledger.json`."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, raw: bytes) -> LedgerConfig:
+        """The counterpart of `encode`. Raises Malformed (`config`)."""
+        try:
+            value = json.loads(raw)
+        except ValueError as error:
+            raise _bad_config(str(error)) from error
+        known = {f.name: f for f in fields(cls)}
+        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) != set(known):
+            raise _bad_config(f"expected a {FORMAT} object of {sorted(known)}")
+        for name, item in value.items():
+            optional = name in ("database", "chain_rpc")
+            if type(item) is not (int if name == "chain_id" else str) and not (optional and item is None):
+                raise _bad_config(f"{name} has another type")
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One folder. Making the object touches nothing; `create` makes the folder."""
+
+    path: Path
+    settings: Settings = field(default_factory=Settings, repr=False)
+
+    @property
+    def keys(self) -> Path:
+        """The folder of private keys."""
+        return self.path / "keys"
+
+    @property
+    def segments(self) -> Path:
+        """The folder of segments."""
+        return self.path / "segments"
+
+    @property
+    def chain(self) -> Path:
+        """The folder of the local chain."""
+        return self.path / "chain"
+
+    @property
+    def batches(self) -> Path:
+        """The folder of what a maker keeps about its batches."""
+        return self.path / "batches"
+
+    @property
+    def signed_head(self) -> Path:
+        """The newest checkpoint ever signed. Leave it out of backups: that is what it is for."""
+        return self.path / "signed_head"
+
+    @property
+    def lock(self) -> Path:
+        """The writer lock's file."""
+        return self.path / "writer.lock"
+
+    @property
+    def config_file(self) -> Path:
+        """The file that says what this ledger is."""
+        return self.path / "ledger.json"
+
+    @property
+    def founded(self) -> bool:
+        """Whether a ledger was founded here."""
+        return self.config_file.exists()
+
+    @property
+    def database_url(self) -> str:
+        """CARNET_DATABASE, else the configured one, else SQLite in this home. May hold a password: never print it."""
+        if self.settings.database is not None:
+            return self.settings.database.get_secret_value()
+        configured = self.config().database if self.founded else None
+        return configured or f"sqlite:///{self.path.resolve() / 'ledger.db'}"
+
+    @property
+    def chain_rpc(self) -> str | None:
+        """CARNET_CHAIN_RPC, else the configured one; None for the local chain. May hold a password."""
+        if self.settings.chain_rpc is not None:
+            return self.settings.chain_rpc.get_secret_value()
+        return self.config().chain_rpc if self.founded else None
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host of printed links: CARNET_BASE_URL, else the configured one."""
+        return self.settings.base_url or self.config().base_url
+
+    def create(self) -> None:
+        """Make the folder and its parts, readable by their owner only. Raises Unavailable (`home`)."""
+        for folder in (self.path, self.keys, self.segments, self.chain, self.batches):
+            make_folder(folder)
+
+    def config(self) -> LedgerConfig:
+        """What this ledger is. Raises NotFound (`not_founded`), Malformed (`config`), Unavailable (`home`)."""
+        try:
+            return LedgerConfig.decode(self.config_file.read_bytes())
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"couldn't open a ledger in {self.path}: nothing is founded there; `carnet init` founds one",
+                code="not_founded",
+            ) from error
+        except OSError as error:
+            raise Unavailable(f"couldn't read {self.config_file}: {error.strerror}", code="home") from error
+
+    def save_config(self, config: LedgerConfig) -> None:
+        """Write `ledger.json`; passwords in URLs are left out. Durable when it returns."""
+        public = replace(
+            config,
+            database=config.database and without_password(config.database),
+            chain_rpc=config.chain_rpc and without_password(config.chain_rpc),
+        )
+        # If we stop before this line, restart finds a home without a ledger; keys made for it stay usable.
+        write_file(self.config_file, public.encode(), mode=0o644)
+
+    def batch_folder(self, gtin: str, lot: str) -> Path:
+        """Where a maker keeps a batch's serials; a lot may hold `/`, so it is percent-encoded."""
+        return self.batches / f"{gtin}-{quote(lot, safe='')}"
+
+    def writer(self) -> AbstractContextManager[None]:
+        """Be the one process that writes this ledger; as a context. Raises Refused (`writer_busy`), Unavailable."""
+        return self._lock.hold()
+
+    def announce(self, url: str) -> None:
+        """Tell other commands where the server that holds the writer lock listens. For the holder only."""
+        self._lock.announce(url)
+
+    def server(self) -> str | None:
+        """The address of the server that writes this ledger now, if one does."""
+        return self._lock.server()
+
+    @property
+    def _lock(self) -> WriterLock:
+        return WriterLock(self.lock)
+
+
+def without_password(url: str) -> str:
+    """The URL with the password of its user part left out; for configuration files and for people to see."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()
+
+
+def _bad_config(cause: str) -> Malformed:
+    return Malformed(f"couldn't read ledger.json: {cause}", code="config")
