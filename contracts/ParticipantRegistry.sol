@@ -60,8 +60,9 @@ contract ParticipantRegistry is AuthoritySet {
         if (p.suspensionKind == 0 || p.suspensionKind > SUSPENSION_LAST) {
             revert RegistryUnknownSuspensionKind(p.suspensionKind);
         }
-        // Block time has whole seconds: "now" in milliseconds is anywhere in the block's second.
-        uint64 latest = _now() + 999;
+        // Block time has whole seconds, so "now" must be rounded down to one; the log's verifier, which
+        // knows this instant from the block alone, must never refuse what was executed here.
+        uint64 latest = _now();
         if (p.effectiveAt == 0 || p.effectiveAt > latest) {
             revert RegistryEffectiveTimeOutOfRange(p.effectiveAt, latest);
         }
