@@ -20,6 +20,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.sql.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -33,9 +34,9 @@ metadata = MetaData(
 
 # SQLite gives a table its row id as primary key only for the type named INTEGER; it holds 64 bits all the same.
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
-Float64 = Double().with_variant(REAL(), "sqlite")  # STRICT tables know no type named DOUBLE
+Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")  # STRICT tables know no type named DOUBLE
 
-Float64 = Double().with_variant(REAL(), "sqlite")
+Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
 
 
 def table(name: str, *items: SchemaItem, **options: Any) -> Table:
@@ -173,3 +174,18 @@ scan = table(
 
 lookup = table("lookup", hash_column("subject", primary_key=True), required("times", Int64), required("last_ms", Int64))
 """How often the public looked a registered unit up. Never moves a verdict."""
+
+# --- token: hashes of what opens doors -----------------------------------------------------------------------------
+
+token = table(
+    "token",
+    hash_column("digest", primary_key=True),
+    required("secret", Text),
+    required("name", Text),
+    required("scopes", Text),
+    Column("country", Text),
+    required("created_ms", Int64),
+    Column("expires_ms", Int64),
+    Column("ended_ms", Int64),
+)
+"""API tokens, sign-in links and sessions (`secret` says which) by the SHA-256 of the secret, which is never kept."""

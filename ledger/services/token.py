@@ -1,0 +1,224 @@
+"""Tokens: how officers, operators and programs show who they are. Nothing that opens a door is stored, only its hash.
+
+Three kinds share one shape. An API token lasts until it is revoked or expires; a sign-in link works once and for
+a short time; it turns into a session, which a browser holds as a cookie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ledger.services.append import now_ms
+from verifier.errors import Malformed, NotFound
+from verifier.instant import DAY, HOUR, MINUTE
+
+LINK_LIFETIME = 30 * MINUTE
+"""How long a sign-in link may wait to be used, in milliseconds."""
+SESSION_LIFETIME = 12 * HOUR
+"""One shift: how long a browser stays signed in, in milliseconds."""
+TOKEN_LIFETIME_LIMIT = 366 * DAY
+"""The longest life an API token can be given, in milliseconds."""
+
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+_COUNTRY = re.compile("[A-Z]{2}")
+_BYTES = 32  # 256 random bits: looking one up by its hash leaks nothing that helps to guess it
+
+
+class Scope(StrEnum):
+    """What a caller may do beyond what everybody may."""
+
+    SCAN = "scan"
+    PROOF = "proof"
+    SALT = "salt"
+    METRICS = "metrics"
+    ADMIN = "admin"
+
+
+OFFICER_SCOPES = frozenset({Scope.SCAN, Scope.PROOF})
+"""What a sign-in link gives unless it is made for more."""
+
+
+class Secret(StrEnum):
+    """Which kind of secret a row stands for; one kind is never taken for another."""
+
+    TOKEN = "token"  # noqa: S105 - a kind, not a password
+    LINK = "link"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who has shown a token or a session. `country` is alpha-2 or None; `id` names the secret, not itself."""
+
+    id: str
+    name: str
+    scopes: frozenset[Scope]
+    country: str | None
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSecret:
+    """A secret as stored: its SHA-256 (32 bytes), whose it is, and its times in milliseconds."""
+
+    digest: bytes
+    secret: Secret
+    name: str
+    scopes: frozenset[Scope]
+    country: str | None
+    created_at: int
+    expires_at: int | None
+    ended_at: int | None = None
+
+    @property
+    def id(self) -> str:
+        """A short public name: the first 8 bytes of the hash."""
+        return self.digest[:8].hex()
+
+    def valid(self, now: int) -> bool:
+        """Whether it opens anything at an instant."""
+        return self.ended_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class TokenStore(Protocol):
+    """Where hashes of secrets are kept, durable."""
+
+    def get(self, digest: bytes) -> StoredSecret | None:
+        """The secret with this hash, in one indexed read."""
+        ...
+
+    def put(self, stored: StoredSecret) -> None:
+        """Keep a new secret."""
+        ...
+
+    def end(self, digest: bytes, at: int) -> bool:
+        """End a secret; True for exactly one caller, also when several try at once."""
+        ...
+
+    def list(self, secret: Secret) -> Sequence[StoredSecret]:
+        """All of one kind, newest first."""
+        ...
+
+
+class Tokens:
+    """Issues, recognises and ends tokens, sign-in links and sessions."""
+
+    def __init__(self, store: TokenStore, clock: Callable[[], int] = now_ms) -> None:
+        self._store, self._clock = store, clock
+
+    def issue(
+        self, name: str, scopes: Iterable[Scope | str], country: str | None = None, lifetime: int | None = None
+    ) -> str:
+        """A new API token, to be shown once. `lifetime` in milliseconds, None for one that lasts until it is revoked.
+
+        Raises Malformed (`token_name`, `token_scope`, `country`, `token_lifetime`).
+        """
+        if lifetime is not None and not 0 < lifetime <= TOKEN_LIFETIME_LIMIT:
+            raise Malformed("couldn't issue a token: its lifetime must be 1 ms to 366 days", code="token_lifetime")
+        return self._keep(Secret.TOKEN, name, scopes, country, lifetime)
+
+    def authenticate(self, plain: str) -> Caller | None:
+        """Who shows this API token, or None when it opens nothing."""
+        return self._caller(Secret.TOKEN, plain)
+
+    def one_time_link(
+        self, name: str = "officer", scopes: Iterable[Scope | str] = OFFICER_SCOPES, country: str | None = None
+    ) -> str:
+        """A code for a sign-in link, good for one use within half an hour. Raises Malformed as `issue`."""
+        return self._keep(Secret.LINK, name, scopes, country, LINK_LIFETIME)
+
+    def sign_in(self, code: str) -> str | None:
+        """Use a sign-in code up; returns the new session's secret, or None when the code opens nothing."""
+        link = self._find(Secret.LINK, code)
+        if link is None or not self._store.end(link.digest, self._clock()):
+            return None
+        # If we stop here, the link is used up and nobody is signed in: a new link is needed, nothing is open.
+        return self._keep(Secret.SESSION, link.name, link.scopes, link.country, SESSION_LIFETIME)
+
+    def session(self, plain: str) -> Caller | None:
+        """Who holds this session, or None when it opens nothing."""
+        return self._caller(Secret.SESSION, plain)
+
+    def sign_out(self, plain: str) -> None:
+        """End a session; one that opens nothing is fine too."""
+        session = self._find(Secret.SESSION, plain)
+        if session is not None:
+            self._store.end(session.digest, self._clock())
+
+    def list(self) -> Sequence[StoredSecret]:
+        """All API tokens ever issued, newest first; the tokens themselves are not known here."""
+        return self._store.list(Secret.TOKEN)
+
+    def revoke(self, token_id: str) -> StoredSecret:
+        """End an API token by its id. Raises NotFound (`token_unknown`)."""
+        for stored in self._store.list(Secret.TOKEN):
+            if stored.id == token_id:
+                self._store.end(stored.digest, self._clock())
+                return stored
+        raise NotFound(f"couldn't revoke token {token_id}: there is none with this id", code="token_unknown")
+
+    def _keep(
+        self, secret: Secret, name: str, scopes: Iterable[Scope | str], country: str | None, lifetime: int | None
+    ) -> str:
+        plain = f"carnet_{secret.value}_{secrets.token_urlsafe(_BYTES)}"
+        now = self._clock()
+        self._store.put(
+            StoredSecret(
+                digest=_digest(plain),
+                secret=secret,
+                name=_name(name),
+                scopes=_scopes(scopes),
+                country=_country(country),
+                created_at=now,
+                expires_at=None if lifetime is None else now + lifetime,
+            )
+        )
+        return plain
+
+    def _find(self, secret: Secret, plain: str) -> StoredSecret | None:
+        if not plain.startswith(f"carnet_{secret.value}_"):
+            return None
+        stored = self._store.get(_digest(plain))
+        return stored if stored is not None and stored.secret is secret and stored.valid(self._clock()) else None
+
+    def _caller(self, secret: Secret, plain: str) -> Caller | None:
+        stored = self._find(secret, plain)
+        return None if stored is None else Caller(stored.id, stored.name, stored.scopes, stored.country, secret)
+
+
+def _digest(plain: str) -> bytes:
+    return hashlib.sha256(plain.encode(errors="surrogateescape")).digest()
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Malformed("couldn't issue a token: its name must have 1 to 80 characters", code="token_name", at="name")
+    return name
+
+
+def _scopes(scopes: Iterable[Scope | str]) -> frozenset[Scope]:
+    try:
+        found = frozenset(Scope(scope) for scope in scopes)
+    except ValueError as error:
+        raise Malformed(
+            f"couldn't issue a token: {error}; expected {', '.join(Scope)}", code="token_scope", at="scopes"
+        ) from error
+    if not found:
+        raise Malformed("couldn't issue a token: it needs at least one scope", code="token_scope", at="scopes")
+    return found
+
+
+def _country(country: str | None) -> str | None:
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise Malformed(
+            f"couldn't issue a token: got country {country!r}, expected two capital letters",
+            code="country",
+            at="country",
+        )
+    return country
