@@ -51,7 +51,7 @@ class Founding:
     @property
     def log_id(self) -> bytes:
         """SHA-256 of the origin: the log's name on the chain and in every signature."""
-        return hashlib.sha256(self.origin.encode()).digest()
+        return log_id(self.origin)
 
     @property
     def domain(self) -> Domain:
@@ -72,6 +72,11 @@ class Founding:
             "log_keys": [key.format() for key in self.log_keys],
             "witness_policy": self.witness_policy,
         }
+
+
+def log_id(origin: str) -> bytes:
+    """SHA-256 of a log's origin, 32 bytes."""
+    return hashlib.sha256(origin.encode()).digest()
 
 
 def parse_founding(entry: Entry) -> Founding:

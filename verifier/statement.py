@@ -17,8 +17,8 @@ from eth_account import Account
 from eth_account.messages import SignableMessage, encode_typed_data
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from verifier.errors import Malformed, Refused
 from verifier.instant import DAY, MINUTE

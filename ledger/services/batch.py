@@ -6,9 +6,9 @@ from typing import Any
 
 from ledger.ports import Log, Secrets
 from ledger.services.append import Receipt, Sequencer, Submission
-from ledger.services.participant import Participants
+from ledger.services.participant import Freshness, Participants
 from verifier.batch import Batch, RetireReason
-from verifier.errors import Malformed, NotFound, Refused
+from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.record import Record
 from verifier.segment import salt_commitment
@@ -19,10 +19,20 @@ class Batches:
     """Accepts statements about batches and describes batches to others."""
 
     def __init__(
-        self, record: Record, log: Log, secrets: Secrets, participants: Participants, sequencer: Sequencer | None
+        self,
+        record: Record,
+        log: Log,
+        secrets: Secrets,
+        participants: Participants,
+        freshness: Freshness,
     ) -> None:
+        self._freshness = freshness
         self._record, self._log, self._secrets = record, log, secrets
         self._participants = participants
+        self._sequencer: Sequencer | None = None
+
+    def use(self, sequencer: Sequencer) -> None:
+        """Take statements in from now on."""
         self._sequencer = sequencer
 
     def register(self, statement: Statement, salt: bytes) -> Receipt:
@@ -36,6 +46,11 @@ class Batches:
         if len(salt) != 32 or salt_commitment(salt).hex() != statement.body["saltCommitment"][2:]:
             raise Refused("couldn't accept the salt: it does not match saltCommitment", code="salt_mismatch")
         submission = self._submission(statement)
+        if self._freshness.stale:
+            raise Unavailable(
+                "couldn't register: the registry has not been read for a day; recalls and scans go on",
+                code="register_stale",
+            )
         # If we stop after this line, a sealed salt lies beside the log that no entry commits to: harmless.
         self._secrets.put(salt_name(statement.body["saltCommitment"]), salt)
         return self._writer.submit(submission)

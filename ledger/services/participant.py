@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ledger.ports import Chain
 from ledger.services.append import Sequencer, Submission, now_ms
 from verifier.errors import NotFound
-from verifier.instant import DAY, format_instant
+from verifier.instant import DAY, MINUTE, format_instant
 from verifier.participant import Participant, name_commitment
 from verifier.record import Record
 from verifier.statement import Kind
@@ -72,9 +72,9 @@ class Participants:
 class Mirror:
     """Copies executed proposals from final blocks into the log, in order and without gaps."""
 
-    def __init__(self, record: Record, chain: Chain, sequencer: Sequencer) -> None:
+    def __init__(self, record: Record, chain: Chain, sequencer: Sequencer, freshness: Freshness) -> None:
         self._record, self._chain, self._sequencer = record, chain, sequencer
-        self.synced_at: int | None = None
+        self._freshness = freshness
 
     def sync(self) -> int:
         """Take in what is new; returns how many entries it made. Raises Unavailable, ProofInvalid (a gap), Refused."""
@@ -83,13 +83,31 @@ class Mirror:
             submission = Submission(Kind.PARTICIPANT_MIRRORED, mirrored.to_body(), None, None, None, frozenset({"*"}))
             self._sequencer.submit(submission)
             count += 1
-        self.synced_at = now_ms()
+        self._freshness.read_now()
         return count
+
+
+class Freshness:
+    """When the registry was last read; kept beside the log, so that a restart does not forget it."""
+
+    def __init__(self, details: Details) -> None:
+        self._details = details
+        self._read_at: int | None = None
+
+    def read_now(self) -> None:
+        """The registry has just been read to its end."""
+        now = now_ms()
+        if self._read_at is None or now - self._read_at > MINUTE:
+            self._details.put("mirror", {"read_at": now})
+        self._read_at = now
 
     @property
     def stale(self) -> bool:
         """Whether the registry has not been read for a day, so that new registrations must wait."""
-        return self.synced_at is None or now_ms() - self.synced_at > MIRROR_AGE_LIMIT
+        if self._read_at is None:
+            kept = self._details.get("mirror")
+            self._read_at = int(kept["read_at"]) if kept else None
+        return self._read_at is None or now_ms() - self._read_at > MIRROR_AGE_LIMIT
 
 
 def _suspension(member: Participant) -> dict[str, str] | None:

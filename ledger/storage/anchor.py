@@ -43,6 +43,11 @@ class AnchorTable:
         row = self._newest_in.first(state=state.value) if state is not None else self._newest.first()
         return _anchor(row) if row is not None else None
 
+    def final_size(self) -> int | None:
+        """The size of the newest final anchor."""
+        row = self._newest_in.first(state=AnchorState.FINAL.value)
+        return int(row[0]) if row is not None else None
+
     def open(self) -> Sequence[Anchor]:
         """Anchors still under way, smallest size first."""
         return [_anchor(row) for row in self._open.all()]

@@ -1,0 +1,230 @@
+"""The wiring: the one module that names concrete adapters.
+
+`found_ledger` makes a ledger in a home, `open_ledger` opens one; they are two commands on purpose. An opened ledger is a
+context: what was started (writer, threads, a local chain) ends with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from sqlalchemy import Engine
+
+from ledger.chain.evm import EvmChain
+from ledger.chain.local import open_chain
+from ledger.chain.operator import LedgerChain
+from ledger.home import Home, LedgerConfig
+from ledger.keys.store import KeyStore
+from ledger.keys.vault import Vault
+from ledger.ports import Report
+from ledger.services.anchoring import Anchoring
+from ledger.services.append import Sequencer
+from ledger.services.batch import Batches
+from ledger.services.checkpoint import Signer
+from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.opening import fold, resume
+from ledger.services.participant import Freshness, Mirror, Participants
+from ledger.services.scan import Scans
+from ledger.services.upkeep import Upkeep
+from ledger.services.verification import AsOf, Verification
+from ledger.storage.anchor import AnchorTable
+from ledger.storage.database import create_all, open_database
+from ledger.storage.log import LogStore
+from ledger.storage.scan import ScanTable
+from ledger.storage.secret import DetailTable, SecretTable
+from ledger.storage.segment import SegmentStore
+from ledger.storage.signed_head import SignedHeadFile
+from verifier.checkpoint import Checkpoint
+from verifier.errors import Refused
+from verifier.founding import Founding, log_id
+from verifier.merkle import Frontier
+from verifier.note import Note
+from verifier.note_key import SigningKey
+from verifier.record import Record
+
+LOG_KEY = "log"
+"""Name of the Ed25519 key that signs checkpoints, in the home's key store."""
+ANCHOR_SECONDS = 5.0
+"""How often a running server reads the registry and anchors what is new."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """An opened ledger: its services, for routes and commands. `chain` and what needs it are None when not opened."""
+
+    home: Home
+    record: Record
+    log: LogStore
+    segments: SegmentStore
+    secrets: SecretTable
+    details: DetailTable
+    anchors: AnchorTable
+    participants: Participants
+    batches: Batches
+    scans: Scans
+    verification: Verification
+    freshness: Freshness
+    engine: Engine
+    signed_head: SignedHeadFile
+    sequencer: Sequencer | None = None
+    evm: EvmChain | None = None
+    chain: LedgerChain | None = None
+    anchoring: Anchoring | None = None
+    mirror: Mirror | None = None
+    upkeep: Upkeep | None = None
+
+    @property
+    def founding(self) -> Founding:
+        """Entry 0."""
+        return self.record.founding
+
+    def signed(self) -> Checkpoint | None:
+        """The newest signed checkpoint."""
+        newest = self.log.latest_checkpoint()
+        return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
+
+    def anchor_now(self) -> dict[str, Any]:
+        """Read the registry, anchor the newest signed head, and say where it stands. Raises Refused, Unavailable."""
+        if self.upkeep is None or self.anchoring is None:
+            raise Refused("couldn't anchor: this ledger was opened without its chain", code="read_only")
+        self.upkeep.round()
+        return self.anchoring.status()
+
+
+def found_ledger(home: Home, plan: FoundingPlan, approve: Approve, base_url: str, report: Report) -> Founding:
+    """Found a ledger in an empty home whose keys `log` and `operator` exist.
+
+    1. contracts; 2. database and entry 0; 3. `ledger.json` with the pin; 4. the mirror and the first anchor.
+    Raises Refused (`founded`), Unavailable, Malformed.
+    """
+    if home.founded:
+        raise Refused(f"couldn't found a ledger in {home.path}: there is one already", code="founded")
+    home.create()
+    Vault.create(home.keys)
+    with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
+        founding = set_up_contracts(evm, plan, approve, report)  # 1
+        engine = open_database(home.database_url)
+        create_all(engine)
+        log = LogStore(engine, founding.log_id)
+        if log.head().size:
+            raise Refused("couldn't found a ledger: the database holds a log of this origin already", code="founded")
+        signer = Signer(log, SignedHeadFile(home.signed_head), _log_key(home, plan.origin))
+        record = Record(SegmentStore(home.segments).open)
+        sequencer = Sequencer(log, record, Frontier(), signer)
+        append_founding(sequencer, founding)  # 2
+        sequencer.close()
+        engine.dispose()
+        # If we stop before this line, a home without ledger.json remains: found again in an empty folder.
+        home.save_config(_config(home, record.founding, base_url))  # 3
+    with open_ledger(home, write=True, chain=True) as ledger:
+        ledger.anchor_now()  # 4
+    report(f"entry 0 has the digest {record.founding.pin.hex()}: tell it to everybody who will verify")
+    return record.founding
+
+
+@contextmanager
+def open_ledger(
+    home: Home, *, write: bool = False, chain: bool = False, report: Report = lambda line: None
+) -> Iterator[Ledger]:
+    """Open a founded ledger, for reading, or as its one writer.
+
+    `chain` also opens the chain (and starts a local one if none is configured). Raises NotFound (`not_founded`), Refused
+    (`writer_busy`), Stopped, ProofInvalid, Unavailable.
+    """
+    config = home.config()
+    with ExitStack() as stack:
+        if write:
+            stack.enter_context(home.writer())
+        engine = open_database(home.database_url)
+        stack.callback(engine.dispose)
+        create_all(engine)
+        ledger, frontier = _reader(home, config, engine)
+        stack.callback(ledger.scans.close)
+        if chain:
+            ledger.evm = stack.enter_context(open_chain(home.path, home.chain_rpc, report=report))
+            ledger.chain = LedgerChain(ledger.evm, ledger.founding, _operator_key(home, config))
+            ledger.anchoring = Anchoring(ledger.log, ledger.chain, ledger.anchors)
+        if write:
+            _writer(ledger, config, frontier, stack)
+        yield ledger
+
+
+def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, Frontier]:
+    log = LogStore(engine, log_id(config.origin))
+    segments = SegmentStore(home.segments)
+    record = Record(segments.open)
+    frontier = fold(log, record, config.pin)
+    secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
+    participants, freshness = Participants(record, details), Freshness(details)
+    batches = Batches(record, log, secrets, participants, freshness)
+    scans = Scans(ScanTable(engine))
+    tip = _tip(log, record, anchors)
+    verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
+    ledger = Ledger(
+        home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
+        engine, SignedHeadFile(home.signed_head),
+    )  # fmt: skip
+    return ledger, frontier
+
+
+def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack) -> None:
+    signer = Signer(ledger.log, ledger.signed_head, _log_key(ledger.home, config.origin))
+    anchored = None
+    if ledger.signed_head.read() is None and ledger.chain is not None:
+        anchored = ledger.chain.anchored()
+    resume(ledger.log, ledger.signed_head, signer, anchored)
+    ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
+    stack.callback(ledger.sequencer.close)
+    ledger.batches.use(ledger.sequencer)
+    if ledger.chain is not None and ledger.anchoring is not None:
+        ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
+        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)
+        stack.callback(ledger.upkeep.close)
+
+
+def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], AsOf]:
+    """What answers rest on; the parts that cost a read are read again only when the log has grown or anchored."""
+    kept: dict[str, Any] = {}
+
+    def tip() -> AsOf:
+        if kept.get("size") != record.size:
+            newest = log.latest_checkpoint()
+            checkpoint = Checkpoint.decode(Note.parse(newest[1]).text) if newest else None
+            kept["checkpoint"] = checkpoint
+            kept["size"] = checkpoint.size if checkpoint is not None else -1
+        checkpoint = kept["checkpoint"]
+        size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, bytes(32))
+        return AsOf(size, root, record.recorded_at, anchors.final_size())
+
+    return tip
+
+
+def _log_key(home: Home, origin: str) -> SigningKey:
+    return KeyStore(home.keys).load_ed25519(home.config().log_key if home.founded else LOG_KEY).note_key(origin)
+
+
+def _operator_key(home: Home, config: LedgerConfig) -> LocalAccount | None:
+    keys = KeyStore(home.keys)
+    if config.operator_key not in keys:
+        return None
+    account: LocalAccount = Account.from_key(keys.load_evm(config.operator_key).secret)
+    return account
+
+
+def _config(home: Home, founding: Founding, base_url: str) -> LedgerConfig:
+    settings = home.settings
+    return LedgerConfig(
+        origin=founding.origin,
+        base_url=base_url,
+        pin=founding.pin.hex(),
+        chain_id=founding.chain_id,
+        registry=founding.registry,
+        anchor=founding.anchor,
+        database=settings.database.get_secret_value() if settings.database else None,
+        chain_rpc=settings.chain_rpc.get_secret_value() if settings.chain_rpc else None,
+    )
