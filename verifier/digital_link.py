@@ -1,0 +1,194 @@
+"""GS1 Digital Links: codes written as web addresses, and the paths of them that a server receives.
+
+GS1 Digital Link: URI Syntax 1.2 (cited as DL). Values are escaped in the path and compared unescaped. The address is
+read as text; nothing here or behind it opens one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from urllib.parse import quote, unquote_to_bytes
+
+from verifier.element_string import check_element
+from verifier.errors import Malformed
+from verifier.gs1 import Carrier, CodeForm, Gtin, UnitCode, parse_gtin, parse_lot, parse_serial
+
+SIGNATURE_KEY = "s"
+"""The query key of the label signature. It holds a non-digit, as DL 4.9.1 asks of extensions."""
+
+# DL 4.4: all lower or all capital, nothing between; user names in front of a host only serve to mislead
+_ADDRESS = re.compile(r"(?:https?|HTTPS?)://(?P<host>[^/?#@\\\s]+)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?")
+_BASE = re.compile(r"https?://[^/?#@\\\s]+(?:/[^/?#\\\s]+)*")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# something that was meant as a GTIN, so that /2024/01/15 stays a date in somebody's web address
+_GTIN_ATTEMPT = re.compile(r"(?=(?:\D*\d){7})[0-9A-Za-z]{7,18}")
+_QUALIFIERS = ("22", "10", "21")  # DL 4.8: in this order, each at most once
+_THIRD_PARTY = "235"  # DL 4.8: stands alone behind 01
+
+
+def format_digital_link(
+    base_url: str, gtin: str, lot: str | None, serial: str | None, signature: str | None = None
+) -> str:
+    """Write the link of a unit, `{base_url}/01/{gtin}/10/{lot}/21/{serial}?s={signature}`.
+
+    `base_url` is a scheme and a host, perhaps with a stem; `gtin` has 14 digits; lot, serial and signature are
+    unescaped. Raises Malformed (`base_url`, `dot_segment`, and what the parsers of the values raise).
+    """
+    link = f"{_checked_base(base_url)}/01/{_path_gtin(gtin)}"
+    if lot is not None:
+        link += f"/10/{_escape('lot', parse_lot(lot))}"
+    if serial is not None:
+        link += f"/21/{_escape('serial', parse_serial(serial))}"
+    return link if signature is None else f"{link}?{SIGNATURE_KEY}={quote(signature, safe='')}"
+
+
+def parse_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode:
+    """Read a Digital Link with any host and stem.
+
+    Raises Malformed (`scheme`, `digital_link`, `percent`, `attribute`, `duplicate_key`, `element`, and what the
+    parsers of GTIN, lot and serial raise).
+    """
+    address = _ADDRESS.fullmatch(text)
+    if not address:
+        raise Malformed(
+            f"couldn't read the link {_shown(text)}: expected http or https in all small or all capital letters, "
+            "a host and a path",
+            code="scheme",
+        )
+    return parse_digital_link_path(address["path"], address["query"] or "", carrier)
+
+
+def parse_digital_link_path(
+    raw_path: bytes | str, query: bytes | str = "", carrier: Carrier = Carrier.TEXT
+) -> UnitCode:
+    """Read the path and query of a Digital Link as they came over the wire, still escaped, with or without a stem.
+
+    An escaped slash belongs to a value, so a path that a server has already unescaped will not do. Raises as
+    `parse_digital_link` does, save `scheme`.
+    """
+    segments = _text(raw_path).split("/")
+    if segments[-1] == "" and len(segments) > 2:
+        segments.pop()  # a resolver should tolerate one slash at the end (GS1 Conformant Resolver 1.0)
+    start = _find_key(segments)
+    if start is None:
+        raise Malformed(
+            "couldn't read the link: its path has no /01/ with a GTIN and pairs of qualifiers behind it",
+            code="digital_link",
+        )
+    values = _qualifiers(segments[start + 2 :])
+    gtin = _path_gtin(_unescape("gtin", segments[start + 1]))
+    signature, attributes = _parse_query(_text(query))
+    extra = {key: value for key, value in values.items() if key in ("22", _THIRD_PARTY)} | attributes
+    return UnitCode(
+        gtin=gtin,
+        lot=parse_lot(values["10"]) if "10" in values else None,
+        serial=parse_serial(values["21"]) if "21" in values else None,
+        signature=signature,
+        carrier=carrier,
+        form=CodeForm.DIGITAL_LINK,
+        extra=extra,
+    )
+
+
+def is_digital_link(text: str) -> bool:
+    """Whether a text is a web address meant as the link of a GTIN, well formed or not."""
+    path = re.split(r"[?#]", text, maxsplit=1)[0]
+    if not re.match(r"https?://", path, re.IGNORECASE):
+        return False
+    segments = path.split("/")
+    return any(key == "01" and _GTIN_ATTEMPT.fullmatch(value) for key, value in pairwise(segments))
+
+
+def unescape(text: str) -> str:
+    """Undo percent escapes, strictly: a plus stays a plus. Raises Malformed (`percent`, `charset`)."""
+    if _BROKEN_ESCAPE.search(text):
+        raise Malformed(f"couldn't read {_shown(text)}: a % without two hex digits behind it", code="percent")
+    try:
+        return unquote_to_bytes(text).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"couldn't read {_shown(text)}: it holds more than ASCII", code="charset") from error
+
+
+def _find_key(segments: Sequence[str]) -> int | None:
+    """Where the rightmost 01 stands that keeps pairs of AI and value to the end (DL 4.7: stems may look alike)."""
+    return next((i for i in range(len(segments) - 2, -1, -2) if segments[i] == "01"), None)
+
+
+def _qualifiers(segments: Sequence[str]) -> dict[str, str]:
+    keys = segments[::2]
+    in_order = [key for key in _QUALIFIERS if key in keys]
+    if list(keys) != in_order and list(keys) != [_THIRD_PARTY]:
+        raise Malformed(
+            f"couldn't read the link: got qualifiers {', '.join(map(_shown, keys))}, expected 22, 10, 21 in this order",
+            code="digital_link",
+        )
+    values = {key: _unescape(key, value) for key, value in zip(keys, segments[1::2], strict=True)}
+    for key in values.keys() & {"22", _THIRD_PARTY}:
+        check_element(key, values[key])
+    return values
+
+
+def _parse_query(query: str) -> tuple[str | None, dict[str, str]]:
+    """Return the label signature and the AIs; other keys are extensions that are none of ours."""
+    found: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        key, _, value = part.partition("=")
+        if not (key.isascii() and key.isdigit()) and key != SIGNATURE_KEY:
+            continue
+        if key in found:
+            raise Malformed(f"couldn't read the link: its query holds {_shown(key)} twice", code="duplicate_key")
+        # in a query, a plus is a space (HTML forms); neither is in base32, and CSET 82 has no space
+        found[key] = unescape(value.replace("+", " "))
+        if key != SIGNATURE_KEY:
+            _check_attribute(key, found[key])
+    return found.pop(SIGNATURE_KEY, None), found
+
+
+def _check_attribute(key: str, value: str) -> None:
+    if key in ("01", *_QUALIFIERS, _THIRD_PARTY):
+        raise Malformed(f"couldn't read the link: AI {key} belongs in its path, not in its query", code="attribute")
+    check_element(key, value)  # DL 4.9: a key of digits only must be an AI
+
+
+def _path_gtin(text: str) -> Gtin:
+    if len(text) != 14 and text.isascii() and text.isdigit():  # DL 4.5.1: shorter GTINs are padded by who writes
+        raise Malformed(
+            f"couldn't read the GTIN: got {len(text)} digits behind /01/, expected 14", code="gtin_length", at="gtin"
+        )
+    return parse_gtin(text)
+
+
+def _escape(name: str, value: str) -> str:
+    if value in (".", ".."):  # browsers drop such path segments, escaped or not (WHATWG URL 4.1)
+        raise Malformed(f"couldn't write the {name} {value!r} as a link: browsers drop it", code="dot_segment", at=name)
+    return quote(value, safe="")
+
+
+def _unescape(key: str, segment: str) -> str:
+    try:
+        return unescape(segment)
+    except Malformed as error:
+        error.at = {"10": "lot", "21": "serial"}.get(key, key)
+        raise
+
+
+@lru_cache(maxsize=16)
+def _checked_base(base_url: str) -> str:
+    base = base_url.removesuffix("/")
+    if not _BASE.fullmatch(base):
+        raise Malformed(
+            f"couldn't use the base URL {_shown(base_url)}: expected http(s)://host, perhaps with a path",
+            code="base_url",
+        )
+    return base
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode("latin-1") if isinstance(raw, bytes) else raw
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

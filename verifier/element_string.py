@@ -1,0 +1,158 @@
+"""GS1 element strings: application identifiers (AIs) and values in a row, and the same in brackets.
+
+Fields of variable length end at a group separator (GS, 0x1D) or at the end of the text. A device that drops the
+separator makes one field swallow the next without any error, so nothing is read here that only length limits cut apart.
+GS1 General Specifications 7.8; the table of AIs is biip's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from biip import ParseError
+from biip.gs1_application_identifiers import GS1ApplicationIdentifier
+from biip.gs1_element_strings import GS1ElementString
+
+from verifier.errors import Malformed
+from verifier.gs1 import Carrier, CodeForm, Gtin, Lot, Serial, UnitCode, parse_gtin, parse_lot, parse_serial
+
+GS = "\x1d"
+"""Group separator: what a scanner sends for FNC1 behind a field of variable length."""
+
+_BRACKET = re.compile(r"\((\d{2,4})\)")
+
+
+def parse_element_string(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
+    """Read an element string without symbology identifier. None: well formed, but it names no product (no AI 01).
+
+    Raises Malformed (`element_string`, `element`, `duplicate_ai`, and what the parsers of the values raise).
+    """
+    return unit_code(split_elements(text), carrier, CodeForm.ELEMENT_STRING)
+
+
+def parse_bracketed(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
+    """Read the form that people read, `(01)09506000134352(21)ABC`, with or without spaces around the values.
+
+    Values may hold brackets; a bracket with a known AI in it always starts a field. None and Raises as above.
+    """
+    starts = [match for match in _BRACKET.finditer(text) if _lookup(match[1]) is not None]
+    if not starts or starts[0].start() != 0:
+        raise Malformed("couldn't read the text: expected it to start with (01) or another AI", code="element_string")
+    ends = [match.start() for match in starts[1:]] + [len(text)]
+    elements = [(match[1], text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)]
+    return unit_code(elements, carrier, CodeForm.BRACKETED)
+
+
+def split_elements(text: str) -> list[tuple[str, str]]:
+    """Cut an element string into (AI, value); values are not looked into. Raises Malformed (`element_string`)."""
+    rest, elements = text.lstrip(GS), []
+    while rest:
+        identifier = _extract(rest)
+        ai = identifier.ai
+        behind = rest[len(ai) :]
+        if identifier.separator_required:
+            value, _, rest = behind.partition(GS)
+        else:
+            length = _fixed_length(identifier)
+            value, rest = behind[:length], behind[length:]
+        elements.append((ai, value))
+        rest = rest.lstrip(GS)  # tolerated anywhere between fields, GS1 General Specifications 7.8.6.2
+    return elements
+
+
+def unit_code(elements: Iterable[tuple[str, str]], carrier: Carrier, form: CodeForm) -> UnitCode | None:
+    """Check each element and make the code of them. None without AI 01. Raises Malformed."""
+    values: dict[str, str] = {}
+    for ai, value in elements:
+        if values.setdefault(ai, value) != value:
+            raise Malformed(f"couldn't read the code: AI {ai} stands there twice with two values", code="duplicate_ai")
+        check_element(ai, value)
+    if "01" not in values:
+        return None
+    gtin = Gtin(values.pop("01"))
+    lot, serial = values.pop("10", None), values.pop("21", None)
+    return UnitCode(
+        gtin,
+        None if lot is None else Lot(lot),
+        None if serial is None else Serial(serial),
+        carrier=carrier,
+        form=form,
+        extra=values,
+    )
+
+
+def check_element(ai: str, value: str) -> None:
+    """Check one value against its AI, dates and check digits included.
+
+    Raises Malformed (`gtin_length`, `check_digit`, `lot_length`, `serial_length`, `charset`, `element`).
+    """
+    match ai:
+        case "01":
+            if len(value) != 14:
+                raise Malformed(f"couldn't read AI 01: got {len(value)} characters, expected 14", code="gtin_length")
+            parse_gtin(value)
+        case "10":
+            parse_lot(value)
+        case "21":
+            parse_serial(value)
+        case _:
+            _check_other(ai, value)
+
+
+def format_element_string(
+    gtin: str, lot: str | None = None, serial: str | None = None, extra: Mapping[str, str] | None = None
+) -> str:
+    """Write an element string with separators where they are needed, fields of fixed length first.
+
+    `gtin` has 14 digits. Raises Malformed like the parsers, so what is written can be read.
+    """
+    elements = [("01", gtin), *(extra or {}).items()]
+    elements.sort(key=lambda element: element[0] != "01" and _extract(element[0]).separator_required)
+    elements += [(ai, value) for ai, value in (("10", lot), ("21", serial)) if value is not None]
+    for ai, value in elements:
+        check_element(ai, value)
+    return join_elements(elements)
+
+
+def join_elements(elements: Sequence[tuple[str, str]]) -> str:
+    """Write (AI, value) in the order given, unchecked, with a separator behind each variable field but the last."""
+    parts = [ai + value + (GS if _extract(ai).separator_required else "") for ai, value in elements]
+    return "".join(parts).removesuffix(GS)
+
+
+def _check_other(ai: str, value: str) -> None:
+    if _lookup(ai) is None:
+        raise Malformed(f"couldn't read the code: {ai} is no GS1 application identifier", code="element")
+    try:
+        if not value.isascii():  # biip's patterns take any script's digits
+            raise ParseError("expected ASCII")
+        element = GS1ElementString.parse(ai + value)
+    except ParseError as error:
+        raise Malformed(f"couldn't read AI {ai}: {error}", code="element") from error
+    if problem := element.gtin_error or element.sscc_error or element.gln_error:
+        raise Malformed(f"couldn't read AI {ai}: {problem}", code="element")
+
+
+def _extract(text: str) -> GS1ApplicationIdentifier:
+    for length in (2, 3, 4):  # no AI starts with another one
+        if found := _lookup(text[:length]):
+            return found
+    raise Malformed(f"couldn't read the element string: no AI at {text[:4]!r}", code="element_string")
+
+
+@lru_cache(maxsize=1024)
+def _lookup(ai: str) -> GS1ApplicationIdentifier | None:
+    """The AI of exactly these digits."""
+    try:
+        found = GS1ApplicationIdentifier.extract(ai)
+    except ParseError:
+        return None
+    return found if found.ai == ai else None
+
+
+@lru_cache(maxsize=1024)
+def _fixed_length(identifier: GS1ApplicationIdentifier) -> int:
+    """Characters of a field that needs no separator, from biip's format text such as `N2+N6`."""
+    return int(identifier.format.partition("+N")[2])

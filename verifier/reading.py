@@ -1,0 +1,108 @@
+"""Reading: from what a device sent to a code, to something else that was read well, or to "could not read".
+
+Nothing is repaired silently and no address is opened. Where a device fault can be undone by name, the repaired codes
+are offered beside the literal reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from verifier.code_text import Foreign, parse_code
+from verifier.errors import Malformed
+from verifier.gs1 import Carrier, UnitCode
+from verifier.repair import Repair, RepairName, find_repairs, find_suspects
+
+LONGEST_TEXT = 2_048
+"""Characters of one code. Own limit: a printed label needs about 180, the largest QR code holds 4,296."""
+
+# a wedge scanner ends a code with Enter or Tab; copied text brings spaces and a byte order mark
+_AROUND = " \t\r\n\ufeff\u200b"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCode:
+    """A well-formed GS1 code with a GTIN, read literally.
+
+    `suspects` names faults that the text shows although it reads without error; then `repairs` holds the candidates.
+    If the literal code is registered, a suspicion is without object. If it is not, `find_repairs` knows more.
+    """
+
+    text: str
+    code: UnitCode
+    symbology: str | None = None
+    suspects: tuple[RepairName, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotGs1:
+    """Something else, read well: another address, another text, a GS1 code that names no product."""
+
+    text: str
+    why: Foreign
+    symbology: str | None = None
+
+    @property
+    def message(self) -> str:
+        """What it is, in one sentence."""
+        return _FOREIGN[self.why]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """No well-formed code came in. `why` is a stable code (`check_digit`, `empty` …), `message` one sentence."""
+
+    text: str
+    why: str
+    message: str
+    symbology: str | None = None
+    repairs: tuple[Repair, ...] = ()
+
+
+Reading = ReadCode | NotGs1 | Unreadable
+
+_FOREIGN: Mapping[Foreign, str] = {
+    Foreign.LINK: "This is a web address without a GS1 product code. It was not opened.",
+    Foreign.TEXT: "This is a text, and no GS1 product code.",
+    Foreign.NO_GTIN: "This is a GS1 code, but it names no product (it has no GTIN).",
+}
+
+
+def read(text: str | bytes, *, carrier: Carrier = Carrier.TEXT, symbology: str | None = None) -> Reading:
+    """Read what a device sent. Never raises: what cannot be read is an answer of its own.
+
+    `carrier` says what bore the code; `symbology` is the device's AIM identifier such as `]d2`, if it gave one apart
+    from the text.
+    """
+    decoded = _decode(text, symbology)
+    if isinstance(decoded, Unreadable):
+        return decoded
+    try:
+        code = parse_code(decoded, carrier, symbology)
+    except Malformed as error:
+        return Unreadable(decoded, error.code, str(error), symbology, find_repairs(decoded, carrier, symbology))
+    if isinstance(code, Foreign):
+        if repairs := find_repairs(decoded, carrier, symbology):
+            message = "couldn't read the code as it came in: it looks like a product code that a device has changed"
+            return Unreadable(decoded, "device_fault", message, symbology, repairs)
+        return NotGs1(decoded, code, symbology)
+    suspects = find_suspects(decoded, code)
+    repairs = find_repairs(decoded, carrier, symbology) if suspects else ()
+    suspected = tuple(repair for repair in repairs if repair.name in suspects)
+    return ReadCode(decoded, code, symbology, suspects, suspected)
+
+
+def _decode(text: str | bytes, symbology: str | None) -> str | Unreadable:
+    shown = text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
+    decoded = shown.strip(_AROUND)
+    if len(decoded) > LONGEST_TEXT:
+        message = f"couldn't read the code: got {len(decoded)} characters, expected at most {LONGEST_TEXT}"
+        return Unreadable(decoded[:LONGEST_TEXT], "too_long", message, symbology)
+    if not decoded:
+        return Unreadable("", "empty", "couldn't read the code: nothing came in", symbology)
+    if "\ufffd" in decoded or "\0" in decoded:
+        message = "couldn't read the code: it holds bytes that are no text"
+        return Unreadable(decoded, "encoding", message, symbology)
+    return decoded
