@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Select, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 
+from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
 
 BUSY_TIMEOUT_MS = 10_000  # a second process (a `carnet` command beside the server) waits this long for SQLite's lock
@@ -52,16 +53,14 @@ def open_database(url: str) -> Engine:
     return engine
 
 
-def create_all(engine: Engine, metadata: MetaData | None = None) -> None:
+def create_all(engine: Engine) -> None:
     """Make the ledger's tables where they are missing.
 
     Raises:
         Unavailable: the database cannot be reached or written.
     """
-    from ledger.storage.schema import metadata as ledger_metadata  # tables import column types from here
-
     try:
-        (metadata or ledger_metadata).create_all(engine)
+        metadata.create_all(engine)
     except SQLAlchemyError as error:
         raise unavailable(error) from error
 
@@ -144,7 +143,7 @@ class Query:
             values = tuple(values[name] for name in self._order)
         try:
             connection = self._engine.raw_connection()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
             raise unavailable(error) from error
         try:
             cursor = connection.cursor()

@@ -36,8 +36,6 @@ metadata = MetaData(
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
 Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")  # STRICT tables know no type named DOUBLE
 
-Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
-
 
 def table(name: str, *items: SchemaItem, **options: Any) -> Table:
     """A table of the ledger; on SQLite STRICT, so that a text in a number column is an error there as well."""
