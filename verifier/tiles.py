@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -141,16 +142,17 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
 class TileHashes:
     """A `HashReader` over the tiles of a tree of `size` leaves, with a small cache of decoded tiles.
 
-    It asks only for tiles such a tree has, at the width they have in it. It checks lengths, not truth: what
-    is computed from it counts once it leads to a root that is signed.
+    It asks only for tiles such a tree has, at the width they have in it, and may be shared by threads. It
+    checks lengths, not truth: what is computed from it counts once it leads to a root that is signed.
     """
 
-    __slots__ = ("_cache", "_cached_tiles", "_fetch", "size")
+    __slots__ = ("_cache", "_cached_tiles", "_fetch", "_lock", "size")
 
     def __init__(self, fetch: TileFetch, size: int, cached_tiles: int = 64) -> None:
         self._fetch = fetch
         self.size = size
         self._cached_tiles = cached_tiles
+        self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def __call__(self, level: int, index: int) -> bytes:
@@ -168,10 +170,11 @@ class TileHashes:
 
     def _rows(self, level: int, n: int) -> list[list[bytes]]:
         """The hashes of a tile and the rows of parents above them, up to height 7."""
-        rows = self._cache.get((level, n))
-        if rows is not None:
-            self._cache.move_to_end((level, n))
-            return rows
+        with self._lock:
+            rows = self._cache.get((level, n))
+            if rows is not None:
+                self._cache.move_to_end((level, n))
+                return rows
         width = width_of(level, n, self.size)
         data = self._fetch(level, n, width)
         if len(data) != width * HASH_SIZE:
@@ -182,9 +185,10 @@ class TileHashes:
         rows = [[data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]]
         for _ in range(TILE_HEIGHT - 1):
             rows.append(next_level(rows[-1][: len(rows[-1]) & ~1]))
-        self._cache[level, n] = rows
-        if len(self._cache) > self._cached_tiles:
-            self._cache.popitem(last=False)
+        with self._lock:
+            self._cache[level, n] = rows
+            if len(self._cache) > self._cached_tiles:
+                self._cache.popitem(last=False)
         return rows
 
 
