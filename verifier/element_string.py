@@ -21,6 +21,7 @@ from verifier.gs1 import Carrier, CodeForm, Gtin, Lot, Serial, UnitCode, parse_g
 GS = "\x1d"
 """Group separator: what a scanner sends for FNC1 behind a field of variable length."""
 
+_MOST_ELEMENTS = 64  # fields of one code; own limit, against texts made of nothing but AIs
 _BRACKET = re.compile(r"\((\d{2,4})\)")
 
 
@@ -49,6 +50,8 @@ def split_elements(text: str) -> list[tuple[str, str]]:
     """Cut an element string into (AI, value); values are not looked into. Raises Malformed (`element_string`)."""
     rest, elements = text.lstrip(GS), []
     while rest:
+        if len(elements) == _MOST_ELEMENTS:
+            raise Malformed(f"couldn't read the code: more than {_MOST_ELEMENTS} fields", code="element_string")
         identifier = _extract(rest)
         ai = identifier.ai
         behind = rest[len(ai) :]
@@ -66,9 +69,11 @@ def unit_code(elements: Iterable[tuple[str, str]], carrier: Carrier, form: CodeF
     """Check each element and make the code of them. None without AI 01. Raises Malformed."""
     values: dict[str, str] = {}
     for ai, value in elements:
-        if values.setdefault(ai, value) != value:
+        if ai not in values:
+            check_element(ai, value)
+            values[ai] = value
+        elif values[ai] != value:
             raise Malformed(f"couldn't read the code: AI {ai} stands there twice with two values", code="duplicate_ai")
-        check_element(ai, value)
     if "01" not in values:
         return None
     gtin = Gtin(values.pop("01"))
