@@ -96,8 +96,10 @@ class Ledger:
         return self.anchoring.status()
 
 
-def found_ledger(home: Home, plan: FoundingPlan, approve: Approve, base_url: str, report: Report) -> Founding:
-    """Found a ledger in an empty home whose keys `log` and `operator` exist.
+def found_ledger(
+    home: Home, plan: FoundingPlan, approve: Approve, base_url: str, report: Report, *, operator_key: str = "operator"
+) -> Founding:
+    """Found a ledger in an empty home whose keys `log` and `operator_key` exist.
 
     1. contracts; 2. database and entry 0; 3. `ledger.json` with the pin; 4. the mirror and the first anchor.
     Raises Refused (`founded`), Unavailable, Malformed.
@@ -120,7 +122,7 @@ def found_ledger(home: Home, plan: FoundingPlan, approve: Approve, base_url: str
         sequencer.close()
         engine.dispose()
         # If we stop before this line, a home without ledger.json remains: found again in an empty folder.
-        home.save_config(_config(home, record.founding, base_url))  # 3
+        home.save_config(_config(home, record.founding, base_url, operator_key))  # 3
     with open_ledger(home, write=True, chain=True) as ledger:
         ledger.anchor_now()  # 4
     report(f"entry 0 has the digest {record.founding.pin.hex()}: tell it to everybody who will verify")
@@ -216,7 +218,7 @@ def _operator_key(home: Home, config: LedgerConfig) -> LocalAccount | None:
     return account
 
 
-def _config(home: Home, founding: Founding, base_url: str) -> LedgerConfig:
+def _config(home: Home, founding: Founding, base_url: str, operator_key: str) -> LedgerConfig:
     settings = home.settings
     return LedgerConfig(
         origin=founding.origin,
@@ -227,4 +229,6 @@ def _config(home: Home, founding: Founding, base_url: str) -> LedgerConfig:
         anchor=founding.anchor,
         database=settings.database.get_secret_value() if settings.database else None,
         chain_rpc=settings.chain_rpc.get_secret_value() if settings.chain_rpc else None,
+        log_key=LOG_KEY,
+        operator_key=operator_key,
     )

@@ -1,0 +1,60 @@
+"""The command line: `carnet NOUN VERB`, one module a noun.
+
+`main` maps errors to exit codes in one place. Commands import what they need when they run, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from api.cli import founding, key
+from api.cli.output import ExitCode, exit_code, report_error, report_failure
+from verifier.errors import CarnetError
+
+app = typer.Typer(
+    name="carnet",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A permissioned provenance ledger for goods authentication. A code that checks out proves the code, "
+    "not the item: printed codes can be copied.",
+)
+app.command("init")(founding.init)
+app.add_typer(key.app, name="key")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process: 0 yes, 1 the answer is no, 2 wrong use, 3 a part cannot be reached."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; returns its exit code. Errors are said here and nowhere else."""
+    as_json = "--json" in arguments
+    try:
+        code = app(arguments, prog_name="carnet", standalone_mode=False)
+    except CarnetError as error:
+        report_error(error, as_json=as_json)
+        return exit_code(error)
+    except TyperException as error:
+        if error.format_message():  # empty when it was help that was shown
+            report_failure("usage", error.format_message(), as_json=as_json)
+        return ExitCode.WRONG_USE
+    except typer.Abort:
+        return 130  # 128 + SIGINT, as shells count
+    except OSError as error:
+        report_failure("io", f"couldn't use {error.filename or 'a file'}: {error.strerror}", as_json=as_json)
+        return ExitCode.UNREACHABLE
+    except Exception as error:
+        if os.environ.get("CARNET_DEBUG"):
+            raise
+        message = f"something is wrong in Carnet itself: {error!r}; CARNET_DEBUG=1 shows where"
+        report_failure("fault", message, as_json=as_json)
+        return ExitCode.FAULT
+    return int(code or 0)

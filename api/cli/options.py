@@ -1,0 +1,50 @@
+"""What commands share: the options that mean the same everywhere, and opening a home or its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.cli.output import Out
+
+if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs none of them
+    from ledger.home import Home
+    from ledger.wiring import Ledger
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="The ledger's folder; CARNET_HOME, else ~/.carnet.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+ServerOption = Annotated[
+    str | None,
+    typer.Option("--server", help="Speak to a server at this URL instead of the home's own ledger; CARNET_SERVER."),
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--token", help="API token for --server; better in CARNET_TOKEN, since arguments show in process lists."
+    ),
+]
+SignerOption = Annotated[str, typer.Option("--key", help="Name of the key that signs.", show_default=False)]
+
+
+def open_home(path: Path | None) -> Home:
+    """The home that was named, by option or environment. Touches nothing."""
+    from ledger.home import Home, Settings
+
+    settings = Settings()
+    return Home((path or settings.home).expanduser(), settings)
+
+
+@contextmanager
+def opened(home: Home, out: Out, *, write: bool = False, chain: bool = False) -> Iterator[Ledger]:
+    """The home's ledger, open for one command. Raises what `open_ledger` raises."""
+    from ledger.wiring import open_ledger
+
+    with open_ledger(home, write=write, chain=chain, report=out.note) as ledger:
+        yield ledger
