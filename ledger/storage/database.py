@@ -19,6 +19,7 @@ from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
 
 BUSY_TIMEOUT_MS = 10_000  # a second process (a `carnet` command beside the server) waits this long for SQLite's lock
+CONNECT_TIMEOUT_S = 5  # of PostgreSQL, unless the URL says otherwise; libpq would wait for minutes
 _WRITE = "carnet_write"
 
 
@@ -45,7 +46,9 @@ def open_database(url: str) -> Engine:
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         case "postgresql":
-            engine = create_engine(parsed.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+            patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+            address = parsed.set(drivername="postgresql+psycopg")
+            engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args=patience)
             event.listen(engine, "connect", _set_up_postgresql)
             event.listen(engine, "begin", _begin_postgresql)
         case other:

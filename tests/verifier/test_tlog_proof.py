@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.verifier.log_example import LEAVES, LOG, NOTE, PROOF
+from tests.verifier.log_example import LEAVES, LOG, LOG_VKEY, NOTE, PROOF, WITNESS_VKEY
 from verifier.checkpoint import open_checkpoint
 from verifier.errors import CarnetError, Malformed, ProofInvalid
 from verifier.merkle import MemoryTree, inclusion_proof
@@ -97,3 +99,10 @@ def test_values_that_no_file_can_hold() -> None:
             TlogProof(index, path, NOTE, extra)
     with pytest.raises(Malformed):
         TlogProof(0, (bytes(32),) * 64, NOTE)
+
+
+def test_the_specification_shows_these_bytes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "spec" / "log.md").read_text()
+    assert NOTE.decode() in page
+    assert f"{LOG_VKEY}\n{WITNESS_VKEY}\n" in page
+    assert PROOF[: PROOF.index(b"\n3\n") + 3].decode() in page
