@@ -51,7 +51,11 @@ def open_chain(
         report(f"chain {chain.chain_id} at {rpc}")
         return chain
     local = LocalChain(home, report, clock)
-    local.open()
+    try:
+        local.open()
+    except BaseException:
+        local.close()
+        raise
     return EvmChain(local, finality=finality, relay=relay, send=local.send, close=local.close)
 
 
@@ -72,6 +76,11 @@ class LocalChain:
         self._node: DevNode | None = None
         self._rpc: Rpc | None = None
 
+    @property
+    def url(self) -> str:
+        """Where the node answers now."""
+        return self._rpc.url if self._rpc else ""
+
     def open(self) -> None:
         """Join the running node of this home, or start one and replay. Raises as `open_chain`."""
         with self._journal.locked():
@@ -81,6 +90,8 @@ class LocalChain:
         """The result of one JSON-RPC call. Raises Unavailable, RpcError."""
         try:
             return self._call(method, *params)
+        except RpcError:
+            raise
         except Unavailable:
             # The process that had started the node may have ended, and the node with it.
             self.open()
@@ -146,7 +157,7 @@ class LocalChain:
         probe = Rpc(recorded["url"], timeout=_PROBE_SECONDS)
         try:
             first = probe.call("eth_getBlockByNumber", "0x0", False)
-        except (Unavailable, RpcError):
+        except Unavailable:
             return False
         # Another program may have been given the port since.
         if not isinstance(first, dict) or first.get("hash") != genesis.block_hash or not self._answers(probe):
@@ -176,18 +187,24 @@ class LocalChain:
 
     def _replay(self, first: str, genesis: Genesis) -> None:
         entries = [entry for entry in self._journal.entries if entry.block_hash is not None]
-        if first == genesis.block_hash:
-            for entry in entries:
-                self._transmit(entry)
+        if first == genesis.block_hash and self._transmit_all(entries):
             latest = self._call("eth_getBlockByNumber", "latest", False)
             # Each block names its parent, so the newest hash stands for all.
             if latest["hash"] == self._newest_hash():
                 self._call("evm_increaseTime", self._lag())
                 self._report(
-                    f"replayed {len(entries)} transactions on a local chain at {self._url()}, block hashes identical"
+                    f"replayed {len(entries)} transactions on a local chain at {self.url}, block hashes identical"
                 )
                 return
         self._mismatch(first, genesis, entries)
+
+    def _transmit_all(self, entries: list[JournalEntry]) -> bool:
+        try:
+            for entry in entries:
+                self._transmit(entry)
+        except RpcError:
+            return False  # it was taken the first time, so the journal is not what it was
+        return True
 
     def _mismatch(self, first: str, genesis: Genesis, entries: list[JournalEntry]) -> None:
         assert self._node is not None  # noqa: S101  (it has just been started)
@@ -250,9 +267,6 @@ class LocalChain:
         temporary = self._address.with_suffix(".new")
         temporary.write_text(json.dumps({"url": node.url, "pid": node.pid, "home": str(self._home)}))
         os.replace(temporary, self._address)
-
-    def _url(self) -> str:
-        return self._rpc.url if self._rpc else "nowhere"
 
     def _call(self, method: str, *params: Any) -> Any:
         if self._rpc is None:

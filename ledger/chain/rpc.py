@@ -9,16 +9,16 @@ from requests.exceptions import RequestException
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
-from verifier.errors import CarnetError, Unavailable
+from verifier.errors import Unavailable
 
 TIMEOUT_SECONDS = 20.0
 """For one call. A permissioned chain answers in milliseconds; longer means that it hangs."""
 
 
-class RpcError(CarnetError):
+class RpcError(Unavailable):
     """The node answered with an error. `data` is the revert data if it gave any, else empty.
 
-    Callers turn it into what it means to theirs; it never leaves `ledger.chain`.
+    Where it means a refusal, callers turn it into one; otherwise there is simply no answer.
     """
 
     default_code = "chain_error"
@@ -32,6 +32,11 @@ class RpcError(CarnetError):
 class Caller(Protocol):
     """Whatever answers JSON-RPC calls: one node, or the local chain that starts its node again."""
 
+    @property
+    def url(self) -> str:
+        """Where it answers, for people."""
+        ...
+
     def call(self, method: str, *params: Any) -> Any:
         """The result of one call. Raises Unavailable, RpcError."""
         ...
@@ -42,8 +47,7 @@ class Rpc:
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self.url = url
-        self._timeout = timeout
-        self._provider = self._connect(url)
+        self._provider = _connect(url, timeout)
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of one call.
@@ -58,20 +62,19 @@ class Rpc:
             raise Unavailable(
                 f"couldn't reach the chain at {self.url}: {cause} in {method}", code="chain_unavailable"
             ) from error
+        if not isinstance(response, dict) or not {"result", "error"} & set(response):
+            raise Unavailable(f"couldn't reach the chain at {self.url}: no JSON-RPC there", code="chain_unavailable")
         if (failure := response.get("error")) is not None:
             raise _rpc_error(method, failure)
         return response.get("result")
 
-    def use(self, url: str) -> None:
-        """Talk to another address from now on."""
-        self.url, self._provider = url, self._connect(url)
 
-    def _connect(self, url: str) -> HTTPProvider:
-        options: dict[str, Any] = {"timeout": self._timeout}
-        if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
-            options["proxies"] = {"http": "", "https": ""}  # a proxy from the environment cannot see our loopback
-        # No retries here: a repeated send could hide that the first one arrived.
-        return HTTPProvider(url, request_kwargs=options, exception_retry_configuration=None)
+def _connect(url: str, timeout: float) -> HTTPProvider:
+    options: dict[str, Any] = {"timeout": timeout}
+    if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
+        options["proxies"] = {"http": "", "https": ""}  # a proxy from the environment cannot see our loopback
+    # No retries here: a repeated send could hide that the first one arrived.
+    return HTTPProvider(url, request_kwargs=options, exception_retry_configuration=None)
 
 
 def _rpc_error(method: str, failure: Any) -> RpcError:
