@@ -15,7 +15,7 @@ from verifier.gs1 import Carrier, CodeForm, UnitCode, parse_gtin, parse_serial
 GS1_SYMBOLOGIES = ("]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1")
 """Symbology identifiers that promise GS1 element strings. ISO/IEC 15424; GS1 General Specifications 5.1.2."""
 
-_SGTIN = re.compile(r"urn:epc:(?:id:sgtin|tag:sgtin-(?:96|198):[0-7]):(\d{6,12})\.(\d{1,7})\.(.*)", re.IGNORECASE)
+_SGTIN = re.compile(r"urn:epc:(?:id:sgtin:|tag:sgtin-(?:96|198):[0-7]\.)(\d{6,12})\.(\d{1,7})\.(.*)", re.IGNORECASE)
 _GTIN_DIGITS = 15  # digits alone, up to here, were meant as a GTIN; the shortest element string with one has 16
 _ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01\d{7}")
 

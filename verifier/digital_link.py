@@ -20,7 +20,7 @@ SIGNATURE_KEY = "s"
 """The query key of the label signature. It holds a non-digit, as DL 4.9.1 asks of extensions."""
 
 # DL 4.4: all lower or all capital, nothing between; user names in front of a host only serve to mislead
-_ADDRESS = re.compile(r"(?:https?|HTTPS?)://(?P<host>[^/?#@\\\s]+)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?")
+_ADDRESS = re.compile(r"(?:https?|HTTPS?)://(?P<host>[^/?#@\\\s]+)(?P<path>/[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?")
 _BASE = re.compile(r"https?://[^/?#@\\\s]+(?:/[^/?#\\\s]+)*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # something that was meant as a GTIN, so that /2024/01/15 stays a date in somebody's web address

@@ -1,0 +1,126 @@
+"""Reading: the shared vectors, the repairs, and that no input whatever makes it fail."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from verifier.element_string import GS, format_element_string
+from verifier.gs1 import CSET82, Carrier, UnitCode
+from verifier.keyboard import LAYOUTS, Layout
+from verifier.reading import NotGs1, ReadCode, Unreadable, read
+from verifier.repair import MOST_REPAIRS, RepairName, find_repairs
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "reading.json").read_text(encoding="utf-8"))["cases"]
+GTIN = "09506000134352"
+VALUES = st.text(CSET82, min_size=1, max_size=20)
+LOOK_ALIKE_FREE = st.text("23456789ABCDEFGHJKMNPQRSTUVWXYZ", min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in VECTORS])
+def test_a_text_reads_as_its_vector_says(case: dict[str, Any]) -> None:
+    reading = read(case["text"], symbology=case.get("symbology"))
+    match reading:
+        case ReadCode():
+            assert case["reading"] == "code"
+            wanted = {"signature": None, "extra": {}} | case["code"]
+            assert {name: getattr(reading.code, name) for name in wanted} == wanted
+            assert list(reading.suspects) == case.get("suspects", [])
+        case NotGs1():
+            assert (case["reading"], case["why"]) == ("not_gs1", reading.why)
+        case Unreadable():
+            assert (case["reading"], case["why"]) == ("unreadable", reading.why)
+    offered = [] if isinstance(reading, NotGs1) else [(r.name, r.code) for r in reading.repairs]
+    for name, wanted in case.get("repairs", {}).items():
+        assert (name, *wanted) in [(n, code.gtin, code.lot, code.serial) for n, code in offered]
+    if "repairs" not in case and isinstance(reading, ReadCode):
+        assert offered == []
+
+
+@example("01" + "10" * 100)
+@example("0109506000134352" + "21" + "1021" * 15)
+@example("(01)" * 200)
+@example("]d2")
+@given(st.one_of(st.text(max_size=100), st.binary(max_size=100), st.text("01]d2C(/)%?=&:tpsh.\x1d ", max_size=60)))
+def test_reading_never_fails_and_offers_few_repairs(text: str | bytes) -> None:
+    reading = read(text)
+    assert isinstance(reading, NotGs1) or len(reading.repairs) <= MOST_REPAIRS
+
+
+@given(st.text(max_size=60))
+def test_bytes_and_text_read_alike(text: str) -> None:
+    assert read(text.encode("utf-8", errors="replace")) == read(text.encode("utf-8", errors="replace").decode())
+
+
+@given(lot=st.none() | LOOK_ALIKE_FREE, serial=LOOK_ALIKE_FREE)
+def test_generated_serials_are_never_suspected(lot: str | None, serial: str) -> None:
+    """Without 0 and 1 no AI can appear inside a value, so codes made here raise no false alarm."""
+    reading = read(format_element_string(GTIN, lot, serial))
+    assert isinstance(reading, ReadCode)
+    assert reading.suspects == ()
+
+
+@given(lot=VALUES, serial=VALUES)
+def test_a_lost_separator_is_detected_and_the_true_code_is_offered(lot: str, serial: str) -> None:
+    lost = format_element_string(GTIN, lot, serial).replace(GS, "")
+    reading = read(lost)
+    codes = [(repair.code.lot, repair.code.serial) for repair in find_repairs(lost)]
+    if isinstance(reading, ReadCode):
+        assert RepairName.SEPARATOR_LOST in reading.suspects
+    assert (lot, serial) in codes or len(codes) == MOST_REPAIRS
+
+
+@given(lot=VALUES, serial=VALUES, stand_in=st.sampled_from(["|", "~", "^]", "{GS}", "\\x1d", "␝"]))
+def test_a_replaced_separator_is_undone(lot: str, serial: str, stand_in: str) -> None:
+    reading = read(format_element_string(GTIN, lot, serial).replace(GS, stand_in))
+    assert isinstance(reading, Unreadable)
+    assert (lot, serial) in [(repair.code.lot, repair.code.serial) for repair in reading.repairs]
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_a_layout_undoes_what_it_did(layout: Layout, data: st.DataObject) -> None:
+    does = {meant: seen for seen, meant in layout.seen.items()}
+    # a character that a dead key or no key of the layout makes is one that this test cannot damage
+    typed = [c for c in CSET82 if c in does or c not in layout.seen]
+    serial = data.draw(st.text(typed, min_size=1, max_size=20))
+    assert layout.undo("".join(does.get(character, character) for character in serial)) == serial
+
+
+def test_letters_and_digits_survive_every_layout() -> None:
+    for layout in LAYOUTS:
+        typed = {layout.seen.get(c, c) for c in {*layout.seen, *CSET82}}
+        assert set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") <= typed
+
+
+def test_an_accent_that_melted_with_the_next_letter_is_taken_apart() -> None:
+    german = LAYOUTS[0]
+    assert [german.undo(text) for text in ("_sÁB", "_s´´B", "_sÀ", "Â")] == ["?s=AB", "?s==B", "?s+A", "`A"]
+
+
+@given(serial=VALUES)
+def test_caps_lock_is_undone(serial: str) -> None:
+    text = f"01{GTIN}21{serial}"
+    if serial.swapcase() != serial:
+        repairs = [repair.code.serial for repair in find_repairs(text.swapcase()) if repair.name is RepairName.CASE]
+        assert repairs == [serial]
+
+
+def test_no_repair_completes_or_guesses_a_character() -> None:
+    """O for 0, l for 1 and a missing character are not faults of a device."""
+    for text in ("https://id.example/01/O9506000134352/21/ABC", "0109506000l3435221ABC", "950600013435"):
+        reading = read(text)
+        assert isinstance(reading, Unreadable | NotGs1)
+        assert isinstance(reading, NotGs1) or reading.repairs == ()
+
+
+def test_the_carrier_is_kept_in_code_and_repairs() -> None:
+    reading = read(f"01{GTIN}21ABC12310LOT7", carrier=Carrier.DATAMATRIX, symbology="]d2")
+    assert isinstance(reading, ReadCode)
+    codes: list[UnitCode] = [reading.code, *(repair.code for repair in reading.repairs)]
+    assert {code.carrier for code in codes} == {Carrier.DATAMATRIX}
