@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -189,7 +190,17 @@ def test_a_helper_ends_when_its_parent_is_killed():
         "worker = KeyWorker(bytes(32), '09520123456788', 'L'); worker.derive(['S']); "
         "print(worker._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )
-    # the helper inherits the error pipe, so this returns only when it is gone too
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    status = Path(f"/proc/{int(done.stdout)}/status")
-    assert not status.exists() or "State:\tZ" in status.read_text()  # dead, at most not yet reaped by init
+    assert done.returncode == -9
+    deadline = time.monotonic() + 30
+    while runs(int(done.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return "State:\tZ" not in status  # dead, but not yet reaped by init

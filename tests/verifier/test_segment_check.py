@@ -114,6 +114,17 @@ def test_any_flipped_bit_is_found(at, bit, n):
     assert refused(bytes(file), n, segment.root).startswith("segment_")
 
 
+def test_every_stored_hash_is_compared():
+    segment = NaiveSegment.of(serials_of(529))  # 34 leaves, levels of 34, 17, 8, 4, 2 and 1 hashes
+    intact = segment.file()
+    hashes = range(128 + 32 * segment.n, len(intact), 32)
+    assert len(hashes) == 34 + 17 + 8 + 4 + 2 + 1
+    for at in hashes:
+        file = bytearray(intact)
+        file[at + at // 32 % 32] ^= 1
+        assert refused(bytes(file), segment.n, segment.root) == "segment_root"
+
+
 def test_every_byte_of_the_header_counts():
     segment = NaiveSegment.of(serials_of(17))
     for at in range(128):
