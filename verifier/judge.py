@@ -57,13 +57,12 @@ def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
 
 def _reasons(facts: Facts) -> Iterator[Reason]:
     yield from _reading(facts)
-    if facts.readable is not Readable.GS1:
-        return
-    yield from _register(facts)
-    yield from _label(facts)
-    for batch in facts.batches:
-        yield from _batch(batch, facts)
-    yield from _behaviour(facts)
+    if facts.readable is Readable.GS1:
+        yield from _register(facts)
+        yield from _label(facts)
+        for batch in facts.batches:
+            yield from _batch(batch, facts)
+        yield from _behaviour(facts)
     yield from _system(facts)
 
 
@@ -71,7 +70,7 @@ def _reading(facts: Facts) -> Iterator[Reason]:
     if facts.readable is Readable.UNREADABLE:
         yield Reason("could_not_read", Tier.NOTIFY, {"why": facts.why_unreadable})
     if facts.readable is Readable.NOT_GS1:
-        yield Reason("not_gs1", Tier.INFO)
+        yield Reason("not_gs1", Tier.INFO, {"why": facts.why_unreadable})
     if facts.repairs:
         yield Reason("repair_applied", Tier.INFO, {"repairs": list(facts.repairs)})
     if facts.suspects:

@@ -20,7 +20,7 @@ from verifier.gs1 import UnitCode, gs1_office
 from verifier.instant import format_instant
 from verifier.judge import Judgement, judge
 from verifier.label import LabelCheck, verify_label
-from verifier.reading import Reading
+from verifier.reading import NotGs1, ReadCode, Reading
 from verifier.record import Record
 from verifier.segment import blind, unit_key
 
@@ -130,12 +130,15 @@ class Verification:
         1. what was read; 2. the unit in the register; 3. its history; 4. its label; 5. the judgement.
         Raises Unavailable when a part cannot be read.
         """
-        code = question.reading.code
-        as_of = self._tip()
-        if code is None:  # 1
-            return self._unread(question, as_of)
+        reading, as_of = question.reading, self._tip()
+        if not isinstance(reading, ReadCode):  # 1
+            return _unread(question, reading.why.value if isinstance(reading, NotGs1) else reading.why, as_of)
+        code = reading.code
         candidates = self._candidates(code, question.officer)
         found = self._find(code, candidates)  # 2
+        if reading.suspects and not found:
+            # The text shows a device fault, so the literal code's absence says nothing: it was not read.
+            return _unread(question, reading.suspects[0].value, as_of)
         printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
         subject = found[0].key if found else _subject(code)
         history = self._histories.history(subject) if code.serial is not None else History()  # 3
@@ -156,17 +159,6 @@ class Verification:
             raise Unavailable("couldn't look the unit up: the batch's salt is not here", code="salt_missing")
         hidden = blind(salt, batch.gtin, batch.lot, code.serial)
         return hidden, unit_key(hidden, code.serial)
-
-    def _unread(self, question: Question, as_of: AsOf) -> Answer:
-        reading = question.reading
-        facts = Facts(
-            readable=Readable.NOT_GS1 if reading.not_gs1 else Readable.UNREADABLE,
-            today=question.today,
-            context=question.context,
-            why_unreadable=reading.why,
-            officer=question.officer,
-        )
-        return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
 
     def _candidates(self, code: UnitCode, officer: bool) -> Sequence[Batch]:
         batches = self._record.by_gtin.get(code.gtin, ())
@@ -239,7 +231,6 @@ class Verification:
             today=question.today,
             context=question.context,
             repairs=question.repairs,
-            suspects=tuple(question.reading.suspects),
             has_serial=code.serial is not None,
             holder=holder,
             gs1_office=gs1_office(code.gtin),
@@ -294,6 +285,19 @@ class Verification:
             if change is not None and found.key in self._record.retired_units(found.batch, reason):
                 reasons[reason] = {"entry": change.index, "at": format_instant(change.recorded_at), "by": change.actor}
         return reasons
+
+
+def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
+    reading = question.reading
+    facts = Facts(
+        readable=Readable.NOT_GS1 if isinstance(reading, NotGs1) else Readable.UNREADABLE,
+        today=question.today,
+        context=question.context,
+        why_unreadable=why,
+        suspects=tuple(suspect.value for suspect in reading.suspects) if isinstance(reading, ReadCode) else (),
+        officer=question.officer,
+    )
+    return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
 
 
 def _unit_state(code: UnitCode, found: list[_Found]) -> Unit:

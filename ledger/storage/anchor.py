@@ -20,6 +20,7 @@ class AnchorTable:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._final: int | None = None
         newest = select(anchor).order_by(anchor.c.size.desc()).limit(1)
         self._by_size = Query(engine, select(anchor).where(anchor.c.size == bindparam("size")))
         self._newest = Query(engine, newest)
@@ -37,6 +38,8 @@ class AnchorTable:
         with writing(self._engine) as connection:
             connection.execute(delete(anchor).where(anchor.c.size == new.size))
             connection.execute(insert(anchor).values(_row(new)))
+        if new.state is AnchorState.FINAL:
+            self._final = max(self._final or 0, new.size)
 
     def newest(self, state: AnchorState | None = None) -> Anchor | None:
         """The anchor with the largest size, in one state if given."""
@@ -44,9 +47,11 @@ class AnchorTable:
         return _anchor(row) if row is not None else None
 
     def final_size(self) -> int | None:
-        """The size of the newest final anchor."""
-        row = self._newest_in.first(state=AnchorState.FINAL.value)
-        return int(row[0]) if row is not None else None
+        """The size of the newest final anchor this process knows of: every answer names it, so it costs no read."""
+        if self._final is None:
+            row = self._newest_in.first(state=AnchorState.FINAL.value)
+            self._final = int(row[0]) if row is not None else 0
+        return self._final or None
 
     def open(self) -> Sequence[Anchor]:
         """Anchors still under way, smallest size first."""

@@ -1,0 +1,241 @@
+"""A ledger lived through, on both databases and a real chain: founding, registrations, changes, scans, restart."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ledger_world import MadeBatch, World, gtin
+
+from ledger.keys.store import EvmKey
+from ledger.services.scan import ScanInput
+from ledger.services.verification import Answer, Question
+from ledger.wiring import Ledger, open_ledger
+from verifier.digital_link import format_digital_link
+from verifier.errors import NotFound, Refused, Stopped
+from verifier.facts import Context
+from verifier.gs1 import Carrier
+from verifier.participant import Role
+from verifier.reading import read
+from verifier.reason import Verdict
+from verifier.statement import Kind, Proposal, Statement, header, sign
+
+pytestmark = pytest.mark.node
+PREFIX = "9521234"
+WATCH = gtin(PREFIX, 1)
+
+
+@dataclass
+class Scene:
+    """An open ledger with a maker and a batch."""
+
+    world: World
+    ledger: Ledger
+    maker: EvmKey
+    batch: MadeBatch
+
+    def ask(self, serial: str, *, lot: str | None = None, signature: str | None = None, **more: object) -> Answer:
+        link = format_digital_link("https://id.example", WATCH, lot or self.batch.lot, serial, signature)
+        question = Question(read(link, carrier=Carrier.QR), "2026-11-23", **more)  # type: ignore[arg-type]
+        return self.ledger.verification.answer(question)
+
+    def codes(self, answer: Answer) -> set[str]:
+        return {reason.code for reason in answer.judgement.reasons}
+
+    def signed(self, serial: str) -> str:
+        return self.world.label(self.ledger, self.batch, serial)
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str) -> World:
+    return World.found(tmp_path / "home", database_url)
+
+
+@pytest.fixture
+def scene(world: World) -> Iterator[Scene]:
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        yield Scene(world, ledger, maker, world.register(ledger, maker, WATCH, "L1"))
+
+
+def test_a_registered_unit_is_registered_and_an_invented_one_is_not(scene: Scene) -> None:
+    serial = scene.batch.serials[3]
+    answer = scene.ask(serial, signature=scene.signed(serial))
+    assert answer.judgement.verdict is Verdict.REGISTERED
+    assert scene.codes(answer) == {"unit_registered", "signature_valid", "not_witnessed"}
+    assert scene.ask("INVENTED").judgement.verdict is Verdict.NOT_REGISTERED
+    assert scene.ask("INVENTED", lot="NOLOT").judgement.verdict is Verdict.NOT_REGISTERED
+    assert scene.codes(scene.ask(serial, lot="L2", signature=scene.signed(serial))) >= {"lot_mismatch"}
+
+
+def test_label_signatures_count_as_designed(scene: Scene) -> None:
+    one, other = scene.batch.serials[:2]
+    swapped = scene.signed(other)
+    assert scene.codes(scene.ask(one)) >= {"signature_missing"}
+    assert scene.ask(one, signature=swapped, machine_read=True).judgement.verdict is Verdict.CHECK
+    assert scene.ask(one, signature=swapped, machine_read=True, decodes=2).judgement.verdict is Verdict.STOP
+    leaked = scene.world.label(scene.ledger, scene.batch, "INVENTED")
+    assert scene.ask("INVENTED", signature=leaked, officer=True).judgement.verdict is Verdict.STOP
+    assert scene.ask("INVENTED", signature=leaked).judgement.verdict is Verdict.NOT_REGISTERED  # the public: no oracle
+
+
+def test_recall_undo_recall_again(scene: Scene) -> None:
+    first = scene.world.recall(scene.ledger, scene.maker, scene.batch)
+    assert scene.ask(scene.batch.serials[0]).judgement.verdict is Verdict.STOP
+    scene.world.undo(scene.ledger, scene.maker, first.leaf)
+    assert "recalled" not in scene.codes(scene.ask(scene.batch.serials[0]))
+    with pytest.raises(Refused) as again:
+        scene.world.undo(scene.ledger, scene.maker, first.leaf)
+    assert again.value.code == "undo_superseded"
+    scene.world.recall(scene.ledger, scene.maker, scene.batch)
+    assert "recalled" in scene.codes(scene.ask(scene.batch.serials[0]))
+
+
+def test_units_retire_and_only_theirs_to_say(scene: Scene) -> None:
+    sold, stolen, live = scene.batch.serials[:3]
+    carrier = scene.world.admit(scene.ledger, "Hauler", Role.CARRIER, "KE")
+    with pytest.raises(Refused) as refused:
+        scene.world.retire(scene.ledger, carrier, scene.batch, 3, [live])
+    assert refused.value.code == "not_entitled"
+    scene.world.retire(scene.ledger, scene.maker, scene.batch, 1, [sold])
+    customs = scene.world.keys.load_evm("authority-ke")
+    scene.world.retire(scene.ledger, customs, scene.batch, 3, [stolen])
+    with pytest.raises(Refused) as shrunk:
+        scene.world.retire(scene.ledger, scene.maker, scene.batch, 1, [live])
+    assert shrunk.value.code == "not_cumulative"
+    assert "sold" in scene.codes(scene.ask(sold, context=Context.OWNER))
+    assert "sold_elsewhere" in scene.codes(scene.ask(sold, context=Context.WHOLESALE))
+    assert "stolen" in scene.codes(scene.ask(stolen))
+    assert not {"sold", "stolen"} & scene.codes(scene.ask(live))
+
+
+def test_refusals_leave_nothing_behind(scene: Scene) -> None:
+    world, ledger, maker = scene.world, scene.ledger, scene.maker
+    size = ledger.log.head().size
+    rival = world.maker(ledger, "Rival", "9529999")
+    size += 2
+    cases = {
+        "prefix_not_held": world.prepare(ledger, rival, WATCH, "X1", ["A1"]),
+        "lot_registered": world.prepare(ledger, maker, WATCH, "L1", ["A1"]),
+        "check_digit": world.prepare(ledger, maker, WATCH[:-1] + str((int(WATCH[-1]) + 1) % 10), "X1", ["A1"]),
+        "expired": world.prepare(ledger, maker, WATCH, "X2", ["A1"], issuedAt="1000", expiresAt="2000"),
+        "label_key": world.prepare(ledger, maker, WATCH, "X3", ["A1"], labelKey="0x01" + "00" * 31),
+        "segment_empty": world.prepare(ledger, maker, WATCH, "X4", ["A1"], unitCount="0"),
+        "segment_count": world.prepare(ledger, maker, WATCH, "X5", ["A1"], unitCount="2"),
+        "segment_not_found": world.prepare(ledger, maker, WATCH, "X6", ["A1"], segmentRoot="0x" + "77" * 32),
+    }
+    for code, made in cases.items():
+        with pytest.raises((Refused, NotFound, Exception)) as error:
+            ledger.batches.register(made.statement, made.salt)
+        assert getattr(error.value, "code", None) == code, (code, error.value)
+    assert ledger.log.head().size == size
+
+
+def test_a_suspended_maker_says_nothing_and_its_batches_are_marked(scene: Scene) -> None:
+    world, ledger = scene.world, scene.ledger
+    later = world.register(ledger, scene.maker, WATCH, "L2", units=3)
+    when = str(later.receipt.recorded_at - 1)  # dated back: L2 was registered after it, L1 before
+    time.sleep(1.1)  # block times are whole seconds, and the contract takes no suspension from the future
+    world.decide(
+        ledger,
+        Proposal.PARTICIPANT_SUSPENDED,
+        participant=scene.maker.address,
+        suspensionKind=2,
+        effectiveAt=when,
+    )
+    with pytest.raises(Refused) as refused:
+        world.register(ledger, scene.maker, WATCH, "L3", units=1)
+    assert refused.value.code == "suspended"
+    serial = scene.batch.serials[0]
+    earlier = scene.ask(serial, signature=scene.signed(serial))
+    assert earlier.judgement.verdict is Verdict.CHECK
+    assert "issuer_suspended" in scene.codes(earlier)
+    answer = scene.ask(later.serials[0], lot="L2", signature=world.label(ledger, later, later.serials[0]))
+    assert answer.judgement.verdict is Verdict.STOP
+    assert "registered_while_suspended" in scene.codes(answer)
+
+
+def test_a_statement_for_another_log_is_refused(scene: Scene) -> None:
+    domain = scene.ledger.founding.domain
+    foreign = type(domain)(domain.chain_id, domain.registry, bytes(32))
+    body = {**header(2_000_000_000_000), "target": scene.batch.id, "reason": ""}
+    statement = Statement(Kind.UNDONE, body, scene.maker.address, sign(Kind.UNDONE, body, foreign, scene.maker.secret))
+    with pytest.raises(Refused) as refused:
+        scene.ledger.batches.change(statement)
+    assert refused.value.code == "signature_wrong"
+
+
+def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
+    serial = scene.batch.serials[0]
+    rotterdam = ScanInput(
+        "00000000-0000-4000-8000-000000000001", "x", 1_795_400_000_000, "gate 4", Context.IMPORT, "NL", "NLRTM",
+        51.95, 4.14,
+    )  # fmt: skip
+    first = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=rotterdam.sighting())
+    assert first.judgement.verdict is Verdict.REGISTERED
+    scene.ledger.scans.record(rotterdam, "officer", first, {})
+    santos = ScanInput(
+        "00000000-0000-4000-8000-000000000002", "x", 1_795_403_600_000, "pier 2", Context.IMPORT, "BR", "BRSSZ",
+        -23.95, -46.33,
+    )  # fmt: skip
+    second = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=santos.sighting())
+    assert second.judgement.verdict is Verdict.CHECK
+    assert scene.codes(second) >= {"impossible_travel", "second_country", "seen_before"}
+    assert scene.ledger.scans.repeated(rotterdam) is not None
+
+
+def test_restart_goes_on_and_repeats_are_answered(world: World) -> None:
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        batch = world.register(ledger, maker, WATCH, "L1")
+        assert ledger.anchor_now()["anchored"]["size"] == 5
+    with world.open() as ledger:
+        assert ledger.record.size == 5
+        again = ledger.batches.register(batch.statement, batch.salt)
+        assert again.duplicate
+        assert again.index == batch.receipt.index
+        world.register(ledger, maker, WATCH, "L2")
+        assert ledger.anchor_now()["anchored"]["size"] == 6
+    assert any("block hashes identical" in line for line in world.log)
+
+
+def test_a_missing_signed_head_is_restored_only_from_our_anchor(world: World) -> None:
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        world.register(ledger, maker, WATCH, "L1")
+        ledger.anchor_now()
+    world.home.signed_head.unlink()
+    with pytest.raises(Stopped) as stopped, world.open(chain=False):
+        pass
+    assert stopped.value.code == "signed_head_missing"
+    with world.open() as ledger:
+        assert ledger.signed_head.read() is not None
+
+
+def test_storage_rolled_back_below_the_signed_head_is_refused(tmp_path: Path) -> None:
+    world = World.found(tmp_path / "home")
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+    shutil.copy(world.home.path / "ledger.db", tmp_path / "old.db")
+    with world.open() as ledger:
+        world.register(ledger, maker, WATCH, "L1")
+    for part in world.home.path.glob("ledger.db*"):
+        part.unlink()
+    shutil.copy(tmp_path / "old.db", world.home.path / "ledger.db")
+    with pytest.raises(Stopped) as stopped, world.open():
+        pass
+    assert stopped.value.code == "signed_head_ahead"
+
+
+def test_reading_needs_no_lock(scene: Scene) -> None:
+    with open_ledger(scene.world.home) as reader:
+        link = format_digital_link("https://id.example", WATCH, "L1", scene.batch.serials[0])
+        answer = reader.verification.answer(Question(read(link), "2026-11-23"))
+        assert answer.judgement.verdict is Verdict.REGISTERED
+    with pytest.raises(Refused) as busy, scene.world.open():
+        pass
+    assert busy.value.code == "writer_busy"
