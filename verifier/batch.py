@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import IntEnum
 from math import log2
 from typing import Any
@@ -29,7 +30,7 @@ HIDDEN_BITS = 64
 LABEL_CARRIERS = ("datamatrix", "qr")
 """Carriers that can bear a label signature."""
 
-_EXPIRES = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_EXPIRES = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # \d would take other scripts' digits, which sort after ours
 _COUNTRY = re.compile("[A-Z]{2}")
 
 
@@ -76,7 +77,8 @@ class Slot:
 class Batch:
     """A registered batch. `id` is the leaf of its registration, `index` its entry's.
 
-    `salt` is None while hidden, `label_key` None when units bear no label signature, `expires` None or YYYY-MM-DD.
+    `salt` is None while hidden, `label_key` None when units bear no label signature, `expires` None or YYYY-MM-DD;
+    `history` are the indexes of all entries about it, its registration first.
     """
 
     id: bytes
@@ -97,6 +99,7 @@ class Batch:
     registration: Slot = field(default_factory=Slot)
     recall: Slot = field(default_factory=Slot)
     retired: dict[RetireReason, Slot] = field(default_factory=lambda: {reason: Slot() for reason in RetireReason})
+    history: list[int] = field(default_factory=list)
 
     @property
     def withdrawn(self) -> bool:
@@ -124,6 +127,7 @@ def batch_from(body: Mapping[str, Any], leaf: bytes, index: int, maker: str, rec
         maker=maker,
         recorded_at=recorded_at,
         registration=Slot([change], leaf),
+        history=[index],
     )
 
 
@@ -143,7 +147,7 @@ def check_registration(body: Mapping[str, Any]) -> None:
         raise Malformed("couldn't read serialSource: expected 1 (generated) or 2 (imported)", code="field")
     _check_sorted_set(body, "labelCarriers", lambda value: value in LABEL_CARRIERS)
     _check_sorted_set(body, "markets", lambda value: _COUNTRY.fullmatch(value) is not None)
-    if body["expires"] and not _EXPIRES.fullmatch(body["expires"]):
+    if body["expires"] and not _is_date(body["expires"]):
         raise Malformed("couldn't read expires: expected YYYY-MM-DD or nothing", code="field", at="expires")
     if (body["labelKey"] == ZERO32) != (not body["labelCarriers"]):
         raise Malformed("couldn't read labelCarriers: a label key and its carriers come together", code="field")
@@ -171,6 +175,16 @@ def _check_sorted_set(body: Mapping[str, Any], key: str, good: Any) -> None:
     values = body[key]
     if values != sorted(set(values)) or not all(good(value) for value in values):
         raise Malformed(f"couldn't read {key}: got {values}, expected known values, sorted, once each", at=key)
+
+
+def _is_date(text: str) -> bool:
+    if not _EXPIRES.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False  # 31 February
+    return True
 
 
 def _present(text: str) -> bytes | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from verifier.entry import Entry
 from verifier.errors import Malformed
-from verifier.note import VerifierKey
+from verifier.note import KeyType, VerifierKey
 from verifier.statement import Domain, Kind, check_hex
 
 SPEC = "carnet/1"
@@ -108,8 +108,9 @@ def _check(founding: Founding) -> None:
         raise Malformed("couldn't read the founding: an authority's key stands twice", code="founding")
     if len({a.country for a in founding.authorities}) < COUNTRIES_MIN:
         raise Malformed(f"couldn't read the founding: fewer than {COUNTRIES_MIN} countries", code="founding")
-    if not founding.log_keys or any(key.name != founding.origin for key in founding.log_keys):
-        raise Malformed("couldn't read the founding: every log key is named by the origin", code="founding")
+    # A key of the cosignature type would let a witness's signature pass for the log's own.
+    if any(key.name != founding.origin or key.type is not KeyType.ED25519 for key in founding.log_keys):
+        raise Malformed("couldn't read the founding: every log key is Ed25519, named by the origin", code="founding")
     if founding.witness_policy != "none":
         raise Malformed(
             f"couldn't read the founding: unknown witness policy {founding.witness_policy!r}", code="founding"

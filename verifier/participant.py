@@ -13,10 +13,13 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+from verifier.approval import check_approval, target_of, threshold
 from verifier.errors import Malformed, Refused
 from verifier.founding import Founding
-from verifier.statement import STRUCTS, Domain, Proposal, check_hex, digest, recover
+from verifier.statement import CLOCK_SKEW, LIFETIME_LIMIT, STRUCTS, Domain, Proposal, check_hex
 
+ZERO_ADDRESS = "0x" + "00" * 20
+"""Nobody's account."""
 PREFIX_LENGTHS = range(4, 13)
 """Digits of a company prefix (GS1 General Specifications); a GS1-8 prefix is written with "00000" before it."""
 
@@ -163,11 +166,13 @@ class Standing:
         self.participants: dict[str, Participant] = {
             a.account: Participant(a.account, Role.CUSTOMS, a.country, "", 0) for a in founding.authorities
         }
+        self.recovery_keys = frozenset(a.recovery for a in founding.authorities)
         self.prefixes: dict[str, str] = {}
         self.operator: str | None = None
         self.sequence = 0
         self.position = (0, -1)
-        self.executed: set[bytes] = set()
+        self.executed: set[str] = set()
+        self.decided: dict[str, list[int]] = {}
 
     def holder(self, gtin: str) -> str | None:
         """The address that holds the company prefix of a GTIN-14 now, or None.
@@ -179,26 +184,37 @@ class Standing:
 
     def countries(self) -> set[str]:
         """Countries with an active authority."""
-        return {country for account, country in self.authorities.items() if self._votes(account)}
+        return {self.authorities[account] for account in self._active()}
 
     def threshold(self) -> int:
         """k: how many countries must agree, more than half of those with an active authority."""
-        return len(self.countries()) // 2 + 1
+        return threshold(len(self.countries()))
 
-    def check(self, mirrored: Mirrored) -> None:
+    def decisions(self, subject: str) -> tuple[int, ...]:
+        """Indexes of the entries that decided about an account (0x, lower hex) or a company prefix, in order."""
+        return tuple(self.decided.get(subject, ()))
+
+    def check(self, mirrored: Mirrored, *, gaps: bool = False) -> None:
         """Check order, approval and sense of a proposal before it is applied.
 
+        With `gaps` proposals may be left out between two (an excerpt of a log), but not turned around.
         Raises Refused (`mirror_gap`, `mirror_order`, `not_approved`, `mirror_time`, `mirror_conflict`).
         """
-        if mirrored.sequence != self.sequence + 1:
+        if mirrored.sequence != self.sequence + 1 and not (gaps and mirrored.sequence > self.sequence):
             raise Refused(
                 f"couldn't mirror proposal {mirrored.sequence}: expected {self.sequence + 1}", code="mirror_gap"
             )
         if (mirrored.block_number, mirrored.log_index) <= self.position:
             raise Refused("couldn't mirror the proposal: it stands before the last mirrored one", code="mirror_order")
-        if not int(mirrored.body["issuedAt"]) - 300_000 <= mirrored.block_time <= int(mirrored.body["expiresAt"]):
+        issued, expires = int(mirrored.body["issuedAt"]), int(mirrored.body["expiresAt"])
+        lifetime = issued < expires <= issued + LIFETIME_LIMIT
+        if not lifetime or not issued - CLOCK_SKEW <= mirrored.block_time <= expires:
             raise Refused("couldn't mirror the proposal: executed outside its validity", code="mirror_time")
-        self._check_approval(mirrored)
+        if mirrored.body["statementId"] in self.executed:
+            raise Refused("couldn't mirror the proposal: its statementId was executed before", code="mirror_conflict")
+        check_approval(
+            mirrored.proposal, mirrored.body, mirrored.signatures, self.domain, self.authorities, self._active()
+        )
         self._check_sense(mirrored)
 
     def apply(self, mirrored: Mirrored, index: int) -> None:
@@ -226,28 +242,14 @@ class Standing:
                 self.operator = body["operator"]
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
-        self.executed.add(digest(mirrored.proposal, body, self.domain))
+        self.executed.add(body["statementId"])
+        for subject in (target_of(body), body.get("prefix")):
+            if subject is not None:
+                self.decided.setdefault(subject, []).append(index)
 
-    def _votes(self, account: str) -> bool:
-        return self.participants[account].suspension is None
-
-    def _check_approval(self, mirrored: Mirrored) -> None:
-        """k of n, one vote a country, none for the target, by signatures over the proposal itself."""
-        identity = digest(mirrored.proposal, mirrored.body, self.domain)
-        if identity in self.executed:
-            raise Refused("couldn't mirror the proposal: it was executed before", code="mirror_conflict")
-        target = mirrored.body.get("participant") or mirrored.body.get("holder")
-        signers = {recover(identity, signature) for signature in mirrored.signatures}
-        approving = {
-            self.authorities[signer]
-            for signer in signers
-            if signer in self.authorities and signer != target and self._votes(signer)
-        }
-        if len(approving) < self.threshold():
-            raise Refused(
-                f"couldn't mirror the proposal: {len(approving)} countries approved, {self.threshold()} needed",
-                code="not_approved",
-            )
+    def _active(self) -> set[str]:
+        """Accounts of the authorities that have a vote now."""
+        return {account for account in self.authorities if self.participants[account].suspension is None}
 
     def _check_sense(self, mirrored: Mirrored) -> None:
         body = mirrored.body
@@ -255,6 +257,7 @@ class Standing:
             case Proposal.PARTICIPANT_ADMITTED:
                 sound = body["participant"] not in self.participants and body["role"] in set(Role)
                 sound = sound and re.fullmatch("[A-Z]{2}", body["country"]) is not None
+                sound = sound and body["participant"] not in self.recovery_keys | {ZERO_ADDRESS}
             case Proposal.PARTICIPANT_SUSPENDED:
                 member = self.participants.get(body["participant"])
                 sound = member is not None and member.suspension is None
@@ -266,11 +269,12 @@ class Standing:
             case Proposal.PREFIX_GRANTED:
                 holder, prefix = self.participants.get(body["holder"]), body["prefix"]
                 sound = holder is not None and holder.suspension is None and holder.role is Role.MANUFACTURER
-                sound = sound and re.fullmatch(r"(?!0+$)\d{4,12}", prefix) is not None
+                sound = sound and re.fullmatch("(?!0+$)[0-9]{4,12}", prefix) is not None
                 sound = sound and not any(prefix.startswith(p) or p.startswith(prefix) for p in self.prefixes)
             case Proposal.PREFIX_WITHDRAWN:
                 sound = self.prefixes.get(body["prefix"]) == body["holder"]
             case Proposal.OPERATOR_SET:
                 sound = body["logId"] == "0x" + self.domain.log_id.hex()
+                sound = sound and body["operator"] not in (ZERO_ADDRESS, self.operator)
         if not sound:
             raise Refused(f"couldn't mirror {mirrored.proposal}: it contradicts the standing", code="mirror_conflict")

@@ -14,7 +14,7 @@ from verifier.batch import Batch, Change, RetireReason, Slot, batch_from, check_
 from verifier.entry import CHAIN_START, Entry, chain_head
 from verifier.errors import ProofInvalid, Refused
 from verifier.founding import Founding, parse_founding
-from verifier.participant import Standing, parse_mirrored
+from verifier.participant import Mirrored, Standing, parse_mirrored
 from verifier.retired import RetiredUnits, SegmentReader, check_retirement
 from verifier.rights import RECALL, RETIRE, active, check_change, check_register, check_undo
 from verifier.segment import subset
@@ -72,9 +72,11 @@ class Record:
         if recorded_at < self.recorded_at:
             raise Refused("couldn't accept the entry: recorded_at would go back", code="clock")
         if kind is Kind.FOUNDED:
+            # Now, not when it is integrated: a writer would have stored it by then.
+            parse_founding(Entry(kind, body, None, None, recorded_at, CHAIN_START, b""))
             return
         if kind is Kind.PARTICIPANT_MIRRORED:
-            self.standing.check(parse_mirrored(body))
+            self._check_decision(parse_mirrored(body))
             return
         check_lifetime(body, recorded_at)  # 2
         if body["statementId"] in self.statement_ids:
@@ -88,12 +90,12 @@ class Record:
             case Kind.BATCH_RECALLED:
                 batch = self._live_batch(body["batch"])
                 check_change(self.standing, member, batch, RECALL, "recall a batch")
-                _check_supersedes(batch.recall, body)
+                self._check_supersedes(batch.recall, body)
             case Kind.UNITS_RETIRED:
                 batch = self._live_batch(body["batch"])
                 reason = check_retirement(body)
                 check_change(self.standing, member, batch, RETIRE[reason], f"report units {reason.name.lower()}")
-                _check_supersedes(batch.retired[reason], body)
+                self._check_supersedes(batch.retired[reason], body)
                 self._admit_retired(batch, reason, body)
             case Kind.UNDONE:
                 target = self._in_force(body["target"])
@@ -143,11 +145,14 @@ class Record:
             self._targets[leaf] = Target(entry.kind, batch, 0, actor)
             return
         if entry.kind is Kind.UNDONE:
-            slot = self.slot(self._in_force(body["target"]))
+            undone = self._in_force(body["target"])
+            slot = self.slot(undone)
             slot.stack.pop()
             slot.head = leaf
+            undone.batch.history.append(index)
             return
         batch = self.batches[bytes.fromhex(body["batch"][2:])]
+        batch.history.append(index)
         target = Target(entry.kind, batch, body["reason"] if entry.kind is Kind.UNITS_RETIRED else 0, actor)
         slot = self.slot(target)
         slot.stack.append(Change(leaf, index, actor, entry.recorded_at, body))
@@ -160,7 +165,15 @@ class Record:
                 f"couldn't accept the registration: GTIN {body['gtin']} lot {body['lot']} is registered already",
                 code="lot_registered",
             )
-        self._segments(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
+        self._check_stored(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
+
+    # What a part of a log can't show, and what an audit reports by itself, subclasses ask differently.
+
+    def _check_decision(self, mirrored: Mirrored) -> None:
+        self.standing.check(mirrored)
+
+    def _check_stored(self, root: bytes, count: int) -> None:
+        self._segments(root, count)
 
     def _live_batch(self, batch_id: str) -> Batch:
         batch = self.batches.get(bytes.fromhex(batch_id[2:]))
@@ -189,10 +202,10 @@ class Record:
         if before.count > new.count or not all(key in new for key in before):
             raise Refused("couldn't accept the retired units: the set before is not contained", code="not_cumulative")
 
-
-def _check_supersedes(slot: Slot, body: Mapping[str, Any]) -> None:
-    if body["supersedes"] != "0x" + slot.head.hex():
-        raise Refused(
-            f"couldn't accept the statement: it supersedes {body['supersedes']}, the last one is 0x{slot.head.hex()}",
-            code="supersedes",
-        )
+    def _check_supersedes(self, slot: Slot, body: Mapping[str, Any]) -> None:
+        if body["supersedes"] != "0x" + slot.head.hex():
+            raise Refused(
+                f"couldn't accept the statement: it supersedes {body['supersedes']}, "
+                f"the last one is 0x{slot.head.hex()}",
+                code="supersedes",
+            )
