@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import founding, key
+from api.cli import founding, key, participant
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("init")(founding.init)
 app.add_typer(key.app, name="key")
+app.add_typer(participant.app, name="participant")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

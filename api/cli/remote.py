@@ -1,0 +1,98 @@
+"""A server spoken to over HTTP: requests, and its problems as our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
+
+TIMEOUT = httpx.Timeout(30.0, read=600.0)
+"""Seconds. A server checks a segment of ten million units before it answers, which takes it a while."""
+
+
+class Remote:
+    """One server. `token` is an API token, sent only to it. Close it when done (it is a context manager)."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise Malformed(f"couldn't use --server {url}: expected http://… or https://…", code="server")
+        headers = {"Accept": "application/json", "User-Agent": "carnet-cli"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        # A redirect could take a token, or a statement, to somebody else.
+        self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT, follow_redirects=False)
+        self.url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
+        """The JSON of a resource. Raises the error class that its problem stands for, Unavailable (`server`)."""
+        return self._json(self._request("GET", path, params=parameters))
+
+    def get_bytes(self, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
+        """The bytes of a resource. Raises as `get`."""
+        return self._request("GET", path, params=parameters, headers={"Accept": "*/*"}).content
+
+    def post(self, path: str, value: Mapping[str, Any]) -> Any:
+        """Send a JSON object; returns the JSON of the answer. Raises as `get`."""
+        return self._json(self._request("POST", path, json=dict(value)))
+
+    def post_file(self, path: str, name: str, data: bytes, fields: Mapping[str, str]) -> Any:
+        """Send a file as a form; returns the JSON of the answer. Raises as `get`."""
+        return self._json(self._request("POST", path, files={name: (name, data)}, data=dict(fields)))
+
+    def put(self, path: str, content: Iterator[bytes], length: int, parameters: Mapping[str, str]) -> Any:
+        """Send bytes as they come. Raises as `get`."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
+        return self._json(self._request("PUT", path, params=parameters, content=content, headers=headers))
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, **arguments)
+        except httpx.HTTPError as error:
+            cause = str(error) or type(error).__name__
+            raise Unavailable(f"couldn't reach the server at {self.url}: {cause}", code="server") from error
+        if response.is_success:
+            return response
+        raise _problem(response, self.url)
+
+    def _json(self, response: httpx.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Unavailable(f"couldn't understand the server at {self.url}: no JSON came", code="server") from error
+
+
+def _problem(response: httpx.Response, url: str) -> CarnetError:
+    """The error that a problem+json stands for. RFC 9457."""
+    try:
+        value = response.json()
+    except ValueError:
+        value = {}
+    value = value if isinstance(value, dict) else {}
+    code = str(value.get("code") or f"http_{response.status_code}")
+    detail = str(value.get("detail") or value.get("title") or f"{url} answered {response.status_code}")
+    pointers = [str(one.get("pointer")) for one in value.get("errors") or () if isinstance(one, dict)]
+    return _class(response.status_code, code)(detail, code=code, at=pointers[0] if pointers else None)
+
+
+def _class(status: int, code: str) -> type[CarnetError]:
+    if status == 404 and code != "http_404":
+        return NotFound
+    if code in ("proof_invalid", "segment_root", "segment_unsorted", "segment_duplicate"):
+        return ProofInvalid
+    if status in (400, 413, 415):
+        return Malformed
+    if status in (401, 403, 409, 422):
+        return Refused
+    return Unavailable  # 404 of something else than Carnet, 429, 5xx
