@@ -64,7 +64,7 @@ class SegmentStore:
         """Return the segment; `n` and `root` come from the signed registration.
 
         Costs a dictionary look-up while the segment is among the last `max_open` used. Raises NotFound
-        (`segment_missing`) if it is not here, which says nothing about any unit; ProofInvalid if the
+        (`segment_not_found`) if it is not here, which says nothing about any unit; ProofInvalid if the
         file is for other units; Unavailable if it cannot be read.
         """
         with self._views_lock:

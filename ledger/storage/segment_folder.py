@@ -55,13 +55,13 @@ class SegmentFolder:
 
     @contextmanager
     def reading(self, root: bytes) -> Iterator[IO[bytes]]:
-        """Open a stored segment. Raises NotFound (`segment_missing`), Unavailable (`segment_store`)."""
+        """Open a stored segment. Raises NotFound (`segment_not_found`), Unavailable (`segment_store`)."""
         with unavailable("read the segment"):
             try:
                 file = self.file(root).open("rb")
             except FileNotFoundError as error:
                 raise NotFound(
-                    f"couldn't open segment {root.hex()}: it is not here", code="segment_missing"
+                    f"couldn't open segment {root.hex()}: it is not here", code="segment_not_found"
                 ) from error
             with file:
                 yield file

@@ -233,7 +233,7 @@ def test_opening_what_is_not_here_says_so(store, built):
     for call in (lambda: store.open(built.root, built.n), lambda: store.claim(built.root)):
         with pytest.raises(NotFound) as caught:
             call()
-        assert caught.value.code == "segment_missing"
+        assert caught.value.code == "segment_not_found"
     assert not store.hold(built.root)
     with pytest.raises(Malformed):
         store.has(b"../../etc/passwd")
