@@ -23,7 +23,7 @@ LOG_RANGE = 5_000
 """Blocks in one eth_getLogs: the limit a Besu node has by default (--rpc-max-logs-range)."""
 
 # Gas limits, given so that no estimate is needed; the measured use stands in docs/spec/contracts.md.
-_GAS_DEPLOY_REGISTRY, _GAS_SEAT = 3_500_000, 250_000
+_GAS_DEPLOY_REGISTRY, _GAS_SEAT = 3_000_000, 150_000
 _GAS_DEPLOY_ANCHOR = 1_500_000
 _GAS_PROPOSAL, _GAS_VOTE = 800_000, 30_000
 _GAS_ANCHOR, _GAS_HASH = 120_000, 2_000

@@ -77,3 +77,20 @@ def test_signed_type_names_are_the_verifiers() -> None:
     for kind in Proposal:
         fields = ",".join(f"{field_type} {name}" for name, field_type in STRUCTS[kind].fields)
         assert f'"{STRUCTS[kind].name}({fields})"' in source
+
+
+def test_the_specification_lists_every_error_struct_and_event() -> None:
+    page = (ROOT / "docs" / "spec" / "contracts.md").read_text()
+    for contract in ("LedgerAnchor", "ParticipantRegistry"):
+        for name, error in signatures(contract, "error").items():
+            row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+            arguments = re.sub(r" \([^)]*\)", "", row.split("|")[2].strip())
+            expected = ", ".join(f"{kind} {argument}" for kind, argument in zip(error.inputs, error.names, strict=True))
+            assert arguments == expected
+        for name, event in signatures(contract, "event").items():
+            marks = (" indexed" if indexed else "" for indexed in event.indexed)
+            parts = zip(event.inputs, marks, event.names, strict=True)
+            assert f"{name}({', '.join(f'{kind}{mark} {argument}' for kind, mark, argument in parts)})" in page
+    for kind in Proposal:
+        own = ",".join(f"{field_type} {name}" for name, field_type in STRUCTS[kind].fields[3:])
+        assert f"`{STRUCTS[kind].name}(H,{own})`" in page
