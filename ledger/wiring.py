@@ -30,6 +30,7 @@ from ledger.services.founding import Approve, FoundingPlan, append_founding, set
 from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.scan import Scans
+from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
 from ledger.storage.anchor import AnchorTable
@@ -39,6 +40,7 @@ from ledger.storage.scan import ScanTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
+from ledger.storage.token import TokenTable
 from verifier.checkpoint import Checkpoint
 from verifier.errors import Refused
 from verifier.founding import Founding, log_id
@@ -69,6 +71,7 @@ class Ledger:
     scans: Scans
     verification: Verification
     freshness: Freshness
+    tokens: Tokens
     engine: Engine
     signed_head: SignedHeadFile
     sequencer: Sequencer | None = None
@@ -169,7 +172,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        engine, SignedHeadFile(home.signed_head),
+        Tokens(TokenTable(engine)), engine, SignedHeadFile(home.signed_head),
     )  # fmt: skip
     return ledger, frontier
 
