@@ -14,6 +14,10 @@ Report = Callable[[str], None]
 """Takes one line for people about work in progress."""
 
 
+def silent(_line: str) -> None:
+    """A report that nobody reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogHead:
     """Where the log stands: entries, RFC 6962 root, chain head, instant of the last entry (ms)."""
@@ -85,7 +89,11 @@ class Segments(Protocol):
     """Immutable, content-addressed segments."""
 
     def open(self, root: bytes, n: int) -> SegmentView:
-        """A view of a stored segment. Raises NotFound (`segment_missing`)."""
+        """A view of a stored segment. Raises NotFound (`segment_not_found`), ProofInvalid, Unavailable."""
+        ...
+
+    def hold(self, root: bytes) -> bool:
+        """Keep a segment from being swept for another day; False when it is not here."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The wiring: the one module that names concrete adapters.
 
-`found_ledger` makes a ledger in a home, `open_ledger` opens one; they are two commands on purpose. An opened ledger is a
-context: what was started (writer, threads, a local chain) ends with it.
+`found_ledger` makes a ledger in a home, `open_ledger` opens one; they are two commands on purpose. An opened ledger is
+a context: what was started (writer, threads, a local chain) ends with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ledger.chain.operator import LedgerChain
 from ledger.home import Home, LedgerConfig
 from ledger.keys.store import KeyStore
 from ledger.keys.vault import Vault
-from ledger.ports import Report
+from ledger.ports import Report, silent
 from ledger.services.anchoring import Anchoring
 from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
@@ -134,12 +134,12 @@ def found_ledger(
 
 @contextmanager
 def open_ledger(
-    home: Home, *, write: bool = False, chain: bool = False, report: Report = lambda line: None
+    home: Home, *, write: bool = False, chain: bool = False, report: Report = silent
 ) -> Iterator[Ledger]:
     """Open a founded ledger, for reading, or as its one writer.
 
-    `chain` also opens the chain (and starts a local one if none is configured). Raises NotFound (`not_founded`), Refused
-    (`writer_busy`), Stopped, ProofInvalid, Unavailable.
+    `chain` also opens the chain (and starts a local one if none is configured). Raises NotFound (`not_founded`),
+    Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
     with ExitStack() as stack:
@@ -166,7 +166,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     frontier = fold(log, record, config.pin)
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
     participants, freshness = Participants(record, details), Freshness(details)
-    batches = Batches(record, log, secrets, participants, freshness)
+    batches = Batches(record, log, segments, secrets, participants, freshness)
     scans = Scans(ScanTable(engine))
     tip = _tip(log, record, anchors)
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)

@@ -120,8 +120,8 @@ def _batch(batch: BatchFacts, facts: Facts) -> Iterator[Reason]:
         yield Reason("registered_while_suspended", Tier.STOP, where)
     if batch.maker_suspension is not None:
         suspension = batch.maker_suspension
-        evidence = {"kind": suspension.kind.name.lower(), "since": format_instant(suspension.effective_at)}
-        yield Reason("issuer_suspended", SUSPENSION_TIER[suspension.kind], evidence)
+        since = {"kind": suspension.kind.name.lower(), "since": format_instant(suspension.effective_at)}
+        yield Reason("issuer_suspended", SUSPENSION_TIER[suspension.kind], since)
     if not batch.maker_holds_prefix:
         yield Reason("prefix_moved", Tier.NOTIFY, where)
     if batch.expires is not None and batch.expires < facts.today:

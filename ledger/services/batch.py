@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.ports import Log, Secrets
+from ledger.ports import Log, Secrets, Segments
 from ledger.services.append import Receipt, Sequencer, Submission
 from ledger.services.participant import Freshness, Participants
 from verifier.batch import Batch, RetireReason
@@ -22,12 +22,13 @@ class Batches:
         self,
         record: Record,
         log: Log,
+        segments: Segments,
         secrets: Secrets,
         participants: Participants,
         freshness: Freshness,
     ) -> None:
         self._freshness = freshness
-        self._record, self._log, self._secrets = record, log, secrets
+        self._record, self._log, self._segments, self._secrets = record, log, segments, secrets
         self._participants = participants
         self._sequencer: Sequencer | None = None
 
@@ -39,7 +40,7 @@ class Batches:
         """Register a batch whose segment is stored already.
 
         `salt`: 32 bytes, checked against its commitment, kept sealed beside the log, never logged. Raises Malformed,
-        Refused (the rule's code), NotFound (`segment_missing`), Stopped.
+        Refused (the rule's code), NotFound (`segment_not_found`), Stopped.
         """
         if statement.kind is not Kind.BATCH_REGISTERED:
             raise Malformed(f"couldn't register: got a {statement.kind} statement", at="kind")
@@ -51,6 +52,8 @@ class Batches:
                 "couldn't register: the registry has not been read for a day; recalls and scans go on",
                 code="register_stale",
             )
+        # An upload that nobody refers to is swept after a day; this one must outlive the append.
+        self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))
         # If we stop after this line, a sealed salt lies beside the log that no entry commits to: harmless.
         self._secrets.put(salt_name(statement.body["saltCommitment"]), salt)
         return self._writer.submit(submission)

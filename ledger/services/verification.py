@@ -14,7 +14,7 @@ from ledger.ports import Segments
 from ledger.services.batch import Batches
 from verifier.batch import Batch, RetireReason
 from verifier.behaviour import Sighting
-from verifier.errors import NotFound, Unavailable
+from verifier.errors import NotFound, ProofInvalid, Unavailable
 from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
 from verifier.gs1 import UnitCode, gs1_office
 from verifier.instant import format_instant
@@ -22,7 +22,7 @@ from verifier.judge import Judgement, judge
 from verifier.label import LabelCheck, verify_label
 from verifier.reading import NotGs1, ReadCode, Reading
 from verifier.record import Record
-from verifier.segment import blind, unit_key
+from verifier.segment import SegmentView, blind, unit_key
 
 PUBLIC_BATCH_LIMIT = 4_096
 """Batches of one GTIN searched for a caller without an account; beyond it there is no answer."""
@@ -172,16 +172,23 @@ class Verification:
         """Every batch that contains the unit; all are asked, so that absent lot and absent unit cost the same."""
         if code.serial is None:
             return []
-        found = []
+        found, elsewhere = [], []
         for batch in candidates:
             _, key = self.unit(code, batch)
-            try:
-                view = self._segments.open(batch.segment_root, batch.unit_count)
-            except NotFound as error:
-                raise Unavailable(f"couldn't open the segment of {batch.gtin} {batch.lot}", code="segment") from error
+            view = self._open(batch)
             if view.find(key) is not None:
                 found.append(_Found(batch, key))
+            else:
+                elsewhere.append((view, key))
+        if not found:
+            _prove_absent(elsewhere)
         return found
+
+    def _open(self, batch: Batch) -> SegmentView:
+        try:
+            return self._segments.open(batch.segment_root, batch.unit_count)
+        except (NotFound, ProofInvalid) as error:
+            raise Unavailable(f"couldn't read the segment of {batch.gtin} {batch.lot}", code="segment") from error
 
     def _salt(self, batch: Batch) -> bytes | None:
         salt = self._salts.get(batch.id) or self._batches.salt(batch)
@@ -298,6 +305,15 @@ def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
         officer=question.officer,
     )
     return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
+
+
+def _prove_absent(elsewhere: Sequence[tuple[SegmentView, bytes]]) -> None:
+    """Not finding a key proves nothing, a flipped bit could hide it; the neighbours under the signed root do."""
+    try:
+        for view, key in elsewhere:
+            view.absence(key)
+    except ProofInvalid as error:
+        raise Unavailable("couldn't prove the unit absent: a stored segment is damaged", code="segment") from error
 
 
 def _unit_state(code: UnitCode, found: list[_Found]) -> Unit:
