@@ -79,7 +79,10 @@ def read_serial_csv(
 def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callable[[int], None]) -> SerialFile:
     lines = _lines(stream)
     sample = list(islice(lines, _SAMPLE))
-    columns = find_columns([line.strip("\r\n") for line in sample if line.strip()])
+    try:
+        columns = find_columns([line.strip("\r\n") for line in sample if line.strip()])
+    except csv.Error as error:
+        raise Malformed(f"couldn't read the serials: {error}", code="not_csv") from error
     found = SerialFile(header=columns.header)
     rows: dict[str, int] = {}  # serial -> the row that brought it
     awaiting_header = columns.header is not None

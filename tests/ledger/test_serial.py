@@ -142,6 +142,7 @@ def test_a_gtin_without_its_leading_zero_is_asked_for() -> None:
         (b"\xd0\xcf\x11\xe0rest of an xls", "not_csv"),
         (b"A1,x\nB2\nC3,y,z\n", "columns"),
         (b"serial\n" + b"A" * 200_000, "not_csv"),
+        (b"A" * 200_000, "not_csv"),
     ],
 )
 def test_files_that_are_no_serial_file(text: bytes, code: str) -> None:
