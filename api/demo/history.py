@@ -1,0 +1,102 @@
+"""Some weeks of officers' scans and public look-ups, so that histories look like histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from api.advice import Face
+from api.answer import view
+from api.demo.cast import MOMBASA, ROTTERDAM, SANTOS, Batch, Place
+from api.demo.maker import Run
+from api.demo.state import DemoState
+from ledger.services.append import now_ms
+from ledger.services.scan import ScanInput
+from ledger.services.verification import Question
+from ledger.wiring import Ledger
+from verifier.facts import Context, Unit
+from verifier.gs1 import Carrier
+from verifier.instant import DAY, HOUR, MINUTE, format_instant
+from verifier.reading import read
+
+BASE = "https://carnet.example"
+"""Host of links in planted scans; hosts do not count in reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastScan:
+    """A scan that an officer made some time ago (milliseconds before now)."""
+
+    path: str
+    place: Place
+    ago: int
+    context: Context
+
+
+def plant_history(ledger: Ledger, state: DemoState, runs: Mapping[Batch, Run]) -> int:
+    """Keep the past scans and look-ups; returns how many scans."""
+    scans = [*_journeys(runs), *_special(state)]
+    for number, scan in enumerate(sorted(scans, key=lambda scan: -scan.ago)):
+        keep_scan(ledger, scan, f"demo-{number:04d}")
+    for slug, times in (("clean", 3), ("expired", 2), ("recalled", 5)):
+        _look_up(ledger, state.text(slug, BASE), times)
+    ledger.scans.flush()
+    return len(scans)
+
+
+def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
+    """Judge a past scan as it would have been judged, and keep it with its answer."""
+    text = BASE + past.path
+    scan = ScanInput(
+        id=scan_id,
+        code=text,
+        scanned_at=now_ms() - past.ago,
+        device=f"handheld-{past.place.unlocode[2:].lower()}-2",
+        context=past.context,
+        country=past.place.country,
+        unlocode=past.place.unlocode,
+        latitude=past.place.latitude,
+        longitude=past.place.longitude,
+    )
+    question = Question(
+        reading=read(text, carrier=Carrier.QR),
+        today=format_instant(scan.scanned_at)[:10],
+        context=scan.context,
+        market=scan.country,
+        officer=True,
+        scan=scan.sighting(),
+        machine_read=True,
+    )
+    answer = ledger.verification.answer(question)
+    shown = view(answer, Face.OFFICER, ledger.participants, carrier=Carrier.QR)
+    response = {**shown, "scan": {"id": scan.id, "recorded": True}}
+    ledger.scans.record(scan, f"officer {past.place.unlocode}", answer, response)
+
+
+def _journeys(runs: Mapping[Batch, Run]) -> Iterator[PastScan]:
+    """Cartons on their way: out of Rotterdam, three weeks at sea, into Mombasa or Santos."""
+    route = runs[Batch.ROUTE]
+    for n, serial in enumerate(route.serials[40:58]):
+        path, sailed = route.link(serial), (34 - n // 3) * DAY + (n * 37 % 300) * MINUTE
+        yield PastScan(path, ROTTERDAM, sailed, Context.EXPORT)
+        yield PastScan(path, MOMBASA if n % 3 else SANTOS, sailed - 21 * DAY, Context.IMPORT)
+    bearing = runs[Batch.BEARING]
+    for n, serial in enumerate(bearing.serials[40:52]):
+        yield PastScan(bearing.link(serial), SANTOS, (26 - n) * DAY + n * 23 * MINUTE, Context.WHOLESALE)
+
+
+def _special(state: DemoState) -> Iterator[PastScan]:
+    copied = state.codes["copied"]
+    yield PastScan(copied, ROTTERDAM, 9 * DAY + 5 * HOUR, Context.EXPORT)
+    yield PastScan(copied, SANTOS, 9 * DAY + 2 * HOUR, Context.IMPORT)
+    yield PastScan(state.codes["clean"], ROTTERDAM, 30 * DAY, Context.EXPORT)
+    yield PastScan(state.codes["clean"], MOMBASA, 8 * DAY, Context.IMPORT)
+    yield PastScan(state.codes["sold"], ROTTERDAM, 31 * DAY, Context.EXPORT)
+    yield PastScan(state.codes["recalled"], MOMBASA, 4 * DAY, Context.WHOLESALE)
+
+
+def _look_up(ledger: Ledger, text: str, times: int) -> None:
+    answer = ledger.verification.answer(Question(reading=read(text, carrier=Carrier.QR), today="2026-01-01"))
+    if answer.facts.unit is Unit.PRESENT and answer.subject is not None:
+        for _ in range(times):
+            ledger.scans.count_lookup(answer.subject)
