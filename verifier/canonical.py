@@ -21,7 +21,7 @@ def encode(value: Any) -> bytes:
     """
     try:
         return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise Malformed(f"couldn't encode canonical JSON: {error}", code="not_canonical") from error
 
 

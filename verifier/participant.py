@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from verifier.approval import check_approval, target_of, threshold
+from verifier.approval import check_approval, threshold
 from verifier.errors import Malformed, Refused
 from verifier.founding import Founding
 from verifier.statement import CLOCK_SKEW, LIFETIME_LIMIT, STRUCTS, Domain, Proposal, check_hex
@@ -191,7 +191,10 @@ class Standing:
         return threshold(len(self.countries()))
 
     def decisions(self, subject: str) -> tuple[int, ...]:
-        """Indexes of the entries that decided about an account (0x, lower hex) or a company prefix, in order."""
+        """Indexes of the entries that decided about a participant, a company prefix or an operator, in order.
+
+        Grants stand under their prefix, not under its holder.
+        """
         return tuple(self.decided.get(subject, ()))
 
     def check(self, mirrored: Mirrored, *, gaps: bool = False) -> None:
@@ -243,9 +246,8 @@ class Standing:
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
         self.executed.add(body["statementId"])
-        for subject in (target_of(body), body.get("prefix")):
-            if subject is not None:
-                self.decided.setdefault(subject, []).append(index)
+        subject = body.get("participant") or body.get("prefix") or body["operator"]
+        self.decided.setdefault(subject, []).append(index)
 
     def _active(self) -> set[str]:
         """Accounts of the authorities that have a vote now."""

@@ -1,0 +1,128 @@
+"""Events of the two contracts, decoded from what `eth_getLogs` returns, without any library that talks to a chain.
+
+The reader is the verifier's own node: a log that checks with somebody else's node rests on that somebody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from eth_utils.crypto import keccak
+
+from verifier.errors import Malformed, ProofInvalid
+from verifier.founding import Founding
+from verifier.merkle import MAX_TREE_SIZE
+from verifier.statement import check_hex
+
+ANCHORED: Final = "0x" + keccak(text="Anchored(bytes32,uint64,bytes32,uint64)").hex()
+"""First topic of the anchor contract's event."""
+EXECUTED: Final = "0x" + keccak(text="ProposalExecuted(uint64,bytes32,uint8,bytes,bytes[])").hex()
+"""First topic of the registry's event."""
+
+RawLog = Mapping[str, Any]
+"""One element of an `eth_getLogs` answer, as JSON-RPC gives it."""
+
+
+class ChainReader(Protocol):
+    """A node of the ledger's chain. Both methods raise Unavailable when it gives no answer."""
+
+    def chain_id(self) -> int:
+        """`eth_chainId` as a number."""
+        ...
+
+    def logs(self, query: Mapping[str, Any]) -> Sequence[RawLog]:
+        """`eth_getLogs` for `address`, `topics` and, if given, `blockHash`; without it over all final blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where on the chain an event stands. `block_hash` and `transaction` are 0x and 64 lower hex."""
+
+    block_number: int
+    block_hash: str
+    transaction: str
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """The contract accepted a head of this log: size, root (32 bytes) and the size it extends."""
+
+    size: int
+    root: bytes
+    previous_size: int
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """The registry executed a proposal: its number and the digest (32 bytes) that the authorities signed."""
+
+    sequence: int
+    digest: bytes
+    where: Where
+
+
+def anchored_query(founding: Founding, size: int | None = None, block_hash: str | None = None) -> dict[str, Any]:
+    """The `eth_getLogs` filter for this log's anchors, or for one of them in one block."""
+    topics = [ANCHORED, "0x" + founding.log_id.hex()]
+    if size is not None:
+        topics.append(f"0x{size:064x}")
+    query: dict[str, Any] = {"address": founding.anchor, "topics": topics}
+    return query if block_hash is None else {**query, "blockHash": block_hash}
+
+
+def executed_query(founding: Founding) -> dict[str, Any]:
+    """The `eth_getLogs` filter for everything that the registry executed."""
+    return {"address": founding.registry, "topics": [EXECUTED]}
+
+
+def parse_anchored(raw: RawLog, founding: Founding) -> Anchored:
+    """Decode one `Anchored` event. Raises ProofInvalid (`chain_event`) if it is no anchor of this log."""
+    topics, data = _event(raw, founding.anchor, ANCHORED, 3)
+    if topics[1] != founding.log_id or len(data) != 64:
+        raise _bad("an anchor of another log, or other data than root and size")
+    return Anchored(_uint64(topics[2]), data[:32], _uint64(data[32:]), _where(raw))
+
+
+def parse_executed(raw: RawLog, founding: Founding) -> Executed:
+    """Decode number and digest of one `ProposalExecuted` event. Raises ProofInvalid (`chain_event`)."""
+    topics, _ = _event(raw, founding.registry, EXECUTED, 3)
+    return Executed(_uint64(topics[1]), topics[2], _where(raw))
+
+
+def _event(raw: RawLog, address: str, topic: str, topics: int) -> tuple[list[bytes], bytes]:
+    try:
+        words = [bytes.fromhex(word[2:]) for word in raw["topics"]]
+        data, emitter = bytes.fromhex(raw["data"][2:]), raw["address"].lower()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _bad(f"an answer that is no log ({type(error).__name__})") from error
+    if emitter != address or len(words) != topics or "0x" + words[0].hex() != topic:
+        raise _bad(f"an event of {emitter}, not the one asked for")
+    if raw.get("removed") or any(len(word) != 32 for word in words):
+        raise _bad("an event of a block that was removed, or topics that are not 32 bytes")
+    return words, data
+
+
+def _where(raw: RawLog) -> Where:
+    try:
+        block_hash, transaction = raw["blockHash"].lower(), raw["transactionHash"].lower()
+        check_hex("blockHash", block_hash, 32)
+        check_hex("transactionHash", transaction, 32)
+        return Where(int(raw["blockNumber"], 16), block_hash, transaction, int(raw["logIndex"], 16))
+    except (Malformed, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _bad("an event that doesn't say where it stands") from error
+
+
+def _uint64(word: bytes) -> int:
+    number = int.from_bytes(word, "big")
+    if number > MAX_TREE_SIZE:
+        raise _bad(f"the number {number}")
+    return number
+
+
+def _bad(got: str) -> ProofInvalid:
+    return ProofInvalid(f"couldn't read the chain's answer: got {got}", code="chain_event")

@@ -1,0 +1,280 @@
+"""The format of evidence: a `.tlog-proof` of one entry whose `extra` carries everything else an answer rests on.
+
+Canonical JSON with exactly these keys, every list and every value of bounded size. Reading a file checks its form and
+nothing else: `verifier.evidence` says what it proves. `docs/spec/proof.md` describes the same for other programs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier import canonical
+from verifier.entry import ENTRY_LIMIT
+from verifier.errors import Malformed
+from verifier.label import LABEL_TEXT_LENGTH
+from verifier.merkle import MAX_TREE_SIZE
+from verifier.note_key import decode_base64
+from verifier.segment import (
+    AbsenceProof,
+    MembershipProof,
+    decode_absence,
+    decode_membership,
+    encode_absence,
+    encode_membership,
+)
+from verifier.statement import check_hex
+from verifier.tlog_proof import MAX_PATH, TlogProof
+
+SPEC = "carnet/evidence/1"
+"""The version of this format."""
+ENTRIES_MAX = 1_024
+"""Entries in one file. Own limit; an answer rests on about six."""
+NUMBER_MAX = 2**53 - 1
+"""Largest number that JSON carries unharmed (RFC 8785, I-JSON)."""
+
+_EXTRA = {"spec", "entry", "entries", "unit", "label", "anchor"}
+_UNIT = {"gtin", "lot", "serial", "blind", "membership", "absence", "retired"}
+_ANCHOR = {"transaction", "block_number", "block_hash", "size", "root", "previous_size", "path"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEntry:
+    """An entry: its index in the log, its bytes as stored, and its inclusion path (32-byte hashes)."""
+
+    index: int
+    data: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredProof:
+    """Whether the unit is in the segment that a retirement (entry `entry`) names: exactly one of the two is given."""
+
+    entry: int
+    membership: MembershipProof | None
+    absence: AbsenceProof | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitProof:
+    """A unit in, or not in, the batch that the file's own entry registers. `blind`: 32 bytes; one proof of the two."""
+
+    gtin: str
+    lot: str
+    serial: str
+    blind: bytes
+    membership: MembershipProof | None
+    absence: AbsenceProof | None
+    retired: tuple[RetiredProof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorProof:
+    """An accepted anchor and the way from it to the file's checkpoint: consistency hashes from `size` to there.
+
+    `transaction` and `block_hash`: 0x and 64 lower hex; `root` and the hashes of `path` 32 bytes.
+    """
+
+    transaction: str
+    block_number: int
+    block_hash: str
+    size: int
+    root: bytes
+    previous_size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A decoded file. `entry` are the bytes of entry `proof.index`; `entries` all others, by rising index."""
+
+    proof: TlogProof
+    entry: bytes
+    entries: tuple[ShownEntry, ...]
+    unit: UnitProof | None = None
+    label: str | None = None
+    anchor: AnchorProof | None = None
+
+    def shown(self) -> tuple[ShownEntry, ...]:
+        """Every entry of the file, its own among them, by rising index."""
+        own = ShownEntry(self.proof.index, self.entry, self.proof.path)
+        return tuple(sorted((*self.entries, own), key=lambda shown: shown.index))
+
+
+def encode_evidence(file: EvidenceFile) -> bytes:
+    """The file's bytes; `file.proof.extra` is made anew. Raises Malformed for what `decode_evidence` would refuse."""
+    extra = {
+        "spec": SPEC,
+        "entry": _base64(file.entry),
+        "entries": [
+            {"index": shown.index, "data": _base64(shown.data), "path": [node.hex() for node in shown.path]}
+            for shown in file.entries
+        ],
+        "unit": _encode_unit(file.unit) if file.unit else None,
+        "label": file.label,
+        "anchor": _encode_anchor(file.anchor) if file.anchor else None,
+    }
+    proof = TlogProof(file.proof.index, file.proof.path, file.proof.checkpoint, canonical.encode(extra))
+    raw = proof.encode()
+    decode_evidence(raw)  # what is written can be read: a file that only its writer understands proves nothing
+    return raw
+
+
+def decode_evidence(raw: bytes) -> EvidenceFile:
+    """Read a file; whatever decodes encodes to the same bytes. Nothing in it is believed yet.
+
+    Raises Malformed (`evidence`, or the code of the part that is not in its form).
+    """
+    proof = TlogProof.decode(raw)
+    if proof.extra is None:
+        raise _bad("a proof file without extra", "one with the entries that it rests on")
+    extra = _object("extra", canonical.decode(proof.extra), _EXTRA)
+    if extra["spec"] != SPEC:
+        raise _bad(f"version {extra['spec']!r}", SPEC)
+    entries = tuple(_decode_shown(value) for value in _list("entries", extra["entries"], ENTRIES_MAX))
+    indexes = [shown.index for shown in entries]
+    if indexes != sorted(set(indexes)) or proof.index in indexes:
+        raise _bad(f"entries {indexes[:20]}", "rising indexes without the file's own")
+    return EvidenceFile(
+        proof=proof,
+        entry=_data(extra["entry"]),
+        entries=entries,
+        unit=None if extra["unit"] is None else _decode_unit(extra["unit"]),
+        label=None if extra["label"] is None else _text("label", extra["label"], LABEL_TEXT_LENGTH),
+        anchor=None if extra["anchor"] is None else _decode_anchor(extra["anchor"]),
+    )
+
+
+def _encode_unit(unit: UnitProof) -> dict[str, Any]:
+    return {
+        "gtin": unit.gtin,
+        "lot": unit.lot,
+        "serial": unit.serial,
+        "blind": unit.blind.hex(),
+        "membership": _encode_in(unit.membership),
+        "absence": encode_absence(unit.absence) if unit.absence else None,
+        "retired": [
+            {
+                "entry": proof.entry,
+                "membership": _encode_in(proof.membership),
+                "absence": encode_absence(proof.absence) if proof.absence else None,
+            }
+            for proof in unit.retired
+        ],
+    }
+
+
+def _decode_unit(value: object) -> UnitProof:
+    fields = _object("unit", value, _UNIT)
+    blind = fields["blind"]
+    check_hex("blind", f"0x{blind}", 32)
+    membership, absence = _decode_in(fields, blind)
+    return UnitProof(
+        gtin=_text("gtin", fields["gtin"], 14),
+        lot=_text("lot", fields["lot"], 20),
+        serial=_text("serial", fields["serial"], 20),
+        blind=bytes.fromhex(blind),
+        membership=membership,
+        absence=absence,
+        retired=tuple(_decode_retired(proof, blind) for proof in _list("retired", fields["retired"], ENTRIES_MAX)),
+    )
+
+
+def _decode_retired(value: object, blind: str) -> RetiredProof:
+    fields = _object("retired", value, {"entry", "membership", "absence"})
+    return RetiredProof(_number("entry", fields["entry"]), *_decode_in(fields, blind))
+
+
+def _encode_in(proof: MembershipProof | None) -> dict[str, Any] | None:
+    """A membership proof without its blind, which stands once beside all proofs of the unit."""
+    return {k: v for k, v in encode_membership(proof).items() if k != "blind"} if proof else None
+
+
+def _decode_in(fields: Mapping[str, Any], blind: str) -> tuple[MembershipProof | None, AbsenceProof | None]:
+    membership, absence = fields["membership"], fields["absence"]
+    if (membership is None) == (absence is None):
+        raise _bad("both or none of membership and absence", "exactly one")
+    if membership is not None:
+        return decode_membership({"blind": blind, **_object("membership", membership, {"leaf", "keys", "path"})}), None
+    return None, decode_absence(absence)
+
+
+def _encode_anchor(anchor: AnchorProof) -> dict[str, Any]:
+    return {
+        "transaction": anchor.transaction,
+        "block_number": anchor.block_number,
+        "block_hash": anchor.block_hash,
+        "size": anchor.size,
+        "root": "0x" + anchor.root.hex(),
+        "previous_size": anchor.previous_size,
+        "path": [node.hex() for node in anchor.path],
+    }
+
+
+def _decode_anchor(value: object) -> AnchorProof:
+    fields = _object("anchor", value, _ANCHOR)
+    for name in ("transaction", "block_hash", "root"):
+        check_hex(name, fields[name], 32)
+    return AnchorProof(
+        transaction=fields["transaction"],
+        block_number=_number("block_number", fields["block_number"]),
+        block_hash=fields["block_hash"],
+        size=_number("size", fields["size"]),
+        root=bytes.fromhex(fields["root"][2:]),
+        previous_size=_number("previous_size", fields["previous_size"]),
+        path=_path(fields["path"]),
+    )
+
+
+def _decode_shown(value: object) -> ShownEntry:
+    fields = _object("entries", value, {"index", "data", "path"})
+    return ShownEntry(_number("index", fields["index"]), _data(fields["data"]), _path(fields["path"]))
+
+
+def _path(value: object) -> tuple[bytes, ...]:
+    nodes = _list("path", value, MAX_PATH + 1)  # a consistency proof is one hash longer than any inclusion proof
+    for node in nodes:
+        check_hex("path", f"0x{node}", 32)
+    return tuple(bytes.fromhex(node) for node in nodes)
+
+
+def _data(value: object) -> bytes:
+    data = decode_base64(_text("data", value, 4 * ENTRY_LIMIT), "an entry of a proof file")
+    if not 1 <= len(data) <= ENTRY_LIMIT:
+        raise _bad(f"an entry of {len(data)} bytes", f"1 to {ENTRY_LIMIT}")
+    return data
+
+
+def _object(name: str, value: object, keys: set[str]) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or set(value) != keys:
+        raise _bad(f"{name} with other keys", f"exactly {sorted(keys)}")
+    return value
+
+
+def _list(name: str, value: object, most: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) > most:
+        raise _bad(f"{name} that is no list or a longer one", f"a list of at most {most}")
+    return value
+
+
+def _text(name: str, value: object, most: int) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise _bad(f"{name} that is no text or a longer one", f"text of 1 to {most} characters")
+    return value
+
+
+def _number(name: str, value: object) -> int:
+    if type(value) is not int or not 0 <= value <= min(NUMBER_MAX, MAX_TREE_SIZE):
+        raise _bad(f"{name} {str(value)[:40]!r}", f"a whole number of 0 to {NUMBER_MAX}")
+    return value
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bad(got: str, expected: str) -> Malformed:
+    return Malformed(f"couldn't read the evidence: got {got}, expected {expected}", code="evidence")

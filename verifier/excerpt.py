@@ -1,0 +1,62 @@
+"""An excerpt: some entries of a log, folded by the rules of the whole log.
+
+A proof file carries the few entries that one answer rests on. What is shown is checked exactly as in the whole log;
+what lies between two shown entries is not known, so an excerpt never says that something did not happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from verifier.batch import Batch, RetireReason, Slot
+from verifier.entry import Entry
+from verifier.errors import NotFound, ProofInvalid
+from verifier.participant import Mirrored
+from verifier.record import Record
+from verifier.segment import SegmentView
+from verifier.statement import Kind, verify
+from verifier.struct import ZERO32
+
+
+class Excerpt(Record):
+    """A record of chosen entries, taken in the order of their indexes, entry 0 first."""
+
+    def __init__(self) -> None:
+        super().__init__(_no_segments)
+
+    def take(self, index: int, entry: Entry) -> None:
+        """Check an entry and fold it in: its order, its signature, its author's standing and right.
+
+        Raises Malformed, Refused or ProofInvalid with the code of the rule that it breaks.
+        """
+        if index < self.size or (index == 0) != (entry.kind is Kind.FOUNDED):
+            raise ProofInvalid(
+                f"couldn't take entry {index} of kind {entry.kind}: expected the founding as entry 0, then rising "
+                "indexes",
+                code="excerpt_order",
+            )
+        if entry.kind not in (Kind.FOUNDED, Kind.PARTICIPANT_MIRRORED):
+            verify(entry.statement, self.founding.domain)
+        self.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)
+        if index > self.size:  # the chain is broken by what was left out; the tree stands for it
+            self.size, self.head = index, entry.previous
+        self.integrate(entry)
+
+    def _check_decision(self, mirrored: Mirrored) -> None:
+        self.standing.check(mirrored, gaps=True)
+
+    def _check_stored(self, root: bytes, count: int) -> None:
+        pass  # the unit's own proof stands for the segment
+
+    def _check_supersedes(self, slot: Slot, body: Mapping[str, Any]) -> None:
+        # A leaf that is not shown may lie in a gap; one that is shown, and "none", can be held to.
+        if body["supersedes"] == ZERO32 or self.target(body["supersedes"]) is not None:
+            super()._check_supersedes(slot, body)
+
+    def _admit_retired(self, batch: Batch, reason: RetireReason, body: Mapping[str, Any]) -> None:
+        pass  # that all keys are the batch's and none was dropped, only the whole segments can show
+
+
+def _no_segments(root: bytes, count: int) -> SegmentView:
+    raise NotFound(f"couldn't open segment {root.hex()} of {count} units: not in an excerpt", code="segment_missing")
