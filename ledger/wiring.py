@@ -34,8 +34,9 @@ from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
 from ledger.storage.anchor import AnchorTable
-from ledger.storage.database import create_all, open_database
+from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
+from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.scan import ScanTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
@@ -114,7 +115,7 @@ def found_ledger(
     with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
         founding = set_up_contracts(evm, plan, approve, report)  # 1
         engine = open_database(home.database_url)
-        create_all(engine)
+        upgrade(engine)
         log = LogStore(engine, founding.log_id)
         if log.head().size:
             raise Refused("couldn't found a ledger: the database holds a log of this origin already", code="founded")
@@ -147,7 +148,7 @@ def open_ledger(
             stack.enter_context(home.writer())
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
-        create_all(engine)
+        (upgrade if write else require_current)(engine)
         ledger, frontier = _reader(home, config, engine)
         stack.callback(ledger.scans.close)
         if chain:
