@@ -1,0 +1,320 @@
+"""carnet batch: register, recall, retire, undo, list, show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.options import HomeOption, JsonOption, ServerOption, SignerOption, TokenOption, open_home
+from api.cli.output import Detailed, Out, pairs, table
+from verifier.errors import Malformed
+
+if TYPE_CHECKING:
+    from ledger.home import Home
+    from ledger.services.serial_file import SerialFile
+    from verifier.statement import Kind
+
+app = typer.Typer(no_args_is_help=True, help="Batches: register, recall, retire units, undo, list, show.")
+
+ROWS_SHOWN = 20
+"""Bad rows listed on a terminal; --json lists the first 1,000."""
+
+BatchArgument = Annotated[str, typer.Argument(help="GTIN/LOT, or the batch's id (0x…).", metavar="BATCH")]
+
+
+class ReasonName(StrEnum):
+    """Why units are no longer live goods."""
+
+    SOLD = "sold"
+    DESTROYED = "destroyed"
+    STOLEN = "stolen"
+
+
+class CarrierName(StrEnum):
+    """What bears the label signature."""
+
+    QR = "qr"
+    DATAMATRIX = "datamatrix"
+
+
+class SlotName(StrEnum):
+    """What an undo takes back: the statement in force there."""
+
+    REGISTRATION = "registration"
+    RECALL = "recall"
+    SOLD = "sold"
+    DESTROYED = "destroyed"
+    STOLEN = "stolen"
+
+
+@app.command()
+def register(
+    gtin: Annotated[str, typer.Option("--gtin", help="8, 12, 13 or 14 digits; shown padded to 14.")],
+    lot: Annotated[str, typer.Option("--lot", help="1 to 20 characters.")],
+    key: SignerOption,
+    serials: Annotated[
+        Path | None,
+        typer.Option("--serials", help="File of serials, one a row or in a column 'serial'.", exists=True),
+    ] = None,
+    generate: Annotated[int | None, typer.Option("--generate", help="Make this many serials instead.", min=1)] = None,
+    serial_length: Annotated[int, typer.Option("--serial-length", help="Characters of a made serial.")] = 20,
+    market: Annotated[
+        list[str] | None, typer.Option("--market", help="Country the batch is made for; repeat for more.")
+    ] = None,
+    expires: Annotated[str, typer.Option("--expires", help="Expiry date, YYYY-MM-DD.", show_default=False)] = "",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Register the good rows and leave the bad out.")] = False,
+    no_label_signature: Annotated[
+        bool, typer.Option("--no-label-signature", help="Labels bear no signature; codes are shorter.")
+    ] = False,
+    carrier: Annotated[
+        list[CarrierName] | None, typer.Option("--carrier", help="What bears the signature; qr if none is named.")
+    ] = None,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Register a batch. Serials and label key stay in this home; the ledger gets hashes and a signed statement."""
+    from api.cli.batch_folder import BatchFolder
+    from api.cli.reach import reach
+    from api.cli.registration import Order, earlier
+    from api.cli.registration import register as register_batch
+    from ledger.keys.store import KeyStore
+    from verifier.gs1 import parse_gtin, parse_lot
+
+    out, place = Out(json), open_home(home)
+    if (serials is None) == (generate is None):
+        raise Malformed("couldn't register: give either --serials FILE or --generate N", code="usage")
+    gtin14, lot = parse_gtin(gtin), parse_lot(lot)
+    if gtin14 != gtin:
+        out.note(f"GTIN {gtin} is {gtin14}")
+    signer = KeyStore(place.keys).load_evm(key)
+    file = _read_serials(serials, gtin14, lot, out) if serials is not None else None
+    if file is not None:
+        _check_rows(file, skip_bad, out)
+    carriers = () if no_label_signature else tuple(sorted({c.value for c in carrier or [CarrierName.QR]}))
+    order = Order(
+        gtin14, lot, signer, file.serials if file is not None else None, generate or 0, serial_length,
+        tuple(sorted(set(market or ()))), expires, carriers,
+    )  # fmt: skip
+    folder = BatchFolder.of(place, gtin14, lot)
+    done = earlier(folder, order)
+    if done is None:
+        with reach(place, server, token, out, write=True) as ledger:
+            done = register_batch(folder, order, ledger, out)
+    kept, receipt = done.kept, dict(done.kept.receipt or {})
+    answer: dict[str, Any] = {
+        "batch": kept.batch_id,
+        "gtin": gtin14,
+        "lot": lot,
+        "unit_count": kept.unit_count,
+        "again": done.again,
+        "skipped": file.bad_count if file is not None else 0,
+        "receipt": receipt,
+        "folder": str(folder.path),
+        "proof": str(folder.proof) if folder.proof.exists() else None,
+    }
+    out.answer(answer, _registered_lines(answer))
+
+
+@app.command()
+def recall(
+    batch: BatchArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in words for everybody.")],
+    key: SignerOption,
+    notice: Annotated[str, typer.Option("--notice", help="Web address of the notice.", show_default=False)] = "",
+    server: ServerOption = None,
+    token: TokenOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Recall a batch: every scan of it answers Stop."""
+    from verifier.statement import Kind
+
+    out, place = Out(json), open_home(home)
+
+    def body(found: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "batch": found["id"],
+            "reason": reason,
+            "noticeUrl": notice,
+            "supersedes": found["heads"]["recall"],
+        }
+
+    _change(place, batch, Kind.BATCH_RECALLED, body, key, server, token, out)
+
+
+@app.command()
+def retire(
+    batch: BatchArgument,
+    reason: Annotated[ReasonName, typer.Option("--reason", help="Why the units are no longer live goods.")],
+    key: SignerOption,
+    serial: Annotated[list[str] | None, typer.Option("--serial", help="A unit; repeat for more.")] = None,
+    serials: Annotated[
+        Path | None, typer.Option("--serials", help="File of serials, as for register.", exists=True)
+    ] = None,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Report units sold, destroyed or stolen. Those reported before stay reported."""
+    from api.cli.reach import reach
+    from api.cli.retirement import retire as retire_units
+
+    out, place = Out(json), open_home(home)
+    named = list(serial or ())
+    if serials is not None:
+        file = _read_serials(serials, None, None, out)
+        _check_rows(file, False, out)
+        named += file.serials
+    if not named:
+        raise Malformed("couldn't retire units: give --serial or --serials FILE", code="usage")
+    with reach(place, server, token, out, write=True) as ledger:
+        answer = retire_units(place, ledger, batch, reason.value, named, key, out)
+    out.answer(answer, pairs({name: value for name, value in answer.items() if name != "receipt"}))
+
+
+@app.command()
+def undo(
+    batch: BatchArgument,
+    what: Annotated[SlotName, typer.Option("--what", help="Which statement in force to take back.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in words for everybody.")],
+    key: SignerOption,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take back the newest recall, retirement or the registration itself. The record keeps both."""
+    from verifier.statement import Kind
+
+    out, place = Out(json), open_home(home)
+
+    def body(found: Mapping[str, Any]) -> dict[str, Any]:
+        return {"target": found["heads"][what.value], "reason": reason}
+
+    _change(place, batch, Kind.UNDONE, body, key, server, token, out)
+
+
+@app.command("list")
+def list_(
+    gtin: Annotated[str | None, typer.Option("--gtin", help="Only batches of this product.")] = None,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List batches, newest first."""
+    from api.cli.reach import reach
+    from verifier.gs1 import parse_gtin
+
+    out = Out(json)
+    with reach(open_home(home), server, token, out) as ledger:
+        found = ledger.batches(parse_gtin(gtin) if gtin is not None else None)
+    rows = [(b["gtin"], b["lot"], b["unit_count"], b["maker"]["name"], b["recorded_at"], _state(b)) for b in found]
+    out.answer({"batches": found}, table(rows, ("gtin", "lot", "units", "maker", "recorded", "state")))
+
+
+@app.command()
+def show(
+    batch: BatchArgument,
+    server: ServerOption = None,
+    token: TokenOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what the ledger says about a batch."""
+    from api.cli.reach import reach
+
+    out = Out(json)
+    with reach(open_home(home), server, token, out) as ledger:
+        found = ledger.batch(batch)
+    maker = found["maker"]
+    shown = {
+        **{name: found[name] for name in ("id", "entry", "gtin", "lot", "unit_count", "markets", "expires")},
+        "maker": f"{maker['name'] or '-'} ({maker['country']}, {maker['address']})",
+        "recorded": found["recorded_at"],
+        "state": _state(found),
+        **{f"units {reason}": count for reason, count in found["retired"].items()},
+    }
+    out.answer(found, pairs(shown))
+
+
+def _change(
+    place: Home, batch: str, kind: Kind, make: Any, key: str, server: str | None, token: str | None, out: Out
+) -> None:
+    """Sign and send a statement about a batch; `make` gives its body without header from the batch's description."""
+    from api.cli.reach import reach
+    from ledger.keys.store import KeyStore
+    from ledger.services.append import now_ms
+    from verifier.statement import STRUCTS, Statement, header, sign
+
+    signer = KeyStore(place.keys).load_evm(key)
+    with reach(place, server, token, out, write=True) as ledger:
+        found = ledger.batch(batch)
+        body = {**header(now_ms()), **make(found)}
+        STRUCTS[kind].check(body)
+        statement = Statement(kind, body, signer.address, sign(kind, body, ledger.domain, signer.secret))
+        receipt = ledger.change(statement)
+    name = f"{found['gtin']} lot {found['lot']}"
+    answer = {"kind": kind.value, "batch": found["id"], "receipt": receipt}
+    out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['index']}"])
+
+
+def _read_serials(path: Path, gtin: str | None, lot: str | None, out: Out) -> SerialFile:
+    from ledger.services.serial_file import read_serial_csv
+
+    with out.progress("reading serials") as progress:
+        return read_serial_csv(path, gtin, lot, progress=lambda rows: progress(rows, 0))
+
+
+def _check_rows(file: SerialFile, skip_bad: bool, out: Out) -> None:
+    """Refuse a file with bad rows, all of them named, unless they are to be left out. Raises Detailed (`bad_rows`)."""
+    if not file.bad_count:
+        return
+    lines = [f"  {bad.message}; expected {bad.expected}" for bad in file.bad[:ROWS_SHOWN]]
+    if file.bad_count > len(lines):
+        lines.append(f"  … and {file.bad_count - len(lines)} more; --json lists up to 1,000")
+    if skip_bad:
+        out.note(f"left out {file.bad_count} bad rows of {file.rows}:")
+        for line in lines:
+            out.note(line)
+        if not file.serials:
+            raise Malformed("couldn't register: no row of the file is good", code="bad_rows")
+        return
+    rows = [
+        {"row": bad.row, "value": bad.value, "code": bad.code, "message": bad.message, "expected": bad.expected}
+        for bad in file.bad
+    ]
+    details = {"rows": rows, "bad": file.bad_count, "good": len(file.serials), "reasons": dict(file.reasons)}
+    raise Detailed(
+        f"couldn't use the serials: {file.bad_count} of {file.rows} rows are bad and nothing was written; "
+        "correct them, or leave them out with --skip-bad",
+        code="bad_rows",
+        details=details,
+        lines=lines,
+    )
+
+
+def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:
+    receipt = answer["receipt"]
+    head = "registered before; nothing was added" if answer["again"] else "registered"
+    return [
+        f"{head}: GTIN {answer['gtin']} lot {answer['lot']}, {answer['unit_count']} units",
+        *pairs({"batch": answer["batch"], "entry": receipt["index"], "recorded": receipt["recorded_at"]}),
+        *pairs({"folder": answer["folder"], "proof": answer["proof"]}),
+        f"next: carnet label make {answer['gtin']}/{answer['lot']} --format pdf --out labels.pdf",
+    ]
+
+
+def _state(batch: Mapping[str, Any]) -> str:
+    if batch["withdrawn"]:
+        return "withdrawn"
+    if batch["recall"]:
+        return f"recalled: {batch['recall']['reason']}"
+    return "live"

@@ -1,0 +1,100 @@
+"""Retiring units on the maker's side: the new set holds all reported before, so it is put together here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from api.cli.batch_folder import BatchFolder
+from api.cli.output import Out
+from api.cli.reach import Reach
+from ledger.keys.store import KeyStore
+from ledger.services.append import now_ms
+from ledger.services.segment import build_from_keys
+from verifier.batch import KEYS_IN_ENTRY, RetireReason
+from verifier.errors import Refused
+from verifier.gs1 import parse_serial
+from verifier.segment import KEY_SIZE, UnitKeys
+from verifier.statement import STRUCTS, Kind, Statement, header, sign
+from verifier.struct import ZERO32
+
+if TYPE_CHECKING:
+    from ledger.home import Home
+
+
+def retire(
+    home: Home, ledger: Reach, batch: str, reason: str, serials: Sequence[str], key: str, out: Out
+) -> dict[str, Any]:
+    """Report units sold, destroyed or stolen; returns the command's answer.
+
+    Raises Malformed, Refused (`salt_missing`, `retired_unknown`, and the ledger's own), Unavailable.
+    """
+    found = ledger.batch(batch)
+    folder = BatchFolder.of(home, found["gtin"], found["lot"])
+    salt = _salt(folder, ledger, found["id"])
+    keys = set(_keys(found, salt, serials))
+    before = ledger.retired_keys(found["id"], reason)
+    if before is None:
+        before = _keys(found, salt, folder.retired(reason))
+        if len(set(before)) != found["retired"].get(reason, 0):
+            raise Refused(
+                f"couldn't retire units: the ledger knows {found['retired'][reason]} {reason} ones and this home "
+                f"{len(set(before))}; report from the home that reported those",
+                code="retired_unknown",
+            )
+    fresh, keys = keys - set(before), keys | set(before)
+    if not fresh:
+        raise Refused(f"couldn't retire units: all of them are {reason} already", code="retired_already")
+    signer = KeyStore(home.keys).load_evm(key)
+    root = _send_segment(home, ledger, keys, out) if len(keys) > KEYS_IN_ENTRY else None
+    body = {
+        **header(now_ms()),
+        "batch": found["id"],
+        "reason": int(RetireReason[reason.upper()]),
+        "keys": [] if root else ["0x" + one.hex() for one in sorted(keys)],
+        "unitCount": str(len(keys)),
+        "segmentRoot": "0x" + root.hex() if root else ZERO32,
+        "supersedes": found["heads"][reason],
+    }
+    STRUCTS[Kind.UNITS_RETIRED].check(body)
+    signature = sign(Kind.UNITS_RETIRED, body, ledger.domain, signer.secret)
+    receipt = ledger.change(Statement(Kind.UNITS_RETIRED, body, signer.address, signature))
+    if folder.kept() is not None:
+        folder.keep_retired(reason, sorted({*folder.retired(reason), *serials}))
+    return {
+        "batch": found["id"],
+        "reason": reason,
+        "added": len(fresh),
+        "total": len(keys),
+        "entry": receipt["index"],
+        "receipt": receipt,
+    }
+
+
+def _salt(folder: BatchFolder, ledger: Reach, batch_id: str) -> bytes:
+    kept = folder.kept()
+    salt = bytes.fromhex(kept.salt) if kept is not None else ledger.salt(batch_id)
+    if salt is None:
+        raise Refused(
+            "couldn't name the units: the batch's salt is not published, and its folder is not in this home",
+            code="salt_missing",
+        )
+    return salt
+
+
+def _keys(found: dict[str, Any], salt: bytes, serials: Sequence[str]) -> list[bytes]:
+    derived = UnitKeys(salt, found["gtin"], found["lot"]).derive([parse_serial(serial) for serial in serials])
+    return [derived[at : at + KEY_SIZE] for at in range(0, len(derived), KEY_SIZE)]
+
+
+def _send_segment(home: Home, ledger: Reach, keys: set[bytes], out: Out) -> bytes:
+    """Build the set of units as a segment and bring it to the ledger; returns its root."""
+    home.create()
+    path = home.batches / f".retired-{now_ms()}.seg"
+    try:
+        built = build_from_keys(keys, len(keys), path)
+        with out.progress("sending the units") as progress:
+            ledger.put_segment(path, built.root, built.n, progress)
+    finally:
+        path.unlink(missing_ok=True)
+    return built.root
