@@ -29,6 +29,7 @@ from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
 from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
+from ledger.services.proof import Proofs
 from ledger.services.scan import Scans
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
@@ -73,6 +74,7 @@ class Ledger:
     verification: Verification
     freshness: Freshness
     tokens: Tokens
+    proofs: Proofs
     engine: Engine
     signed_head: SignedHeadFile
     sequencer: Sequencer | None = None
@@ -173,7 +175,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), engine, SignedHeadFile(home.signed_head),
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine, SignedHeadFile(home.signed_head),
     )  # fmt: skip
     return ledger, frontier
 
