@@ -175,7 +175,8 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine, SignedHeadFile(home.signed_head),
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine,
+        SignedHeadFile(home.signed_head),
     )  # fmt: skip
     return ledger, frontier
 
