@@ -130,6 +130,10 @@ class SegmentView:
         verify_absence(proof, key, self.n, self.root)
         return proof
 
+    def check(self, progress: Progress | None = None) -> None:
+        """Derive the whole file anew from its keys, as intake did. Raises ProofInvalid as `check_segment` does."""
+        check_segment(self._buffer, self.n, self.root, progress)
+
     def _insertion_point(self, key: bytes) -> int:
         buffer = self._buffer
         if isinstance(buffer, memoryview):  # views have no order, their bytes do

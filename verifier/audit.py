@@ -1,0 +1,212 @@
+"""The audit: a whole log recomputed from its bytes, believing nobody who stores it.
+
+Every leaf, link, tile, root, signature, standing and right is derived anew; so are segments and, with a node of the
+chain, anchors and decisions. It goes on after a finding where it can, so that one flipped bit does not hide another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Protocol
+
+from verifier.audit_chain import ChainAudit
+from verifier.audit_checkpoints import CheckpointAudit
+from verifier.audit_report import AuditReport, Findings, Progress
+from verifier.audit_segments import SegmentAudit
+from verifier.audit_tree import TreeCheck
+from verifier.chain_event import ChainReader
+from verifier.entry import Entry, chain_head, decode_entry
+from verifier.errors import CarnetError, Malformed
+from verifier.founding import Founding
+from verifier.merkle import leaf_hash
+from verifier.participant import parse_mirrored
+from verifier.record import Record
+from verifier.segment import SegmentView
+from verifier.statement import Kind, verify
+from verifier.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
+
+
+class AuditSource(Protocol):
+    """Where a log is read from: a home, a folder of published files, a mirror. Every answer is checked.
+
+    Methods raise NotFound, ProofInvalid or Unavailable; the audit reports that under the place it asked for.
+    """
+
+    def size(self) -> int:
+        """How many entries are said to be here."""
+        ...
+
+    def tile(self, level: Level, n: int, width: int) -> bytes:
+        """A tile of the tree or, for level "entries", a bundle, as published."""
+        ...
+
+    def checkpoints(self) -> Iterable[bytes]:
+        """Every signed checkpoint that was kept, in any order, as notes."""
+        ...
+
+    def segment(self, root: bytes, n: int) -> SegmentView:
+        """The segment of `n` unit keys with that root (32 bytes)."""
+        ...
+
+
+def audit(
+    source: AuditSource, pin: bytes, *, chain: ChainReader | None = None, progress: Progress | None = None
+) -> AuditReport:
+    """Recompute a log and report everything that does not hold.
+
+    Args:
+        source: where its bytes are read from.
+        pin: SHA-256 of entry 0's bytes (32 bytes), told out of band.
+        chain: the auditor's own node; without it anchors and decisions rest on the log alone, and the report says so.
+        progress: told what is being checked and how far it has come.
+
+    Raises Unavailable when the source gives no answer at all.
+    """
+    return Auditor(source, pin, chain=chain, progress=progress).run()
+
+
+class AuditedRecord(Record):
+    """The record of a log under audit: what is refused is skipped, and segments are checked apart."""
+
+    def skip(self, leaf: bytes) -> None:
+        """Step over an entry that can't be folded in."""
+        self.size, self.head = self.size + 1, chain_head(self.head, leaf)
+
+    def _check_stored(self, root: bytes, count: int) -> None:
+        pass
+
+
+class Auditor:
+    """One audit. Subclasses may look at each signed entry as it passes (`saw_statement`)."""
+
+    def __init__(
+        self, source: AuditSource, pin: bytes, *, chain: ChainReader | None = None, progress: Progress | None = None
+    ) -> None:
+        self._source, self._pin, self._chain = source, pin, chain
+        self._progress = progress or _silent
+        self.findings = Findings()
+        self.record = AuditedRecord(source.segment)
+        self._segments = SegmentAudit(source.segment, self.findings, self._progress)
+        self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
+
+    def run(self) -> AuditReport:
+        """1. what is signed and anchored; 2. entries and tree; 3. checkpoints; 4. anchors; 5. segments."""
+        size = self._source.size()
+        chain = ChainAudit(self._chain, self.findings)
+        first = self._first_entry(size)  # 1
+        if first is not None:
+            chain.read(first)
+        self.tree = TreeCheck(size, self._source.tile, self._checkpoints.sizes | chain.sizes, self.findings)
+        self._read_entries(size, chain)  # 2
+        root = self.tree.finish()
+        if first is not None:
+            self._checkpoints.compare(first, self.tree.roots, size)  # 3
+            chain.compare(self.tree.roots, size)  # 4
+        self._segments.run()  # 5
+        found = self.findings
+        return AuditReport(
+            size, root, self.record.head, self.record.recorded_at, found.counts, tuple(found.list),
+            tuple(found.notes), found.more,
+        )  # fmt: skip
+
+    def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
+        """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""
+
+    def _first_entry(self, size: int) -> Founding | None:
+        """The founding, read ahead: it says which contracts to ask. Not believed before the pin is compared."""
+        try:
+            entries = decode_bundle(
+                self._source.tile("entries", 0, width_of("entries", 0, size)), min(size, TILE_WIDTH)
+            )
+            record = Record(self._source.segment)
+            record.integrate(decode_entry(entries[0]))
+        except (CarnetError, IndexError):
+            return None
+        return record.founding
+
+    def _read_entries(self, size: int, chain: ChainAudit) -> None:
+        for start in range(0, size, TILE_WIDTH):
+            n, width = start // TILE_WIDTH, min(TILE_WIDTH, size - start)
+            entries = self._bundle(n, width)
+            leaves = [leaf_hash(raw) for raw in entries] if entries is not None else self.tree.stored_leaves(n, width)
+            if leaves is None:
+                self.findings.notes.append(f"nothing could be checked from entry {start} on")
+                return
+            self.tree.add(n, leaves)
+            for offset, leaf in enumerate(leaves):
+                if entries is None:
+                    self.record.skip(leaf)
+                else:
+                    self._read_entry(start + offset, entries[offset], leaf, chain)
+            self._progress("entries", start + width, size)
+
+    def _bundle(self, n: int, width: int) -> list[bytes] | None:
+        try:
+            return decode_bundle(self._source.tile("entries", n, width), width)
+        except CarnetError as error:
+            self.findings.refused(tile_path("entries", n, width), error)
+            return None
+
+    def _read_entry(self, index: int, raw: bytes, leaf: bytes, chain: ChainAudit) -> None:
+        """1. form; 2. link and order; 3. signature; 4. the rules, by the fold that the writer ran."""
+        at, found, record = f"entry {index}", self.findings, self.record
+        found.count("entries")
+        if index == 0 and hashlib.sha256(raw).digest() != self._pin:
+            found.add(
+                at, "pin", f"couldn't match the pin: got {hashlib.sha256(raw).hexdigest()}, not {self._pin.hex()}"
+            )
+        try:
+            entry = decode_entry(raw)  # 1
+        except Malformed as error:
+            found.refused(at, error)
+            record.skip(leaf)
+            return
+        self._segments.note(at, entry)
+        if entry.previous != record.head:  # 2
+            found.add(
+                at,
+                "chain_broken",
+                f"couldn't follow the chain: previous is {entry.previous.hex()}, expected {record.head.hex()}",
+            )
+            record.head = entry.previous
+        if entry.recorded_at < record.recorded_at:
+            found.add(at, "clock", "couldn't follow the clock: recorded_at goes back")
+            record.recorded_at = entry.recorded_at
+        try:
+            if entry.actor is not None:
+                self._check_signature(index, at, entry)  # 3
+            record.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)  # 4
+            record.integrate(entry)
+        except CarnetError as error:
+            found.refused(at, error)
+            record.skip(leaf)
+            return
+        self._count(index, entry, chain)
+
+    def _check_signature(self, index: int, at: str, entry: Entry) -> None:
+        """A wrong signature is a finding, and the rules are checked all the same."""
+        try:
+            digest = verify(entry.statement, self.record.founding.domain)
+        except CarnetError as error:
+            self.findings.refused(at, error)
+            return
+        self.saw_statement(index, entry, digest)
+
+    def _count(self, index: int, entry: Entry, chain: ChainAudit) -> None:
+        match entry.kind:
+            case Kind.FOUNDED:
+                pass
+            case Kind.PARTICIPANT_MIRRORED:
+                self.findings.count("decisions")
+                chain.mirrored(index, parse_mirrored(entry.body))
+            case Kind.BATCH_REGISTERED:
+                self.findings.count("statements")
+                self.findings.count("batches")
+                self.findings.count("units", int(entry.body["unitCount"]))
+            case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED | Kind.UNDONE:
+                self.findings.count("statements")
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    pass

@@ -1,0 +1,81 @@
+"""The checkpoints of an audit: each signed by the log's key, and each a head of the history that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from verifier.audit_report import Findings
+from verifier.checkpoint import Checkpoint, open_checkpoint
+from verifier.errors import Malformed, ProofInvalid
+from verifier.founding import Founding
+from verifier.note import Note
+
+
+class CheckpointAudit:
+    """Takes every kept note; says which sizes to derive roots for, and compares them afterwards."""
+
+    def __init__(self, notes: Iterable[bytes], findings: Findings) -> None:
+        self._findings = findings
+        self._notes = [(raw, _unverified(raw)) for raw in notes]
+
+    @property
+    def sizes(self) -> set[int]:
+        """The sizes that the notes claim, not believed yet."""
+        return {head.size for _, head in self._notes if head}
+
+    def compare(self, founding: Founding, roots: Mapping[int, bytes], size: int) -> None:
+        """Compare signed heads with the roots that the entries give; sizes beyond what could be read are left out."""
+        newest = 0
+        other: list[int] = []
+        for raw, claimed in self._notes:
+            head = self._open(raw, claimed, founding)
+            if head is None:
+                continue
+            self._findings.count("checkpoints")
+            newest = max(newest, head.size)
+            if head.size > size:
+                self._findings.add(
+                    f"checkpoint {head.size}",
+                    "entries_missing",
+                    f"couldn't find what is signed: got {size} entries, expected {head.size}",
+                )
+            elif head.size in roots and head.root != roots[head.size]:
+                other.append(head.size)
+        self._report(sorted(other), roots)
+        if not newest:
+            self._findings.add(
+                "checkpoints", "checkpoint_missing", "couldn't find a checkpoint signed by the log's key"
+            )
+        elif newest < size:
+            self._findings.notes.append(f"entries {newest} to {size - 1} are under no signed checkpoint yet")
+
+    def _open(self, raw: bytes, claimed: Checkpoint | None, founding: Founding) -> Checkpoint | None:
+        failure: Malformed | ProofInvalid | None = None
+        for key in founding.log_keys:
+            try:
+                return open_checkpoint(raw, key).checkpoint
+            except (Malformed, ProofInvalid) as error:
+                failure = error
+        if failure is not None:
+            at = f"checkpoint {claimed.size}" if claimed else f"checkpoint of {len(raw)} bytes"
+            self._findings.refused(at, failure)
+        return None
+
+    def _report(self, sizes: list[int], roots: Mapping[int, bytes]) -> None:
+        """One finding for all: after one changed entry every later head differs."""
+        if not sizes:
+            return
+        first, more = sizes[0], f" and {len(sizes) - 1} later ones" if len(sizes) > 1 else ""
+        self._findings.add(
+            f"checkpoint {first}{more}",
+            "root_differs",
+            f"couldn't match what is signed: {len(sizes)} checkpoints have another root; at {first} the entries give "
+            f"{roots[first].hex()}",
+        )
+
+
+def _unverified(raw: bytes) -> Checkpoint | None:
+    try:
+        return Checkpoint.decode(Note.parse(raw).text)
+    except Malformed:
+        return None

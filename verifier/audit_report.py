@@ -1,0 +1,148 @@
+"""What an audit says: findings, each with its place, a stable code and what it means, and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.errors import CarnetError
+
+FINDINGS_MAX = 1_000
+"""Findings kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has entries."""
+
+Progress = Callable[[str, int, int], None]
+"""Takes what is being checked, how much of it is done, and how much there is."""
+
+MEANINGS: Mapping[str, str] = {
+    "pin": "this is another log than the one this audit was asked about",
+    "leaf_differs": "the entry's bytes and its stored leaf hash do not belong together: one of them was changed",
+    "chain_broken": "the entry does not follow the one before it as stored: one of them was changed, added or removed",
+    "clock": "the entry claims to be older than one before it",
+    "signature_wrong": "whoever is named as author did not sign this; it was altered, or made for another log",
+    "signature_high_s": "the signature is the twin of another one, which no honest writer lets in",
+    "signature_form": "the signature is none at all",
+    "expired": "the statement was recorded after it had expired",
+    "lifetime": "the statement claims a longer life than any may have",
+    "not_yet_valid": "the statement was recorded before it was issued",
+    "not_admitted": "its author was no participant when it was recorded",
+    "suspended": "its author was suspended when it was recorded",
+    "not_entitled": "its author had no right to say this",
+    "prefix_not_held": "its author did not hold the company prefix when it was recorded",
+    "not_approved": "fewer countries approved this decision than must",
+    "mirror_gap": "a decision of the registry is missing before this one",
+    "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
+    "tile_differs": "a stored hash of the tree is not that of the entries below it",
+    "tile_length": "a stored piece of the tree is cut short or too long",
+    "bundle_length": "a stored bundle of entries can't be taken apart; the entries in it can't be checked",
+    "entry_missing": "entries are missing from storage",
+    "tile_missing": "a piece of the tree is missing from storage",
+    "root_differs": "the operator signed another history than the one stored here",
+    "entries_missing": "the operator signed for more entries than are stored here",
+    "checkpoint_missing": "nothing here is signed by the log",
+    "signature_missing": "this is not signed by the log's key",
+    "signature_invalid": "the log's key did not sign this",
+    "anchor_foreign": "the contract accepted another history than the one stored here",
+    "anchor_ahead": "the contract accepted more entries than are stored here: this log was rolled back",
+    "anchor_gap": "the contract's own history of this log has a gap, or its node leaves events out",
+    "chain_id": "the node that was asked belongs to another chain",
+    "segment_not_found": "the units of a batch are missing from storage, so no scan of them can be answered",
+    "segment_missing": "the units of a batch are missing from storage, so no scan of them can be answered",
+    "segment_root": "the units of a batch are not those that its maker signed",
+    "segment_unsorted": "the maker signed units out of order, so one could be shown both present and absent",
+    "segment_duplicate": "the maker signed a unit twice",
+    "segment_count": "the number of units is not the one that the maker signed",
+    "segment_header": "the head of a file of units was changed",
+    "unit_unknown": "units were reported that the batch does not contain",
+    "not_cumulative": "units were dropped from a report that may only grow",
+    "supersedes": "the statement does not name the one that it replaces",
+    "statement_id_reused": "one statement stands in the log twice",
+    "lot_registered": "one lot stands in the log twice",
+    "signed_head_ahead": "more was signed than is stored here: storage was restored from an old copy",
+    "signed_head_differs": "the newest head ever signed is not of the history stored here",
+    "log_head_differs": "what storage says of its own end is not what its entries give",
+    "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
+    "checkpoint_row": "the index of checkpoints does not say what the checkpoint says",
+    "anchor_row": "what is kept about an anchor is not what the contract said",
+    "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
+    "salt_mismatch": "a batch's salt is not the one that its maker committed to",
+}
+"""What a code means for whoever relies on the log; codes not listed explain themselves by their sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold. `at` names the entry, file or row; `words` what was got and expected."""
+
+    at: str
+    code: str
+    words: str
+
+    @property
+    def meaning(self) -> str:
+        """What it means, in plain words."""
+        return MEANINGS.get(self.code, "the rules of the log refuse this entry")
+
+    def to_json(self) -> dict[str, str]:
+        """The finding as JSON."""
+        return {"at": self.at, "code": self.code, "words": self.words, "meaning": self.meaning}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The result of an audit: the head that the entries give, counts, findings, and what was not or not yet there.
+
+    `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept.
+    """
+
+    size: int
+    root: bytes
+    chain_head: bytes
+    recorded_at: int
+    counts: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    more: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON."""
+        return {
+            "ok": self.ok,
+            "size": self.size,
+            "root": "0x" + self.root.hex(),
+            "chain_head": "0x" + self.chain_head.hex(),
+            "counts": dict(self.counts),
+            "findings": [finding.to_json() for finding in self.findings],
+            "findings_beyond": self.more,
+            "notes": list(self.notes),
+        }
+
+
+class Findings:
+    """Collects findings, counts and notes of one audit."""
+
+    def __init__(self) -> None:
+        self.list: list[Finding] = []
+        self.more = 0
+        self.notes: list[str] = []
+        self.counts: dict[str, int] = {}
+
+    def add(self, at: str, code: str, words: str) -> None:
+        """Keep one finding, or count it when there are very many."""
+        if len(self.list) < FINDINGS_MAX:
+            self.list.append(Finding(at, code, words))
+        else:
+            self.more += 1
+
+    def refused(self, at: str, error: CarnetError) -> None:
+        """Keep what a rule or a reader said."""
+        self.add(at, error.code, str(error))
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count what was checked."""
+        self.counts[what] = self.counts.get(what, 0) + number

@@ -1,0 +1,40 @@
+"""The segments of an audit: every set of units that the log names is there and is what its maker signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from verifier.audit_report import Findings, Progress
+from verifier.entry import Entry
+from verifier.errors import CarnetError
+from verifier.segment import SegmentView
+from verifier.statement import Kind
+from verifier.struct import ZERO32
+
+
+class SegmentAudit:
+    """Collects the segments that entries name and checks each once, after the entries."""
+
+    def __init__(self, read: Callable[[bytes, int], SegmentView], findings: Findings, progress: Progress) -> None:
+        self._read, self._findings, self._progress = read, findings, progress
+        self._named: dict[tuple[bytes, int], str] = {}
+
+    def note(self, at: str, entry: Entry) -> None:
+        """Remember the segment that an entry names, if it names one."""
+        named = entry.kind is Kind.BATCH_REGISTERED or entry.kind is Kind.UNITS_RETIRED
+        if named and entry.body["segmentRoot"] != ZERO32:
+            key = bytes.fromhex(entry.body["segmentRoot"][2:]), int(entry.body["unitCount"])
+            self._named.setdefault(key, at)
+
+    def run(self) -> None:
+        """Derive each segment anew from its keys: order, count, every hash, root."""
+        total = sum(count for _, count in self._named)
+        done = 0
+        for (root, count), entry in self._named.items():
+            self._findings.count("segments")
+            try:
+                self._read(root, count).check()
+            except CarnetError as error:
+                self._findings.add(f"segment {root.hex()} of {entry}", error.code, str(error))
+            done += count
+            self._progress("units", done, total)
