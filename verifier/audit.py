@@ -97,6 +97,8 @@ class Auditor:
         first = self._first_entry(size)  # 1
         if first is not None:
             chain.read(first)
+        if size == 0:
+            self.findings.add("entry 0", "entry_missing", "couldn't find a log: there are no entries here")
         self.tree = TreeCheck(size, self._source.tile, self._checkpoints.sizes | chain.sizes, self.findings)
         self._read_entries(size, chain)  # 2
         root = self.tree.finish()
@@ -116,12 +118,10 @@ class Auditor:
     def _first_entry(self, size: int) -> Founding | None:
         """The founding, read ahead: it says which contracts to ask. Not believed before the pin is compared."""
         try:
-            entries = decode_bundle(
-                self._source.tile("entries", 0, width_of("entries", 0, size)), min(size, TILE_WIDTH)
-            )
+            data = self._source.tile("entries", 0, width_of("entries", 0, size))
             record = Record(self._source.segment)
-            record.integrate(decode_entry(entries[0]))
-        except (CarnetError, IndexError):
+            record.integrate(decode_entry(data[2 : 2 + int.from_bytes(data[:2])]))
+        except CarnetError:
             return None
         return record.founding
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from verifier.audit_report import Findings, Progress
 from verifier.entry import Entry
@@ -33,8 +34,11 @@ class SegmentAudit:
         for (root, count), entry in self._named.items():
             self._findings.count("segments")
             try:
-                self._read(root, count).check()
+                self._read(root, count).check(partial(self._report, done, total))
             except CarnetError as error:
                 self._findings.add(f"segment {root.hex()} of {entry}", error.code, str(error))
             done += count
             self._progress("units", done, total)
+
+    def _report(self, before: int, total: int, units: int, _of: int) -> None:
+        self._progress("units", before + units, total)
