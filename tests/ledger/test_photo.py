@@ -1,0 +1,170 @@
+"""Photographs: codes found in images that were turned, blurred, shrunk or made to harm."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import zlib
+
+import numpy as np
+import pytest
+import zxingcpp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFilter
+
+from ledger.services.label import LabelKind, render
+from ledger.services.photo import LARGEST_FILE, MOST_PIXELS, ScannedSymbol, read_image
+from verifier.digital_link import format_digital_link
+from verifier.errors import Malformed
+from verifier.gs1 import Carrier
+from verifier.reading import ReadCode, read
+
+GTIN = "09506000134352"
+LINK = format_digital_link(
+    "https://id.example", GTIN, "LOT7", "ABCDEFGHJKMNPQRSTUVW", "ABCDEFGHJKM23456789" * 5 + "ABCDEFGH"
+)
+LABEL = Image.open(io.BytesIO(render(LINK, LabelKind.PNG)))
+
+
+def file(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def scene(width: int, height: int, side: int, angle: float = 0, blur: float = 0, noise: float = 0) -> Image.Image:
+    """A label on a mottled table, photographed askew."""
+    random = np.random.default_rng(7)
+    table = Image.fromarray(random.integers(90, 200, (height // 8, width // 8), dtype=np.uint8))
+    table = table.resize((width, height), Image.Resampling.BICUBIC)
+    shown = LABEL.resize((side, side * LABEL.height // LABEL.width), Image.Resampling.BICUBIC)
+    table.paste(shown.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=235), (width // 3, height // 5))
+    pixels = np.asarray(table.filter(ImageFilter.GaussianBlur(blur))) + random.normal(0, noise, (height, width))
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def only(symbols: list[ScannedSymbol]) -> ScannedSymbol:
+    [symbol] = symbols
+    return symbol
+
+
+def test_a_clean_label_is_found_in_two_decodes() -> None:
+    symbol = only(read_image(file(LABEL)))
+    assert (symbol.text, symbol.data) == (LINK, LINK.encode())
+    assert (symbol.symbology, symbol.carrier, symbol.format) == ("]Q1", Carrier.QR, "QR Code")
+    assert symbol.decodes >= 2
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        pytest.param(scene(2000, 1500, 500, 17, 1, 8), "JPEG", id="askew"),
+        pytest.param(scene(640, 480, 230, 10, 0.8, 6), "JPEG", id="webcam"),
+        pytest.param(scene(2000, 1500, 700, 180, 1, 8), "WEBP", id="upside-down"),
+        pytest.param(LABEL.rotate(90, expand=True), "PNG", id="on-its-side"),
+        pytest.param(LABEL.convert("RGB"), "JPEG", id="colour"),
+        pytest.param(LABEL.convert("P"), "PNG", id="palette"),
+        pytest.param(LABEL.convert("1"), "PNG", id="one-bit"),
+        pytest.param(LABEL.resize((171, 171 * LABEL.height // LABEL.width)), "PNG", id="three-pixels-a-module"),
+        pytest.param(Image.eval(LABEL, lambda value: 255 - value), "PNG", id="light-on-dark"),
+        pytest.param(Image.eval(LABEL, lambda value: 100 + value // 12), "PNG", id="hardly-any-contrast"),
+    ],
+)
+def test_labels_are_found_in_all_sorts_of_images(image: Image.Image, kind: str) -> None:
+    symbol = only(read_image(file(image, kind)))
+    assert symbol.data == LINK.encode()
+    assert symbol.decodes >= 1
+
+
+def test_a_large_photograph_is_read_in_two_decodes() -> None:
+    symbol = only(read_image(file(scene(4000, 3000, 900, 12, 2, 8), "JPEG", quality=85)))
+    assert (symbol.data, symbol.decodes) == (LINK.encode(), 2)
+
+
+def test_the_orientation_that_a_phone_writes_down_is_followed() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert only(read_image(file(scene(1000, 750, 350, 3), "JPEG", exif=exif))).data == LINK.encode()
+
+
+def test_a_dark_code_on_nothing_is_laid_on_white() -> None:
+    clear = Image.new("RGBA", LABEL.size, (0, 0, 0, 0))
+    clear.putalpha(LABEL.point(lambda value: 255 - value))
+    assert only(read_image(file(clear))).data == LINK.encode()
+
+
+def test_separators_of_a_datamatrix_arrive() -> None:
+    code = zxingcpp.create_barcode(f"(01){GTIN}(10)LOT7(21)ABC", zxingcpp.BarcodeFormat.DataMatrix, gs1=True)
+    symbol = only(read_image(file(Image.fromarray(np.array(code.to_image(scale=6))))))
+    assert symbol.data == f"01{GTIN}10LOT7\x1d21ABC".encode()
+    assert (symbol.symbology, symbol.carrier) == ("]d2", Carrier.DATAMATRIX)
+    reading = read(symbol.data, carrier=symbol.carrier, symbology=symbol.symbology)
+    assert isinstance(reading, ReadCode)
+    assert (reading.code.lot, reading.code.serial, reading.suspects) == ("LOT7", "ABC", ())
+
+
+def test_the_ean_beside_a_code_is_reported_too() -> None:
+    ean = Image.fromarray(np.array(zxingcpp.create_barcode(GTIN[1:], zxingcpp.BarcodeFormat.EAN13).to_image(scale=3)))
+    both = Image.new("L", (LABEL.width + ean.width + 80, LABEL.height), 255)
+    both.paste(LABEL)
+    both.paste(ean, (LABEL.width + 40, 60))
+    found = {symbol.text: symbol.carrier for symbol in read_image(file(both))}
+    assert found == {LINK: Carrier.QR, GTIN[1:]: Carrier.TEXT}
+
+
+def test_two_labels_of_one_code_are_one_code() -> None:
+    both = Image.new("L", (LABEL.width * 2, LABEL.height), 255)
+    both.paste(LABEL)
+    both.paste(LABEL, (LABEL.width, 0))
+    assert only(read_image(file(both))).decodes <= 3
+
+
+def test_an_image_without_a_code_gives_none() -> None:
+    assert read_image(file(Image.new("L", (600, 400), 180))) == []
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        pytest.param(b"", "image", id="empty"),
+        pytest.param(b"HELLO", "image", id="text"),
+        pytest.param(file(LABEL, "GIF"), "image", id="other-format"),
+        pytest.param(b"%PDF-1.7\n", "image", id="pdf"),
+        pytest.param(file(LABEL)[:2000], "image", id="cut-off-png"),
+        pytest.param(file(LABEL, "JPEG")[:2000], "image", id="cut-off-jpeg"),
+        pytest.param(png_claiming(8001, 8000), "image_pixels", id="too-many-pixels"),
+        pytest.param(png_claiming(60_000, 60_000), "image_pixels", id="bomb"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(LARGEST_FILE), "image_size", id="too-large"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_files_that_are_refused(data: bytes, code: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(Malformed) as caught:
+        read_image(data)
+    assert caught.value.code == code
+    assert time.monotonic() - started < 1  # before anything is unpacked
+    assert MOST_PIXELS == 64_000_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 3_000), st.binary(min_size=1, max_size=30))
+def test_damaged_files_are_read_or_refused(place: int, damage: bytes) -> None:
+    good = file(LABEL.resize((200, 250)), "JPEG")
+    place %= len(good)
+    try:
+        read_image(good[:place] + damage + good[place + len(damage) :])
+    except Malformed as error:
+        assert error.code in ("image", "image_pixels")  # noqa: PT017 - both outcomes are right
