@@ -95,6 +95,10 @@ class Scans:
         self._thread = threading.Thread(target=self._flush_often, name="lookups", daemon=True)
         self._thread.start()
 
+    def find(self, scan_id: str) -> StoredScan | None:
+        """The scan kept under this id."""
+        return self._store.get(scan_id)
+
     def repeated(self, scan: ScanInput) -> StoredScan | None:
         """The scan kept under this id, if the device sent it before.
 
