@@ -10,6 +10,8 @@ from typing import Any
 from biip.checksums import gs1_standard_check_digit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api.cli.batch_folder import BatchFolder, KeptBatch, fingerprint
+from api.cli.reach import receipt_json
 from ledger.keys.store import EvmKey
 from ledger.services.append import Receipt, now_ms
 from ledger.services.segment import build
@@ -17,6 +19,7 @@ from ledger.services.serial import space_bits
 from ledger.wiring import Ledger
 from verifier.batch import Batch, RetireReason, SerialSource, may_publish_salt
 from verifier.digital_link import format_digital_link
+from verifier.errors import Refused
 from verifier.label import sign_label
 from verifier.segment import blind, salt_commitment, unit_key
 from verifier.statement import Kind, Statement, header, sign
@@ -48,9 +51,10 @@ def make_gtin(prefix: str, item: int) -> str:
 
 
 def make_run(ledger: Ledger, gtin: str, lot: str, serials: Sequence[str]) -> Run:
-    """Fresh secrets for a run."""
-    seed = secrets.token_bytes(32)
-    return Run(gtin, lot, tuple(serials), secrets.token_bytes(32), seed, ledger.founding.log_id)
+    """Fresh secrets for a run; its serials and label key are kept where `carnet label` finds them."""
+    key = BatchFolder.of(ledger.home, gtin, lot).begin(serials, label=True)
+    assert key is not None  # noqa: S101  (asked for)
+    return Run(gtin, lot, tuple(serials), secrets.token_bytes(32), key.seed, ledger.founding.log_id)
 
 
 def registration(
@@ -91,7 +95,14 @@ def registration(
 
 def register(ledger: Ledger, maker: EvmKey, run: Run, **options: Any) -> Receipt:
     """Sign and register a run; blocks until its entry is under a signed checkpoint. Raises as `Batches.register`."""
-    return ledger.batches.register(registration(ledger, maker, run, **options), run.salt)
+    folder, statement = BatchFolder.of(ledger.home, run.gtin, run.lot), registration(ledger, maker, run, **options)
+    try:
+        receipt = ledger.batches.register(statement, run.salt)
+    except Refused:
+        folder.discard()
+        raise
+    folder.keep(_kept(ledger, run, statement, receipt))
+    return receipt
 
 
 def recall(ledger: Ledger, actor: EvmKey, batch: Batch, reason: str) -> Statement:
@@ -105,17 +116,30 @@ def recall(ledger: Ledger, actor: EvmKey, batch: Batch, reason: str) -> Statemen
     return signed(ledger, actor, Kind.BATCH_RECALLED, body)
 
 
-def retirement(ledger: Ledger, actor: EvmKey, batch: Batch, reason: RetireReason, serials: Sequence[str]) -> Statement:
-    """A signed report that up to 64 units were sold, destroyed or stolen, not sent yet."""
+def retirement(
+    ledger: Ledger,
+    actor: EvmKey,
+    batch: Batch,
+    reason: RetireReason,
+    serials: Sequence[str],
+    *,
+    head: bytes = bytes(32),
+    at: int | None = None,
+) -> Statement:
+    """A signed report that up to 64 units were sold, destroyed or stolen, not sent yet.
+
+    `head`: the leaf it supersedes, zeros for the first report; `at`: when it is signed (ms), now unless given.
+    """
     salt = ledger.batches.salt(batch) or b""
     keys = [unit_key(blind(salt, batch.gtin, batch.lot, serial), serial) for serial in serials]
     body = {
+        **header(at or now_ms()),
         "batch": "0x" + batch.id.hex(),
         "reason": int(reason),
         "keys": ["0x" + key.hex() for key in sorted(keys)],
         "unitCount": str(len(serials)),
         "segmentRoot": ZERO32,
-        "supersedes": ledger.batches.heads(batch)[reason.name.lower()],
+        "supersedes": "0x" + head.hex(),
     }
     return signed(ledger, actor, Kind.UNITS_RETIRED, body)
 
@@ -124,6 +148,22 @@ def signed(ledger: Ledger, actor: EvmKey, kind: Kind, body: Mapping[str, Any]) -
     """Sign a body with the actor's key; a header is added where there is none."""
     full = {**header(now_ms()), **body}
     return Statement(kind, full, actor.address, sign(kind, full, ledger.founding.domain, actor.secret))
+
+
+def _kept(ledger: Ledger, run: Run, statement: Statement, receipt: Receipt) -> KeptBatch:
+    return KeptBatch(
+        gtin=run.gtin,
+        lot=run.lot,
+        unit_count=len(run.serials),
+        segment_root=statement.body["segmentRoot"][2:],
+        salt=run.salt.hex(),
+        serials=fingerprint(run.serials),
+        log_id=run.log_id.hex(),
+        base_url=ledger.home.base_url,
+        label_carriers=("qr",),
+        statement=statement.to_json(),
+        receipt=receipt_json(receipt),
+    )
 
 
 def _public(seed: bytes) -> bytes:

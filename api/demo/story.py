@@ -41,7 +41,7 @@ CASES = (
     Case(
         "copied",
         "A code in two ports on one morning",
-        "Officers in Rotterdam and Santos scanned it three hours apart. Two items carry it, and either may be the copy.",
+        "Scanned in Rotterdam and in Santos three hours apart. Two items carry it, and either may be the copy.",
         _V.CHECK,
         frozenset({"impossible_travel"}),
     ),
