@@ -1,0 +1,108 @@
+"""A ledger to measure: three countries and one maker, founded in a folder on a local chain."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ledger.home import Home, Settings
+from ledger.keys.store import EvmKey, KeyStore
+from ledger.services.append import now_ms
+from ledger.services.founding import FoundingPlan
+from ledger.services.segment import build
+from ledger.wiring import LOG_KEY, Ledger, found_ledger, open_ledger
+from verifier.founding import Authority
+from verifier.participant import Role, name_commitment
+from verifier.segment import salt_commitment
+from verifier.statement import Domain, Kind, Proposal, Statement, header, sign
+from verifier.struct import ZERO32
+
+ORIGIN = "carnet.example/bench"
+PREFIX = "9521234"
+GTIN = "09521234000013"
+_COUNTRIES = ("NL", "KE", "BR")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A founded ledger whose maker holds the prefix of `GTIN`."""
+
+    home: Home
+    maker: EvmKey
+
+    @classmethod
+    def found(cls, folder: Path) -> Scene:
+        """Found it; takes about a second."""
+        home = Home(folder, Settings(home=folder, database=None, chain_rpc=None))
+        home.create()
+        keys = KeyStore(home.keys)
+        log_key, operator = keys.create_ed25519(LOG_KEY).note_key(ORIGIN).verifier, keys.create_evm("operator")
+        seats = [
+            (keys.create_evm(f"authority-{c.lower()}"), c, keys.create_evm(f"again-{c.lower()}")) for c in _COUNTRIES
+        ]
+        authorities = tuple(Authority(key.address, c, recovery.address) for key, c, recovery in seats)
+
+        def approve(kind: Proposal, body: Mapping[str, Any], domain: Domain) -> Sequence[str]:
+            return [sign(kind, body, domain, key.secret) for key, _, _ in seats[:2]]
+
+        plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address)
+        found_ledger(home, plan, approve, "http://127.0.0.1:8000", lambda _line: None)
+        maker = keys.create_evm("maker")
+        with open_ledger(home, write=True, chain=True) as ledger:
+            salt = secrets.token_bytes(32)
+            admission = {
+                "participant": maker.address,
+                "role": int(Role.MANUFACTURER),
+                "country": "NL",
+                "nameHash": "0x" + name_commitment(salt, "Maker").hex(),
+            }
+            grant = {"holder": maker.address, "prefix": PREFIX}
+            for kind, fields in ((Proposal.PARTICIPANT_ADMITTED, admission), (Proposal.PREFIX_GRANTED, grant)):
+                body = {**header(now_ms() - 2_000), **fields}
+                assert ledger.evm is not None
+                ledger.evm.execute(kind, body, approve(kind, body, ledger.founding.domain))
+            ledger.participants.keep_name(maker.address, "Maker", salt)
+            ledger.anchor_now()
+        return cls(home, maker)
+
+    @contextmanager
+    def open(self, *, chain: bool = False) -> Iterator[Ledger]:
+        """Open it as its writer."""
+        with open_ledger(self.home, write=True, chain=chain) as ledger:
+            yield ledger
+
+    def sign(self, domain: Domain, kind: Kind, body: Mapping[str, Any]) -> Statement:
+        """A statement of the maker."""
+        full = {**header(now_ms()), **body}
+        return Statement(kind, full, self.maker.address, sign(kind, full, domain, self.maker.secret))
+
+    def segment(self, ledger: Ledger, lot: str, serials: Sequence[str], salt: bytes) -> bytes:
+        """Build and store a segment; returns its root."""
+        with ledger.segments.scratch() as path:
+            built = build(GTIN, lot, serials, salt, path)
+            ledger.segments.put(built.root, path, built.n, move=True)
+        return built.root
+
+    def registration(
+        self, domain: Domain, lot: str, count: int, root: bytes, salt: bytes, label_key: bytes | None = None
+    ) -> Statement:
+        """A registration of `count` imported serials under `root`."""
+        body = {
+            "gtin": GTIN,
+            "lot": lot,
+            "unitCount": str(count),
+            "segmentRoot": "0x" + root.hex(),
+            "saltCommitment": "0x" + salt_commitment(salt).hex(),
+            "salt": ZERO32,
+            "serialSource": 2,
+            "serialSpaceBits": 0,
+            "labelKey": "0x" + label_key.hex() if label_key is not None else ZERO32,
+            "labelCarriers": ["qr"] if label_key is not None else [],
+            "markets": [],
+            "expires": "",
+        }
+        return self.sign(domain, Kind.BATCH_REGISTERED, body)
