@@ -1,0 +1,159 @@
+"""The answer as JSON: one shape, two views. The public view has fields removed, never others added.
+
+Public answers are no oracle (DESIGN 4): every code under a known prefix that is not a registered unit gets the same
+bytes, save the code itself, whatever its lot, serial or signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from api.advice import Face, next_steps
+from api.checks import by_weight, rows
+from ledger.services.participant import Participants
+from ledger.services.verification import Answer
+from verifier.batch import Batch
+from verifier.behaviour import Sighting
+from verifier.facts import Unit
+from verifier.gs1 import Carrier
+from verifier.instant import format_instant
+from verifier.reading import ReadCode, Reading, Unreadable
+from verifier.reason import CAVEAT, SHOWN_AS, Reason, Verdict
+from verifier.repair import Repair, find_repairs
+
+LeadsTo = Mapping[str, str]
+"""Repaired text -> verdict; only an officer is told."""
+
+
+def view(
+    answer: Answer,
+    face: Face,
+    participants: Participants,
+    *,
+    carrier: Carrier = Carrier.TEXT,
+    leads_to: LeadsTo | None = None,
+) -> dict[str, Any]:
+    """One answer as JSON. `docs/spec/api.md` describes every field."""
+    judgement, facts = answer.judgement, answer.facts
+    officer, present = face is Face.OFFICER, facts.unit is Unit.PRESENT
+    batch = answer.batches[0] if answer.batches else None
+    return {
+        "verdict": judgement.verdict.value,
+        "shown_as": SHOWN_AS[judgement.verdict],
+        "caveat": CAVEAT,
+        "code": _code(answer, carrier),
+        "reasons": _reasons(answer, face),
+        "not_checked": [{"check": check, "why": why} for check, why in judgement.not_checked],
+        "checks": rows(answer),
+        "next": next_steps(judgement, face),
+        "repairs": [_repair(repair, leads_to) for repair in repairs_of(answer, carrier)],
+        "batch": _batch(batch, participants) if batch is not None else None,
+        "seen": _seen(answer, officer) if present else None,
+        "lookups": facts.public_lookups if present else 0,
+        "as_of": {
+            "size": answer.as_of.size,
+            "root": "0x" + answer.as_of.root.hex(),
+            "signed_at": format_instant(answer.as_of.recorded_at),
+            "anchored_size": answer.as_of.anchored_size,
+        },
+        "proof": proof_link(answer.reading.text) if present or (officer and facts.unit is Unit.ABSENT) else None,
+    }
+
+
+def proof_link(text: str) -> str:
+    """Where the proof file of a code is."""
+    return f"/v1/proofs/units?code={quote(text, safe='')}"
+
+
+def repairs_of(answer: Answer, carrier: Carrier) -> Sequence[Repair]:
+    """The repairs worth offering; they come from the text alone."""
+    reading = answer.reading
+    if answer.judgement.verdict is Verdict.NOT_REGISTERED:
+        return find_repairs(reading.text, carrier, reading.symbology)
+    return (
+        reading.repairs if isinstance(reading, ReadCode | Unreadable) and answer.facts.unit is not Unit.PRESENT else ()
+    )
+
+
+def why_unread(reading: Reading) -> str | None:
+    """What a text is that is no product code, in one sentence."""
+    return None if isinstance(reading, ReadCode) else reading.message
+
+
+def _code(answer: Answer, carrier: Carrier) -> dict[str, Any]:
+    reading, code = answer.reading, answer.code
+    return {
+        "read": reading.text,
+        "gtin": code.gtin if code else None,
+        "lot": code.lot if code else None,
+        "serial": code.serial if code else None,
+        "form": code.form.value if code else None,
+        "carrier": carrier.value,
+        "symbology": reading.symbology,
+    }
+
+
+def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
+    reasons = by_weight(answer.judgement.reasons)
+    if face is Face.PUBLIC and answer.judgement.verdict is Verdict.NOT_REGISTERED:
+        reasons = [Reason(reason.code, reason.tier) for reason in reasons if reason.code == "unit_absent"]
+    return [
+        {
+            "code": reason.code,
+            "tier": reason.tier.value,
+            "dimension": reason.dimension.value,
+            "text": reason.text,
+            "evidence": dict(reason.evidence) if face is Face.OFFICER else _coarse(reason.evidence),
+        }
+        for reason in reasons
+    ]
+
+
+def _coarse(value: Any) -> Any:
+    """Evidence for everybody: of a sighting only its day and country, so that nobody's shift can be read off."""
+    if isinstance(value, Mapping):
+        if "scanned_at" in value:
+            return {"day": value["scanned_at"][:10], "country": value.get("country")}
+        return {key: _coarse(item) for key, item in value.items()}
+    return [_coarse(item) for item in value] if isinstance(value, list) else value
+
+
+def _repair(repair: Repair, leads_to: LeadsTo | None) -> dict[str, Any]:
+    shown = {"name": repair.name.value, "text": repair.text, "explanation": repair.explanation}
+    return shown if leads_to is None else {**shown, "leads_to": leads_to.get(repair.text)}
+
+
+def _batch(batch: Batch, participants: Participants) -> dict[str, Any]:
+    maker = participants.describe(batch.maker)
+    return {
+        "id": "0x" + batch.id.hex(),
+        "gtin": batch.gtin,
+        "lot": batch.lot,
+        "unit_count": batch.unit_count,
+        "markets": list(batch.markets),
+        "expires": batch.expires,
+        "recorded_at": format_instant(batch.recorded_at),
+        "maker": {key: maker[key] for key in ("address", "name", "country", "role")},
+    }
+
+
+def _seen(answer: Answer, officer: bool) -> dict[str, Any]:
+    """Officers' earlier scans: coarse for everybody, exact for officers."""
+    seen = answer.seen
+    countries = sorted({s.country for s in answer.facts.sightings if s.country})
+    return {
+        "times": seen.times,
+        "first": _sighting(seen.first, officer),
+        "last": _sighting(seen.last, officer),
+        "places": list(seen.places) if officer else countries,
+    }
+
+
+def _sighting(sighting: Sighting | None, officer: bool) -> dict[str, Any] | None:
+    if sighting is None:
+        return None
+    exact = sighting.seen()
+    coarse = {"day": str(exact["scanned_at"])[:10], "country": sighting.country}
+    return {**coarse, "scanned_at": exact["scanned_at"], "place": sighting.place} if officer else coarse

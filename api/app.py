@@ -1,0 +1,139 @@
+"""The application: every route behind the guard, one site, one envelope."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
+
+from api.access import OPEN_NETWORK
+from api.envelope import Envelope
+from api.limiter import Limiter
+from api.metrics import Metrics
+from api.page import ASSETS, Pages
+from api.problem import install_problems
+from api.routes import (
+    batch,
+    docs,
+    ledger,
+    officer,
+    page,
+    participant,
+    proof,
+    scan,
+    segment,
+    session,
+    status,
+    token,
+    verify,
+)
+from api.schema import ProblemOut
+from api.settings import ApiSettings
+from api.site import Site
+
+if TYPE_CHECKING:
+    from ledger.wiring import Ledger
+
+ROUTERS: tuple[APIRouter, ...] = (
+    page.router,
+    participant.router,
+    batch.router,
+    proof.router,
+    segment.router,
+    scan.router,
+    officer.router,
+    session.router,
+    ledger.router,
+    token.router,
+    status.router,
+    docs.router,
+    verify.router,  # last: its stems match almost everything
+)
+"""Every route there is."""
+
+_NAVIGATION = (("/", "Look up"), ("/participants", "Participants"), ("/ledger", "Ledger"), ("/docs", "API"))
+_OFFICERS = ("/officer", "Officers")
+
+
+class Carnet(FastAPI):
+    """FastAPI with the envelope around everything, error pages included."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(
+            title="Carnet",
+            version=version("carnet"),
+            summary="A permissioned provenance ledger: what a printed code says, and how to prove it.",
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=None,
+        )
+        self.state.site = site
+        self._envelope = Envelope(super().__call__, site.metrics, site.settings.secure)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._envelope(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The description, with the one shape that all problems have."""
+        described = super().openapi()
+        described["components"]["schemas"]["ProblemOut"] = ProblemOut.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        )
+        return described
+
+
+def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], bool] = lambda: True) -> Carnet:
+    """The application over an opened ledger. `ready`: asked by `/readyz`, for whoever has more to set up.
+
+    Serve it with one process: rate limits and pending look-ups live in its memory, as the log's writer does.
+    """
+    sequencer = ledger.sequencer
+    metrics = Metrics(
+        log_size=lambda: float(ledger.record.size),
+        writer_up=lambda: float(sequencer is not None and sequencer.stopped is None),
+    )
+    site = Site(
+        ledger=ledger,
+        settings=settings,
+        limiter=Limiter(settings),
+        metrics=metrics,
+        pages=_pages(ledger, settings),
+        uploads=asyncio.Semaphore(settings.uploads_at_once),
+        ready=ready,
+    )
+    app = Carnet(site)
+    # Extended, not included: an included router would build its routes anew, without the guard.
+    app.router.routes.extend(
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and (not settings.public_only or _is_open(route))
+    )
+    install_problems(app)
+    return app
+
+
+def _is_open(route: APIRoute) -> bool:
+    return all((method, route.path) in OPEN_NETWORK for method in route.methods or ())
+
+
+def _pages(ledger: Ledger, settings: ApiSettings) -> Pages:
+    navigation = _NAVIGATION if settings.public_only else (*_NAVIGATION, _OFFICERS)
+    content = b"".join(file.read_bytes() for file in sorted(ASSETS.iterdir()) if file.is_file())
+    pages = Pages(
+        {
+            "navigation": navigation,
+            "origin": ledger.founding.origin,
+            "pin": ledger.founding.pin.hex(),
+            "asset_version": hashlib.sha256(content).hexdigest()[:12],
+        }
+    )
+    pages.use_icons("icons", "_icons.html")
+    return pages

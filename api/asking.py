@@ -1,0 +1,95 @@
+"""Asking the ledger about one code, for either face: read, judge, show, and count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.advice import Face
+from api.answer import repairs_of, view
+from api.site import Site
+from ledger.services.append import now_ms
+from ledger.services.scan import ScanInput
+from ledger.services.verification import Answer, Question
+from verifier.facts import Context, Unit
+from verifier.gs1 import Carrier
+from verifier.instant import format_instant
+from verifier.reading import Reading, read
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What an officer's device read: the reading, what bore it, and how sure the reading is."""
+
+    reading: Reading
+    carrier: Carrier = Carrier.TEXT
+    machine_read: bool = False
+    decodes: int = 1
+    repairs: tuple[str, ...] = ()
+
+
+def ask_publicly(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
+    """The public answer about a reading; a registered unit's look-up is counted. Raises Unavailable."""
+    answer = here.ledger.verification.answer(Question(reading=reading, today=format_instant(now_ms())[:10]))
+    _count(here, answer)
+    here.metrics.answer(Face.PUBLIC.value, answer.judgement.verdict.value)
+    return view(answer, Face.PUBLIC, here.ledger.participants, carrier=carrier)
+
+
+def unread(here: Site, reading: Reading) -> Answer:
+    """The judged answer for a text that is no code; nothing is looked up or counted."""
+    return here.ledger.verification.answer(Question(reading=reading, today=format_instant(now_ms())[:10]))
+
+
+def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) -> tuple[dict[str, Any], Answer]:
+    """The officer's answer about a scan, which is kept with it; a scan sent twice gets its first answer again.
+
+    Writes to the database: not for the event loop. Raises Refused (`scan_id_reused`), Unavailable.
+    """
+    answer = here.ledger.verification.answer(_question(scan, scanned))
+    kept = here.ledger.scans.repeated(scan)
+    if kept is not None:
+        return dict(kept.response), answer
+    leads_to = {
+        repair.text: _leads_to(here, scan, scanned, repair.text) for repair in repairs_of(answer, scanned.carrier)
+    }
+    shown = view(answer, Face.OFFICER, here.ledger.participants, carrier=scanned.carrier, leads_to=leads_to)
+    response = {**shown, "scan": {"id": scan.id, "recorded": True}}
+    # If we stop after this line, the device finds its scan kept when it sends it again, with this very answer.
+    stored = here.ledger.scans.record(scan, officer, answer, response)
+    here.metrics.answer(Face.OFFICER.value, answer.judgement.verdict.value)
+    return dict(stored.response), answer
+
+
+def _question(scan: ScanInput, scanned: Scanned) -> Question:
+    return Question(
+        reading=scanned.reading,
+        today=format_instant(scan.scanned_at)[:10],
+        context=scan.context,
+        market=scan.country,
+        officer=True,
+        scan=scan.sighting(),
+        machine_read=scanned.machine_read,
+        decodes=scanned.decodes,
+        repairs=scanned.repairs,
+    )
+
+
+def _leads_to(here: Site, scan: ScanInput, scanned: Scanned, text: str) -> str:
+    """The verdict a repaired code would get; counted like any look-up."""
+    reading = read(text, carrier=scanned.carrier, symbology=scanned.reading.symbology)
+    question = Question(reading=reading, today=format_instant(scan.scanned_at)[:10], market=scan.country, officer=True)
+    answer = here.ledger.verification.answer(question)
+    _count(here, answer)
+    return answer.judgement.verdict.value
+
+
+def _count(here: Site, answer: Answer) -> None:
+    if answer.facts.unit is Unit.PRESENT and answer.subject is not None:
+        here.ledger.scans.count_lookup(answer.subject)
+
+
+def contexts() -> Sequence[str]:
+    """The contexts an officer can choose from."""
+    return [context.value for context in Context]

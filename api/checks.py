@@ -1,0 +1,164 @@
+"""The checks behind an answer, one row each in a fixed order: what was looked at, and what came of it.
+
+A row that could not be looked at says so and why; nothing that was left out is shown as passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ledger.services.verification import Answer
+from verifier.facts import Facts, Label, Readable, Unit, Witnessing
+from verifier.reason import Reason, Tier
+
+
+class Result(StrEnum):
+    """What came of a check. NOTED: worth knowing, and by itself no reason to stop."""
+
+    PASSED = "passed"
+    NOTED = "noted"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+TIERS = (Tier.STOP, Tier.INSPECT, Tier.NOTIFY, Tier.INFO)
+"""Strongest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row: the reasons that speak against it, what is said when none does, and why it may not be possible."""
+
+    name: str
+    against: frozenset[str]
+    passed: str
+    skipped: Callable[[Facts], str | None]
+
+
+def _needs_gs1(facts: Facts) -> str | None:
+    return None if facts.readable is Readable.GS1 else "no product code was read"
+
+
+def _needs_register(facts: Facts) -> str | None:
+    return _needs_gs1(facts) or (None if facts.has_serial else "the code carries no serial")
+
+
+def _needs_label(facts: Facts) -> str | None:
+    return _needs_gs1(facts) or ("this form of the code bears none" if facts.label is Label.NONE else None)
+
+
+def _needs_batch(facts: Facts) -> str | None:
+    return _needs_gs1(facts) or (None if facts.batches else "there is no registered batch to look at")
+
+
+def _needs_unit(facts: Facts) -> str | None:
+    return _needs_batch(facts) or (None if facts.unit is Unit.PRESENT else "there is no registered unit to look at")
+
+
+def _needs_market(facts: Facts) -> str | None:
+    if skipped := _needs_batch(facts):
+        return skipped
+    if not any(batch.markets for batch in facts.batches):
+        return "the batch names no markets"
+    return "no country was given" if facts.market is None else None
+
+
+def _needs_expiry(facts: Facts) -> str | None:
+    undated = all(batch.expires is None for batch in facts.batches)
+    return _needs_batch(facts) or ("the batch declares no expiry date" if undated else None)
+
+
+def _needs_travel(facts: Facts) -> str | None:
+    located = sum(sighting.latitude is not None for sighting in facts.sightings)
+    return _needs_unit(facts) or ("there are no two officers' scans with coordinates" if located < 2 else None)
+
+
+def _needs_witnesses(facts: Facts) -> str | None:
+    if skipped := _needs_gs1(facts):
+        return skipped
+    return "this ledger has none yet" if facts.witnessing is Witnessing.NO_WITNESSES else None
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "reading",
+        frozenset({"could_not_read", "not_gs1", "repair_applied", "separator_suspected"}),
+        "The code is a well-formed GS1 code.",
+        lambda _: None,
+    ),
+    Check(
+        "register",
+        frozenset({"prefix_unknown", "unit_absent", "no_serial", "lot_mismatch", "register_stale"}),
+        "The code belongs to a unit that its maker registered.",
+        _needs_register,
+    ),
+    Check(
+        "label signature",
+        frozenset(
+            {
+                "signature_missing",
+                "signature_unconfirmed",
+                "signature_wrong",
+                "signature_malformed",
+                "signature_of_absent_unit",
+            }
+        ),
+        "The label's signature was made with the key registered for this batch.",
+        _needs_label,
+    ),
+    Check(
+        "recall",
+        frozenset({"recalled", "registration_withdrawn"}),
+        "Neither recalled nor withdrawn.",
+        _needs_batch,
+    ),
+    Check(
+        "unit state",
+        frozenset({"stolen", "destroyed", "sold", "sold_elsewhere"}),
+        "Not reported sold, stolen or destroyed.",
+        _needs_unit,
+    ),
+    Check(
+        "maker",
+        frozenset({"issuer_suspended", "registered_while_suspended", "prefix_moved"}),
+        "Registered by the participant that holds the company prefix.",
+        _needs_batch,
+    ),
+    Check("market", frozenset({"market_mismatch"}), "Declared for this market.", _needs_market),
+    Check("expiry", frozenset({"expired"}), "The expiry date has not passed.", _needs_expiry),
+    Check(
+        "travel",
+        frozenset({"impossible_travel", "second_country"}),
+        "Officers' scans are consistent with one item travelling.",
+        _needs_travel,
+    ),
+    Check("witnesses", frozenset({"awaiting_witnesses"}), "Covered by a witnessed checkpoint.", _needs_witnesses),
+)
+"""Every check, in the order shown."""
+
+_ABSENT = frozenset({"unit_absent"})
+
+
+def rows(answer: Answer) -> list[dict[str, str]]:
+    """The checks of one answer as JSON: check, result, text."""
+    return [_row(check, answer.facts, answer.judgement.reasons) for check in CHECKS]
+
+
+def by_weight(reasons: tuple[Reason, ...]) -> list[Reason]:
+    """Reasons with the strongest tier first, else in their order."""
+    return sorted(reasons, key=lambda reason: TIERS.index(reason.tier))
+
+
+def _row(check: Check, facts: Facts, reasons: tuple[Reason, ...]) -> dict[str, str]:
+    adverse = by_weight(tuple(reason for reason in reasons if reason.code in check.against))
+    if adverse:
+        strongest = adverse[0]
+        failed = strongest.tier in (Tier.STOP, Tier.INSPECT) or strongest.code in _ABSENT
+        result, text = Result.FAILED if failed else Result.NOTED, strongest.text
+    elif skipped := check.skipped(facts):
+        result, text = Result.NOT_CHECKED, f"Not checked: {skipped}."
+    else:
+        result, text = Result.PASSED, check.passed
+    return {"check": check.name, "result": result.value, "text": text}

@@ -1,0 +1,135 @@
+"""The guard in front of every route: who calls, how often, may they, and does the request come from our own pages.
+
+A route is made by `Guarded`, which takes its rule from the one table in `api.access`; without a row there it cannot be
+made, so nothing is reachable by oversight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Message, Receive
+
+from api.access import TABLE, Rule
+from api.denied import Denied
+from api.limiter import network_of
+from api.settings import MIB, Rate
+from api.site import Site, site
+from ledger.services.token import Caller, Secret
+from verifier.errors import Malformed
+
+SESSION_COOKIE = "carnet_session"
+"""Name of the session cookie; it goes out with SameSite=Strict and HttpOnly."""
+
+_SAFE = ("GET", "HEAD")
+
+
+class Guarded(APIRoute):
+    """A route behind the guard."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        """The handler with the guard around it. Raises KeyError for a route that the table does not list."""
+        rules = {method: TABLE[method, self.path] for method in self.methods}
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            rule = rules[request.method]
+            here = site(request)
+            who = _identify(request, rule, here)
+            headers = _count(request, rule, who, here)
+            if rule.needs is not None:
+                if who is None and rule.page:
+                    return RedirectResponse("/officer/sign-in", 303, headers)
+                _admit(rule, who)
+            if request.method not in _SAFE:
+                _check_origin(request, who)
+                request = _bounded(request, rule.body)
+            request.scope["caller"] = who
+            response = await handler(request)
+            response.headers.update(headers)
+            return response
+
+        return guarded
+
+
+def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
+    """Who shows a good token or session. Open routes look for neither, so that no cookie changes their answer."""
+    if rule.needs is None and rule.more is None:
+        return None
+    authorization = request.headers.get("authorization", "")
+    if authorization[:7].lower() == "bearer ":
+        return here.ledger.tokens.authenticate(authorization[7:].strip())
+    cookie = request.cookies.get(SESSION_COOKIE)
+    return here.ledger.tokens.session(cookie) if cookie else None
+
+
+def _count(request: Request, rule: Rule, who: Caller | None, here: Site) -> dict[str, str]:
+    """Count the request against its caller, or else against its address. Raises Denied (`rate_limited`)."""
+    if who is not None:
+        rate, key = Rate.OFFICER, who.id
+    else:
+        rate, key = (rule.rate if rule.public else Rate.SIGN_IN), address_of(request)
+    passes, headers = here.limiter.hit(rate, key)
+    if not passes:
+        raise Denied("couldn't answer: too many requests from this address", code="rate_limited", headers=headers)
+    return headers
+
+
+def _admit(rule: Rule, who: Caller | None) -> None:
+    if who is None:
+        raise Denied(
+            "couldn't tell who is calling: expected an API token or a session that is still good",
+            code="unauthenticated",
+            headers={"WWW-Authenticate": 'Bearer realm="carnet"'},
+        )
+    if rule.needs not in who.scopes:
+        raise Denied(f"couldn't let {who.name} do this: the scope {rule.needs} is missing", code="scope_missing")
+
+
+def _check_origin(request: Request, who: Caller | None) -> None:
+    """A browser sends its cookie by itself, so what it posts must come from a page of this site.
+
+    Tokens are put in by programs on purpose and need no such check; the sign-in pages are checked like a session.
+    """
+    if who is not None and who.secret is Secret.TOKEN:
+        return
+    if who is None and not request.url.path.startswith("/officer"):
+        return
+    origin = request.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+        raise Denied(f"couldn't accept the form: it was sent from {origin or 'nowhere'}", code="cross_origin")
+
+
+def address_of(request: Request) -> str:
+    """The caller's network. Behind a proxy, uvicorn's forwarded-header settings put the right one here."""
+    return network_of(request.client.host) if request.client is not None else "unknown"
+
+
+def _bounded(request: Request, limit: int) -> Request:
+    """The request with a body of at most `limit` bytes. Reading more raises Malformed (`too_large`)."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > limit:
+        raise _too_large(limit)
+    receive = request.receive
+    left = limit
+
+    async def receive_bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        if message["type"] == "http.request":
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _too_large(limit)
+        return message
+
+    bounded: Receive = receive_bounded
+    return Request(request.scope, bounded)
+
+
+def _too_large(limit: int) -> Malformed:
+    size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit} bytes"
+    return Malformed(f"couldn't read the body: expected at most {size}", code="too_large")

@@ -1,0 +1,65 @@
+"""Rate limits: a moving window for each class of requests and each address, token or session."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+from limits import RateLimitItem, RateLimitItemPerDay, parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+
+from api.settings import ApiSettings, Rate
+
+
+class Limiter:
+    """Counts in this process's memory: one process writes a ledger and serves it."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        storage = MemoryStorage()
+        self._windows = MovingWindowRateLimiter(storage)
+        self._budgets = FixedWindowRateLimiter(storage)
+        self._items: Mapping[Rate, RateLimitItem] = {rate: parse(settings.rate(rate)) for rate in Rate}
+        self._address_budget = RateLimitItemPerDay(settings.upload_mib_address)
+        self._whole_budget = RateLimitItemPerDay(settings.upload_mib_all)
+
+    def hit(self, rate: Rate, key: str) -> tuple[bool, dict[str, str]]:
+        """Count one request; whether it may pass, and the headers that say where its caller stands.
+
+        Headers as draft-ietf-httpapi-ratelimit-headers writes them, Retry-After as RFC 9110 10.2.3.
+        """
+        item = self._items[rate]
+        passes = self._windows.hit(item, rate.value, key)
+        reset, remaining = self._windows.get_window_stats(item, rate.value, key)
+        wait = max(1, math.ceil(reset - time.time()))
+        headers = {
+            "RateLimit-Policy": f'"{rate.value}";q={item.amount};w={item.get_expiry()}',
+            "RateLimit": f'"{rate.value}";r={remaining};t={wait}',
+        }
+        if not passes:
+            headers["Retry-After"] = str(wait)
+        return passes, headers
+
+    def take_upload(self, address: str, mib: int) -> bool:
+        """Take MiB out of today's budget of an address and of everybody; False, and nothing taken, if it is used up."""
+        if not self._budgets.test(self._address_budget, "upload", address, cost=mib):
+            return False
+        if not self._budgets.hit(self._whole_budget, "upload", "all", cost=mib):
+            return False
+        return self._budgets.hit(self._address_budget, "upload", address, cost=mib)
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """What shares one limit: an IPv4 address, or the /64 of an IPv6 address, which one customer is given whole."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped is not None else f"{int(parsed) >> 64:x}::/64"
+    return address

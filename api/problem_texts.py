@@ -1,0 +1,153 @@
+"""What the problems mean, for the pages that their types lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of problem: HTTP status, a title that never changes, and what to do about it."""
+
+    status: int
+    title: str
+    advice: str
+
+
+NO_ANSWER = "No answer: this says nothing about the item"
+
+CLASSES: Mapping[type[CarnetError], Problem] = {
+    Malformed: Problem(400, "Not in its format", "Nothing changed. Correct what the detail names and send it again."),
+    Refused: Problem(
+        422, "Refused by a rule", "The input is well formed, but a rule of this ledger says no. Nothing changed."
+    ),
+    NotFound: Problem(
+        404, "Not here", "What was named is not in this ledger. That is no proof that it does not exist."
+    ),
+    ProofInvalid: Problem(422, "A proof does not check", "Trust nothing that rests on these bytes, and keep them."),
+    Unavailable: Problem(
+        503, NO_ANSWER, "A part of the ledger cannot be read just now. Try again later; do not judge an item by it."
+    ),
+    Stopped: Problem(
+        503,
+        NO_ANSWER,
+        "The writer has stopped because it does not know how its last write ended. The operator must "
+        "reopen the ledger; statements sent again get their first receipt.",
+    ),
+}
+"""One row an error class; the codes below only refine it."""
+
+CODES: Mapping[str, Problem] = {
+    # who may
+    "unauthenticated": Problem(
+        401, "Sign in first", "Send an API token as `Authorization: Bearer …`, or sign in as an officer in a browser."
+    ),
+    "scope_missing": Problem(403, "Not with this token", "The token is good, but it was not issued for this."),
+    "cross_origin": Problem(
+        403, "Sent from another site", "A browser with a session may only post from this site's own pages."
+    ),
+    "sign_in_code": Problem(
+        403, "This sign-in link opens nothing", "It was used, or it has expired. Ask the operator for a new one."
+    ),
+    "not_entitled": Problem(
+        403, "Not yours to say", "Who may say what is a table of the ledger; the detail names who may say this."
+    ),
+    "not_admitted": Problem(403, "Not a participant", "Only admitted organisations may sign statements."),
+    "suspended": Problem(403, "Suspended", "A suspended participant can sign no statements until it is reinstated."),
+    "prefix_not_held": Problem(
+        403, "Prefix not held", "A batch is registered by the participant that holds its company prefix."
+    ),
+    # the request itself
+    "route": Problem(404, "No such page", "There is nothing at this address."),
+    "method": Problem(405, "Not with this method", "The Allow header names the methods this address answers."),
+    "too_large": Problem(413, "Too large", "Send less: the detail names the limit."),
+    "length_required": Problem(411, "Length required", "Say how long the body is, or send it in chunks."),
+    "media_type": Problem(415, "Not in a form that is read here", "Send JSON, or a form with a photograph."),
+    "rate_limited": Problem(
+        429, "Too many requests", "Wait as long as Retry-After says. This says nothing about any item."
+    ),
+    "internal": Problem(500, "A fault of ours", "Nothing is known to have changed. Tell the operator the request id."),
+    # statements
+    "body_keys": Problem(400, "Fields missing or unknown", "A statement carries exactly the fields of its struct."),
+    "body_field": Problem(400, "A field is not of its type", "Large numbers are decimal strings, hex is lower case."),
+    "hex": Problem(400, "Not the expected hex", "0x and lower-case digits, exactly as many as named."),
+    "statement_id_reused": Problem(
+        409, "statementId used before", "Another statement bears this statementId. Draw a new one and sign again."
+    ),
+    "lot_registered": Problem(
+        409, "Registered already", "There is one registration for a GTIN and lot. If its content was wrong, undo it."
+    ),
+    "signature_wrong": Problem(
+        422, "The signature is not the actor's", "It was altered, or signed for another log, chain or contract."
+    ),
+    "signature_form": Problem(422, "Not a signature", "65 bytes r, s, v with v 27 or 28."),
+    "signature_high_s": Problem(422, "The signature's twin", "Only the form with the lower s is taken."),
+    "lifetime": Problem(422, "Valid for too long", "A statement is valid for at most 7 days."),
+    "expired": Problem(422, "Expired", "Sign the statement anew."),
+    "not_yet_valid": Problem(422, "From the future", "Check the clock of the machine that signs."),
+    "register_stale": Problem(
+        422, "The register has not been read for a day", "Registrations wait until it has; recalls and scans go on."
+    ),
+    "batch_unknown": Problem(404, "No such batch", "No batch with this id, or this GTIN and lot, is registered here."),
+    "batch_withdrawn": Problem(
+        422, "Registration withdrawn", "Its maker has undone it; nothing more is said about it."
+    ),
+    "supersedes": Problem(
+        409, "The state has moved on", "Read the batch, take the newest head, and sign again naming it."
+    ),
+    "undo_unknown": Problem(422, "Nothing to undo", "No statement in force has this leaf."),
+    "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
+    "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
+    "salt_published": Problem(
+        422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."
+    ),
+    "salt_missing": Problem(
+        503, NO_ANSWER, "The batch's salt is not on this server, so its units cannot be looked up."
+    ),
+    "label_key": Problem(400, "Not a usable label key", "An Ed25519 key in its one encoding and not of small order."),
+    # identifiers
+    "gtin_length": Problem(
+        400, "Not a GTIN", "14 digits. One that lost a zero must get it back; none is added for you."
+    ),
+    "check_digit": Problem(
+        400, "Wrong check digit", "The last digit does not fit the others: a typing or reading fault."
+    ),
+    "serial_length": Problem(400, "Serial too long or empty", "1 to 20 characters of GS1 character set 82."),
+    "lot_length": Problem(400, "Lot too long or empty", "1 to 20 characters of GS1 character set 82."),
+    "charset": Problem(400, "A character that GS1 codes cannot hold", "Letters, digits and the punctuation of set 82."),
+    "digital_link": Problem(400, "Not a GS1 Digital Link", "/01/, 14 digits, then /22/, /10/ and /21/ in this order."),
+    "no_serial": Problem(400, "The code names no item", "It carries no serial, so there is no unit to prove."),
+    # segments
+    "segment_not_found": Problem(422, "The segment is not here", "PUT it to /v1/segments/{root} first."),
+    "segment_root": Problem(422, "Another segment than named", "Its content does not give the root in the address."),
+    "segment_unsorted": Problem(422, "Keys not in order", "The keys of a segment are strictly increasing."),
+    "segment_duplicate": Problem(422, "A key stands there twice", "Every unit has one key."),
+    "segment_count": Problem(422, "Miscounted", "The segment does not hold as many units as was said."),
+    "segment_empty": Problem(422, "Empty", "A batch has at least one unit."),
+    "segment_header": Problem(422, "Not a segment", "It does not begin as segment files do."),
+    "segment_too_large": Problem(413, "Too many units", "Split the run into batches."),
+    "disk_floor": Problem(507, "No room", "The operator must make room; uploads stop before the log does."),
+    "upload_budget": Problem(
+        429, "Uploaded enough for today", "Segments that no registration names are kept for a day; then there is room."
+    ),
+    # scans
+    "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
+    "scan_time": Problem(422, "Scanned in the future", "Check the device's clock."),
+    "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
+    "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
+    "image": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),
+    "image_size": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
+    "image_pixels": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
+    "too_many_batches": Problem(503, NO_ANSWER, "The product has more batches than are searched without an account."),
+    # proofs
+    "unit_unknown": Problem(
+        404,
+        "No proof for this code",
+        "Proofs are given for codes of registered units; signed-in customs get proofs of absence too.",
+    ),
+    "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
+}
+"""code -> problem. A code that is not listed is shown as its class; every listed one has a page of its own."""

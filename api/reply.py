@@ -1,0 +1,18 @@
+"""JSON responses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+NO_STORE = {"Cache-Control": "no-store"}
+"""Answers change with the log, so nobody keeps them."""
+
+
+def reply(value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON object, not to be stored."""
+    body = json.dumps(value, separators=(",", ":"))
+    return Response(body, status, {**NO_STORE, **(headers or {})}, "application/json")

@@ -1,0 +1,1 @@
+"""Routes, one noun a module. Each is a typed request, declared problems, one service call, and its answer."""

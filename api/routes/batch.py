@@ -1,0 +1,145 @@
+"""Batches: registering them, saying something about them later, and what is on record."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.guard import Guarded
+from api.problem import pointing_at
+from api.reply import reply
+from api.schema import ChangeIn, ReceiptOut, RegistrationIn, StatementIn, problems
+from api.site import Site, site
+from ledger.services.append import Receipt
+from verifier.errors import Malformed, Unavailable
+from verifier.gs1 import parse_gtin
+from verifier.instant import format_instant
+from verifier.statement import Kind, Statement, parse_statement
+
+router = APIRouter(route_class=Guarded)
+
+PAGE = 100
+"""Batches in one answer to a search."""
+_OWN = ("statement", "kind", "actor", "signature")  # fields of the statement itself; all others are its body's
+_RECEIPTS: dict[int | str, dict[str, Any]] = {
+    200: {"model": ReceiptOut, "description": "The statement stands already: its first receipt."},
+    201: {"model": ReceiptOut, "description": "Durable, in the log, and under a signed checkpoint."},
+    **problems("malformed", "not_entitled", "statement_id_reused", "refused", "rate_limited", "stopped"),
+}
+
+
+@router.post("/v1/batches", tags=["makers"], summary="Register a batch", status_code=201, responses=_RECEIPTS)
+async def register(request: Request, body: RegistrationIn) -> Response:
+    """Take in a signed registration whose segment was sent before.
+
+    The salt is checked against its commitment and kept sealed beside the log. The same statement again gets its
+    first receipt, with status 200.
+    """
+    here = site(request)
+    with pointing_at("statement", *_OWN):
+        statement = _statement(body.statement)
+        receipt = await run_in_threadpool(here.ledger.batches.register, statement, bytes.fromhex(body.salt[2:]))
+    return await _receipt(here, receipt, "0x" + receipt.leaf.hex())
+
+
+@router.post(
+    "/v1/batches/{batch_id}/recall", tags=["makers"], summary="Recall a batch", status_code=201, responses=_RECEIPTS
+)
+async def recall(request: Request, batch_id: str, body: ChangeIn) -> Response:
+    """Take in a signed recall. Its `batch` must be the one in the address."""
+    return await _change(request, body, Kind.BATCH_RECALLED, batch_id)
+
+
+@router.post(
+    "/v1/batches/{batch_id}/retire",
+    tags=["makers"],
+    summary="Report units sold, destroyed or stolen",
+    status_code=201,
+    responses=_RECEIPTS,
+)
+async def retire(request: Request, batch_id: str, body: ChangeIn) -> Response:
+    """Take in a signed retirement of units. Its `batch` must be the one in the address."""
+    return await _change(request, body, Kind.UNITS_RETIRED, batch_id)
+
+
+@router.post("/v1/undo", tags=["makers"], summary="Take a statement back", status_code=201, responses=_RECEIPTS)
+async def undo(request: Request, body: ChangeIn) -> Response:
+    """Take in a signed undo of the newest statement of its kind."""
+    return await _change(request, body, Kind.UNDONE, None)
+
+
+@router.get("/v1/batches", tags=["record"], summary="Find batches", responses=problems("malformed", "rate_limited"))
+async def find(
+    request: Request,
+    gtin: Annotated[str, Query(description="GTIN of 8, 12, 13 or 14 digits.", examples=["09521234543213"])],
+    lot: Annotated[str | None, Query(max_length=20)] = None,
+    after: Annotated[str | None, Query(pattern="^0x[0-9a-f]{64}$", description="Id of the last batch seen.")] = None,
+) -> Response:
+    """The batches of a product, newest first, or the one of a lot. None is a list without entries, not an error."""
+    here = site(request)
+    batches = here.ledger.record.by_gtin.get(parse_gtin(gtin), ())
+    found = [batch for batch in batches if lot is None or batch.lot == lot]
+    start = next((at + 1 for at, batch in enumerate(found) if after == "0x" + batch.id.hex()), 0)
+    page = found[start : start + PAGE]
+    more = "0x" + page[-1].id.hex() if start + PAGE < len(found) else None
+    return reply({"batches": [here.ledger.batches.describe(batch) for batch in page], "next": more})
+
+
+@router.get("/v1/batches/{batch_id}", tags=["record"], summary="One batch", responses=problems("batch_unknown"))
+async def describe(request: Request, batch_id: str) -> Response:
+    """What anybody may know about a batch: its registration, maker, recall and retirements, and the newest heads."""
+    here = site(request)
+    return reply(here.ledger.batches.describe(here.ledger.batches.find(batch_id)))
+
+
+@router.get(
+    "/v1/batches/{batch_id}/salt",
+    tags=["officers"],
+    summary="A batch's salt",
+    responses=problems("unauthenticated", "scope_missing", "batch_unknown", "salt_missing"),
+)
+async def salt(request: Request, batch_id: str) -> Response:
+    """The salt of a batch, for authorities and entitled mirrors: with it, units can be looked up offline."""
+    here = site(request)
+    value = here.ledger.batches.salt(here.ledger.batches.find(batch_id))
+    if value is None:
+        raise Unavailable("couldn't give the salt: it is not on this server", code="salt_missing")
+    return reply({"batch": batch_id, "salt": "0x" + value.hex()})
+
+
+async def _change(request: Request, body: ChangeIn, kind: Kind, batch_id: str | None) -> Response:
+    here = site(request)
+    with pointing_at("statement", *_OWN):
+        statement = _statement(body.statement)
+        if statement.kind is not kind:
+            raise Malformed(
+                f"couldn't read the statement: got {statement.kind}, expected {kind} at this address", at="kind"
+            )
+        if batch_id is not None and statement.body["batch"] != batch_id:
+            raise Malformed("couldn't read the statement: it is about another batch than the address", at="batch")
+        receipt = await run_in_threadpool(here.ledger.batches.change, statement)
+    return await _receipt(here, receipt, batch_id)
+
+
+def _statement(given: StatementIn) -> Statement:
+    return parse_statement(given.model_dump())
+
+
+async def _receipt(here: Site, receipt: Receipt, batch_id: str | None) -> Response:
+    proof = await run_in_threadpool(here.ledger.proofs.for_entry, receipt.index)
+    body = {
+        "entry": receipt.index,
+        "leaf": "0x" + receipt.leaf.hex(),
+        "log_size": receipt.size,
+        "recorded_at": format_instant(receipt.recorded_at),
+        "duplicate": receipt.duplicate,
+        "batch": batch_id,
+        "proof": f"/v1/proofs/entries/{receipt.index}",
+        "tlog_proof": base64.b64encode(proof).decode(),
+    }
+    location = f"/v1/batches/{batch_id}" if batch_id else body["proof"]
+    return reply(body, 200 if receipt.duplicate else 201, {"Location": str(location)})

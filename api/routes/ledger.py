@@ -1,0 +1,52 @@
+"""The ledger itself: what it was founded as and where it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.guard import Guarded
+from api.reply import reply
+from api.schema import problems
+from api.site import Site, site
+from ledger.services.anchoring import AnchorState, describe
+from verifier.founding import SPEC
+
+router = APIRouter(route_class=Guarded, tags=["record"])
+
+OUT_OF_BAND = (
+    "Compare the founding pin with one that you were given by somebody else than this server: by an authority, in "
+    "print, or from another participant. Everything else follows from it."
+)
+"""What a caller must do before any of this is worth something."""
+
+
+@router.get("/v1/ledger", summary="This ledger", responses=problems("rate_limited", "unavailable"))
+async def ledger(request: Request) -> Response:
+    """Origin, chain, contracts, keys, the pin of entry 0, and the newest signed checkpoint and anchor."""
+    return reply(about(site(request)))
+
+
+def about(here: Site) -> dict[str, Any]:
+    """What `GET /v1/ledger` says. Raises Unavailable."""
+    founding, record = here.ledger.founding, here.ledger.record
+    checkpoint = here.ledger.log.latest_checkpoint()
+    final, newest = here.ledger.anchors.newest(AnchorState.FINAL), here.ledger.anchors.newest()
+    return {
+        "spec": SPEC,
+        "origin": founding.origin,
+        "log_id": "0x" + founding.log_id.hex(),
+        "founding_pin": founding.pin.hex(),
+        "compare_out_of_band": OUT_OF_BAND,
+        "chain_id": founding.chain_id,
+        "contracts": {"registry": founding.registry, "anchor": founding.anchor},
+        "log_keys": [key.format() for key in founding.log_keys],
+        "witness_policy": founding.witness_policy,
+        "authorities": [{"address": a.account, "country": a.country} for a in founding.authorities],
+        "entries": record.size,
+        "checkpoint": checkpoint[1].decode() if checkpoint is not None else None,
+        "anchored": describe(final) if final is not None else None,
+        "latest_anchor": describe(newest) if newest is not None else None,
+    }

@@ -1,0 +1,109 @@
+"""The officer's page: a code typed, pasted, photographed or wedge-scanned, and its answer, without any script."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from api.asking import Scanned, ask_as_officer
+from api.guard import Guarded
+from api.photo import read_photo
+from api.scanning import fields_from_form, scan_input
+from api.site import caller_of, site
+from api.timeline import timeline
+from ledger.services.append import now_ms
+from verifier.errors import Malformed, Refused
+from verifier.facts import Context
+from verifier.instant import format_instant
+from verifier.reading import read
+from verifier.reason import SHOWN_AS
+from verifier.repair import RepairName
+
+router = APIRouter(route_class=Guarded, include_in_schema=False)
+
+PLACE_COOKIE = "carnet_place"
+"""Remembers place, context and device between scans; nothing is believed because it stands there."""
+
+_KEPT = ("unlocode", "country", "latitude", "longitude", "context", "device")
+_YEAR = 365 * 24 * 3600
+_WEDGE = "wedge"
+
+
+@router.get("/officer")
+async def page(request: Request) -> Response:
+    """The empty form."""
+    return _page(request, _remembered(request))
+
+
+@router.post("/officer")
+async def scan(request: Request) -> Response:
+    """Judge what the form brings and show the answer above the next form.
+
+    Sending the same form again, by reloading, is the same scan.
+    """
+    form = await request.form(max_files=1, max_fields=16)
+    given = {key: value for key, value in form.items() if isinstance(value, str)}
+    given["scanned_at"] = format_instant(now_ms())
+    given |= {"unlocode": given.get("unlocode", "").upper(), "country": given.get("country", "").upper()}
+    kept = _clean(given)
+    here, who = site(request), caller_of(request)
+    try:
+        fields = fields_from_form(given)
+        scanned = await _scanned(given, form.get("photo"))
+        entry = scan_input(fields, scanned.reading.text, who)
+        sent_before = await run_in_threadpool(here.ledger.scans.find, entry.id)
+        if sent_before is not None and sent_before.scan.code == entry.code:
+            entry = sent_before.scan  # the page was reloaded: only the clock has moved
+        answer, judged = await run_in_threadpool(ask_as_officer, here, entry, scanned, who.name)
+    except (Malformed, Refused) as error:
+        return _page(request, kept, status=400, problem=str(error))
+    response = _page(request, kept, answer=answer, timeline=timeline(judged.facts.sightings))
+    cookie = urlencode(kept)
+    response.set_cookie(
+        PLACE_COOKIE, cookie, _YEAR, path="/officer", secure=here.settings.secure, httponly=True, samesite="strict"
+    )
+    return response
+
+
+async def _scanned(given: Mapping[str, str], photo: Any) -> Scanned:
+    data = await photo.read() if isinstance(photo, UploadFile) else b""
+    if data:
+        return await run_in_threadpool(read_photo, data)
+    repair = given.get("repair", "")
+    return Scanned(
+        reading=read(given.get("code", "")),
+        machine_read=given.get("machine_read") == _WEDGE,
+        repairs=(repair,) if repair in set(RepairName) else (),
+    )
+
+
+def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:
+    answer = shown.get("answer")
+    values: dict[str, Any] = {"answer": None, "problem": None, "timeline": "", **shown}
+    return site(request).pages.respond(
+        "officer.html",
+        request,
+        status=status,
+        kept=kept,
+        contexts=[context.value for context in Context],
+        scan_id=str(uuid.uuid4()),
+        next_ids=[str(uuid.uuid4()) for _ in answer["repairs"]] if answer else [],
+        shown_as={verdict.value: shown for verdict, shown in SHOWN_AS.items()},
+        **values,
+    )
+
+
+def _remembered(request: Request) -> dict[str, str]:
+    return _clean(dict(parse_qsl(request.cookies.get(PLACE_COOKIE, ""), max_num_fields=len(_KEPT))))
+
+
+def _clean(given: Mapping[str, str]) -> dict[str, str]:
+    """What is remembered, short and complete; it is checked when it is used."""
+    return {key: given.get(key, "")[:80] for key in _KEPT} | {"context": given.get("context") or Context.IMPORT.value}

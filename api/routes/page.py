@@ -1,0 +1,107 @@
+"""Pages for everybody, the style sheet and the script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from api.asking import ask_publicly
+from api.guard import Guarded
+from api.negotiate import wants_page
+from api.page import ASSETS
+from api.problem_texts import CLASSES, CODES, Problem
+from api.reply import reply
+from api.routes.ledger import about
+from api.site import site
+from verifier.errors import NotFound
+from verifier.reading import LONGEST_TEXT, read
+from verifier.reason import CAVEAT, SHOWN_AS, Verdict
+
+router = APIRouter(route_class=Guarded, include_in_schema=False)
+
+MEANINGS: Mapping[Verdict, str] = {
+    Verdict.REGISTERED: "Its maker registered this code, and nothing on record speaks against it.",
+    Verdict.CHECK: "Something does not fit, or could not be told. The answer says what.",
+    Verdict.STOP: "Recalled, reported stolen or destroyed, or the label contradicts the register.",
+    Verdict.NOT_REGISTERED: "The company is here, and this code is not among its units.",
+    Verdict.OUTSIDE: "Nobody here answers for this company. That is no sign of anything.",
+    Verdict.UNREADABLE: "No well-formed code came in. That says nothing about the item.",
+}
+"""What each answer means, in one sentence."""
+
+_ASSETS: Mapping[str, str] = {
+    "carnet.css": "text/css; charset=utf-8",
+    "officer.js": "text/javascript; charset=utf-8",
+    "carnet.svg": "image/svg+xml",
+}
+
+
+@router.get("/")
+async def home(request: Request, code: Annotated[str | None, Query(max_length=2 * LONGEST_TEXT)] = None) -> Response:
+    """The form for a code, or its answer."""
+    here = site(request)
+    if code is not None and code.strip():
+        return here.pages.respond("answer.html", request, answer=ask_publicly(here, read(code)))
+    verdicts = [(verdict.value, SHOWN_AS[verdict], meaning) for verdict, meaning in MEANINGS.items()]
+    return here.pages.respond("home.html", request, verdicts=verdicts, caveat=CAVEAT)
+
+
+@router.get("/participants")
+async def participants(request: Request) -> Response:
+    """Who is admitted."""
+    here = site(request)
+    return here.pages.respond("participants.html", request, participants=here.ledger.participants.list())
+
+
+@router.get("/batches/{batch_id}")
+async def batch(request: Request, batch_id: str) -> Response:
+    """One batch."""
+    here = site(request)
+    found = here.ledger.batches.describe(here.ledger.batches.find(batch_id))
+    return here.pages.respond("batch.html", request, batch=found)
+
+
+@router.get("/ledger")
+async def ledger(request: Request) -> Response:
+    """The founding pin, and where the log stands."""
+    here = site(request)
+    return here.pages.respond("ledger.html", request, ledger=about(here))
+
+
+@router.get("/problems")
+async def problems(request: Request) -> Response:
+    """Every kind of problem."""
+    return site(request).pages.respond("problems.html", request, listed=sorted(_problems().items()))
+
+
+@router.get("/problems/{code}")
+async def problem(request: Request, code: str) -> Response:
+    """One kind of problem: where the `type` of a problem leads."""
+    found = _problems().get(code)
+    if found is None:
+        raise NotFound(f"couldn't find a problem named {code[:40]}", code="route")
+    if wants_page(request):
+        return site(request).pages.respond("problem_kind.html", request, code=code, problem=found)
+    return reply({"type": f"/problems/{code}", "title": found.title, "status": found.status, "advice": found.advice})
+
+
+@router.get("/web/{name}")
+async def asset(name: str) -> Response:
+    """The style sheet, the script, the icon. Their address changes with their content."""
+    if name not in _ASSETS:
+        raise NotFound(f"couldn't find {name[:40]}", code="route")
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return FileResponse(ASSETS / name, headers=headers, media_type=_ASSETS[name])
+
+
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """Browsers ask for it whatever a page says."""
+    return RedirectResponse("/web/carnet.svg", 308)
+
+
+def _problems() -> dict[str, Problem]:
+    return {**{cls.default_code: problem for cls, problem in CLASSES.items()}, **CODES}

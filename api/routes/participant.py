@@ -1,0 +1,25 @@
+"""Participants: who is admitted, with which prefixes, and who is suspended."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.guard import Guarded
+from api.reply import reply
+from api.schema import problems
+from api.site import site
+
+router = APIRouter(route_class=Guarded, tags=["record"])
+
+
+@router.get("/v1/participants", summary="All participants", responses=problems("rate_limited"))
+async def participants(request: Request) -> Response:
+    """Every participant, authorities first, as the log says."""
+    return reply({"participants": site(request).ledger.participants.list()})
+
+
+@router.get("/v1/participants/{address}", summary="One participant", responses=problems("not_found", "rate_limited"))
+async def participant(request: Request, address: str) -> Response:
+    """One participant by its address, 0x and 40 lower-case hex digits."""
+    return reply(site(request).ledger.participants.describe(address))

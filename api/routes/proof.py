@@ -1,0 +1,77 @@
+"""Proof files: what anybody can check without this server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.guard import Guarded
+from api.schema import EXAMPLE_CODE, problems
+from api.site import Site, caller_or_none, site
+from ledger.services.append import now_ms
+from ledger.services.token import Scope
+from ledger.services.verification import Answer, Question
+from verifier.errors import Malformed, NotFound
+from verifier.facts import Unit
+from verifier.gs1 import UnitCode
+from verifier.instant import format_instant
+from verifier.reading import LONGEST_TEXT, ReadCode, read
+
+router = APIRouter(route_class=Guarded, tags=["proofs"])
+_FILE = {200: {"description": "A .tlog-proof file.", "content": {"text/plain": {}}}}
+
+
+@router.get(
+    "/v1/proofs/entries/{index}",
+    summary="Proof of an entry",
+    responses={**_FILE, **problems("entry_missing", "rate_limited", "unavailable")},
+)
+async def entry(request: Request, index: Annotated[int, Path(ge=0, lt=2**63)]) -> Response:
+    """A C2SP tlog-proof file: that an entry stands in the log under a signed checkpoint."""
+    here = site(request)
+    if index >= here.ledger.record.size:
+        raise NotFound(
+            f"couldn't prove entry {index}: the log has {here.ledger.record.size} entries", code="entry_missing"
+        )
+    return _file(await run_in_threadpool(here.ledger.proofs.for_entry, index), f"entry-{index}")
+
+
+@router.get(
+    "/v1/proofs/units",
+    summary="Proof of a unit",
+    responses={**_FILE, **problems("no_serial", "unit_unknown", "rate_limited", "unavailable")},
+)
+async def unit(
+    request: Request,
+    code: Annotated[str, Query(max_length=2 * LONGEST_TEXT, description="The code as read.", examples=[EXAMPLE_CODE])],
+) -> Response:
+    """Everything the answer about a registered unit rests on, in one file that `carnet verify` checks offline.
+
+    A caller with the scope `proof` also gets proofs that a unit is absent from the lot printed on it. Nobody else
+    learns anything about codes that are not registered: they all get the same 404.
+    """
+    here = site(request)
+    reading = read(code)
+    if not isinstance(reading, ReadCode) or reading.code.serial is None:
+        raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
+    who = caller_or_none(request)
+    entitled = who is not None and Scope.PROOF in who.scopes
+    answer = here.ledger.verification.answer(Question(reading, today=format_instant(now_ms())[:10], officer=entitled))
+    data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)
+    return _file(data, f"unit-{reading.code.gtin}")
+
+
+def _prove(here: Site, answer: Answer, code: UnitCode, entitled: bool) -> bytes:
+    if answer.facts.unit is Unit.PRESENT:
+        return here.ledger.proofs.for_unit(code)
+    if answer.facts.unit is Unit.ABSENT and entitled:
+        return here.ledger.proofs.for_absence(code)
+    raise NotFound("couldn't prove this code: it is no registered unit's", code="unit_unknown")
+
+
+def _file(data: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.tlog-proof"', "Cache-Control": "no-store"}
+    return Response(data, 200, headers, "text/plain; charset=utf-8")

@@ -1,0 +1,72 @@
+"""Officers' scans: a code as a device read it, or a photograph that is decoded here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, File, Form, Request, UploadFile
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.asking import Scanned, ask_as_officer
+from api.guard import Guarded
+from api.photo import read_photo
+from api.reply import reply
+from api.scanning import ScanIn, fields_from_form, scan_input
+from api.schema import ANSWER, EXAMPLE_SCAN, problems
+from api.site import caller_of, site
+from verifier.facts import Context
+from verifier.reading import read
+
+router = APIRouter(route_class=Guarded, tags=["officers"])
+_PROBLEMS = problems("malformed", "unauthenticated", "scope_missing", "scan_id_reused", "scan_time", "unavailable")
+
+
+@router.post("/v1/scans", summary="Scan a code", responses={200: ANSWER, **_PROBLEMS})
+async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_SCAN])]) -> Response:
+    """Judge a code with everything known about it, and keep the scan.
+
+    Idempotent by `id`: the same scan again gets its first answer and is not counted twice; another scan under the
+    same id is refused. The answer holds all evidence, and a link to the proof file.
+    """
+    here, who = site(request), caller_of(request)
+    kept = scan_input(body, body.code, who)
+    scanned = Scanned(
+        reading=read(body.code, carrier=body.carrier, symbology=body.symbology),
+        carrier=body.carrier,
+        machine_read=body.machine_read,
+        repairs=tuple(repair.value for repair in body.repairs),
+    )
+    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.name)
+    return reply(answer)
+
+
+@router.post(
+    "/v1/scans/photo",
+    summary="Scan a photograph",
+    responses={200: ANSWER, **_PROBLEMS, **problems("too_large", "image")},
+)
+async def scan_photo(
+    request: Request,
+    photo: Annotated[UploadFile, File(description="PNG, JPEG or WebP, up to 12 MiB.")],
+    id: Annotated[str, Form(description="UUID drawn by the device.")],
+    scanned_at: Annotated[str, Form(description="RFC 3339.")],
+    device: Annotated[str, Form()],
+    context: Annotated[Context, Form()] = Context.UNKNOWN,
+    latitude: Annotated[str, Form()] = "",
+    longitude: Annotated[str, Form()] = "",
+    unlocode: Annotated[str, Form()] = "",
+    country: Annotated[str, Form()] = "",
+) -> Response:
+    """Decode a photograph on the server and judge the code in it; otherwise the same as `POST /v1/scans`.
+
+    A photograph without a code, or with several product codes, is `unreadable`.
+    """
+    here, who = site(request), caller_of(request)
+    given = {"id": id, "scanned_at": scanned_at, "device": device, "context": context.value}
+    given |= {"latitude": latitude, "longitude": longitude, "unlocode": unlocode, "country": country}
+    fields = fields_from_form(given)
+    scanned = await run_in_threadpool(read_photo, await photo.read())
+    kept = scan_input(fields, scanned.reading.text, who)
+    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.name)
+    return reply(answer)

@@ -1,0 +1,101 @@
+"""Segments on their way in: streamed, content-addressed, idempotent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.denied import Denied
+from api.guard import Guarded, address_of
+from api.reply import reply
+from api.schema import problems
+from api.settings import MIB
+from api.site import Site, site
+from verifier.errors import Refused
+from verifier.segment import MAX_UNITS, Layout
+
+if TYPE_CHECKING:
+    from ledger.storage.segment import SegmentUpload
+
+router = APIRouter(route_class=Guarded, tags=["makers"])
+
+Root = Annotated[
+    str, Path(pattern="^0x[0-9a-f]{64}$", description="The segment's root, 0x and 64 lower-case hex digits.")
+]
+_PIECE = MIB  # bytes gathered before they are written, so that a disk write is worth its thread
+
+
+@router.head(
+    "/v1/segments/{root}", summary="Ask whether a segment is here", responses={404: {"description": "It is not here."}}
+)
+async def has_segment(request: Request, root: Root) -> Response:
+    """200 when the segment is here, so that it need not be sent; 404 when it is not."""
+    return Response(status_code=200 if site(request).ledger.segments.has(bytes.fromhex(root[2:])) else 404)
+
+
+@router.put(
+    "/v1/segments/{root}",
+    summary="Send a segment",
+    responses={
+        200: {"description": "It was here already."},
+        201: {"description": "Checked and stored."},
+        **problems("segment_root", "segment_too_large", "upload_budget", "disk_floor"),
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
+async def put_segment(
+    request: Request, root: Root, units: Annotated[int, Query(ge=1, le=MAX_UNITS, description="Units in the segment.")]
+) -> Response:
+    """Store the segment of a batch that is about to be registered. Sending it twice is fine.
+
+    Anybody may send one: it is named by its content, checked whole before it can be seen, and swept after a day when
+    no registration names it. What one address can send in a day is limited.
+    """
+    here = site(request)
+    key = bytes.fromhex(root[2:])
+    if not here.ledger.segments.has(key):
+        _take_budget(here, request, units)
+    if here.uploads.locked():
+        raise Denied(
+            "couldn't take the segment: others are being sent", code="rate_limited", headers={"Retry-After": "5"}
+        )
+    async with here.uploads:
+        upload = await run_in_threadpool(here.ledger.segments.receive, key, units)
+        with upload:
+            await _receive(request, upload)
+            stored = await run_in_threadpool(upload.commit)
+    body = {"root": root, "units": stored.n, "size": stored.size, "created": stored.created}
+    return reply(body, 201 if stored.created else 200)
+
+
+def _take_budget(here: Site, request: Request, units: int) -> None:
+    mib = -(-Layout(units).size // MIB)
+    if mib > here.settings.upload_mib_address:
+        raise Refused(
+            f"couldn't take the segment: its {units} units need {mib} MiB, and an address may send "
+            f"{here.settings.upload_mib_address} MiB a day",
+            code="segment_too_large",
+        )
+    if not here.limiter.take_upload(address_of(request), mib):
+        raise Denied(
+            "couldn't take the segment: today's budget for uploads is used up",
+            code="upload_budget",
+            headers={"Retry-After": "3600"},
+        )
+
+
+async def _receive(request: Request, upload: SegmentUpload) -> None:
+    """Write the body piece by piece; also when the store has the segment, so that the sender is not cut off."""
+    pieces: list[bytes] = []
+    gathered = 0
+    async for chunk in request.stream():
+        pieces.append(chunk)
+        gathered += len(chunk)
+        if gathered >= _PIECE:
+            await run_in_threadpool(upload.write, b"".join(pieces))
+            pieces, gathered = [], 0
+    if pieces:
+        await run_in_threadpool(upload.write, b"".join(pieces))

@@ -1,0 +1,59 @@
+"""Whether the server lives, whether it can answer, and how it has been doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.guard import Guarded
+from api.reply import reply
+from api.site import Site, site
+from verifier.errors import CarnetError
+
+router = APIRouter(route_class=Guarded, tags=["operators"])
+
+
+@router.get("/healthz", summary="Is the process alive")
+async def healthz(request: Request) -> Response:
+    """200 as long as requests are answered at all."""
+    return reply({"status": "alive", "entries": site(request).ledger.record.size})
+
+
+@router.get(
+    "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; which one is said."}}
+)
+async def readyz(request: Request) -> Response:
+    """200 when database, segments, index and writer are all there; 503 names what is not."""
+    parts = await run_in_threadpool(_parts, site(request))
+    ready = all(state == "ok" for state in parts.values())
+    return reply({"ready": ready, "parts": parts}, 200 if ready else 503)
+
+
+@router.get(
+    "/metrics", summary="Metrics", responses={200: {"content": {"text/plain": {}}, "description": "Prometheus."}}
+)
+async def metrics(request: Request) -> Response:
+    """Counters in Prometheus's text format, for a token with the scope `metrics`. They name no code and no place."""
+    return Response(site(request).metrics.export(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _parts(here: Site) -> Mapping[str, str]:
+    ledger = here.ledger
+    checks: Mapping[str, Callable[[], bool]] = {
+        "database": lambda: ledger.log.head().size >= ledger.record.size,
+        "index": lambda: ledger.record.size > 0,
+        "segments": lambda: ledger.home.segments.is_dir(),
+        "writer": lambda: ledger.sequencer is None or ledger.sequencer.stopped is None,
+        "stage": here.ready,
+    }
+    return {name: _state(check) for name, check in checks.items()}
+
+
+def _state(check: Callable[[], bool]) -> str:
+    try:
+        return "ok" if check() else "not ready"
+    except CarnetError as error:
+        return error.code

@@ -1,0 +1,111 @@
+"""An officer's scan as it comes in, in JSON or in a form, turned into what the ledger keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+
+from api.place import country_of, parse_unlocode
+from api.schema import Closed
+from ledger.services.append import now_ms
+from ledger.services.scan import ScanInput
+from ledger.services.token import Caller
+from verifier.errors import Malformed, Refused
+from verifier.facts import Context
+from verifier.gs1 import Carrier
+from verifier.instant import MINUTE
+from verifier.reading import LONGEST_TEXT
+from verifier.repair import RepairName
+
+CLOCK_SKEW = 5 * MINUTE
+"""How far a device's clock may run ahead of ours, in milliseconds."""
+SYMBOLOGY = r"^\][A-Za-z][0-9A-Za-z]$"
+"""An AIM symbology identifier."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Degrees = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Place(Closed):
+    """Where: coordinates in degrees (both or neither), a UN/LOCODE, a country. All may be left out."""
+
+    latitude: Annotated[_Degrees, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[_Degrees, Field(ge=-180, le=180)] | None = None
+    unlocode: str | None = None
+    country: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("latitude and longitude come together")
+        return self
+
+
+class ScanFields(Closed):
+    """A scan without its code: `id` is drawn by the device, so that sending it twice counts once."""
+
+    id: UUID
+    place: Place = Place()
+    scanned_at: AwareDatetime
+    device: Annotated[str, Field(min_length=1, max_length=80)]
+    context: Context = Context.UNKNOWN
+
+    @field_validator("scanned_at", mode="before")
+    @classmethod
+    def _text_only(cls, value: object) -> object:
+        if not isinstance(value, str | datetime):
+            raise ValueError("expected RFC 3339 text with a zone, such as 2026-11-23T22:26:00Z")
+        return value
+
+
+class ScanIn(ScanFields):
+    """A scan. `machine_read`: the text came from a decoder. `repairs`: faults that were undone before, by name."""
+
+    code: Annotated[str, Field(max_length=2 * LONGEST_TEXT)]
+    carrier: Carrier = Carrier.TEXT
+    symbology: Annotated[str, Field(pattern=SYMBOLOGY)] | None = None
+    machine_read: bool = False
+    repairs: Annotated[tuple[RepairName, ...], Field(max_length=len(RepairName))] = ()
+
+
+def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
+    """What the ledger keeps of a scan. Raises Malformed (`unlocode`, `country`), Refused (`scan_time`)."""
+    place = fields.place
+    unlocode = parse_unlocode(place.unlocode) if place.unlocode else None
+    scanned_at = (fields.scanned_at - _EPOCH) // timedelta(milliseconds=1)
+    if scanned_at > now_ms() + CLOCK_SKEW:
+        raise Refused(
+            f"couldn't take the scan: it was made at {fields.scanned_at.isoformat()}, more than 5 minutes ahead",
+            code="scan_time",
+        )
+    return ScanInput(
+        id=str(fields.id),
+        code=code,
+        scanned_at=scanned_at,
+        device=fields.device,
+        context=fields.context,
+        country=country_of(place.country or None, unlocode, who.country),
+        unlocode=unlocode,
+        latitude=place.latitude,
+        longitude=place.longitude,
+    )
+
+
+def fields_from_form(form: Mapping[str, Any]) -> ScanFields:
+    """Read a scan's fields from a form, where everything is text and an empty field was left out.
+
+    Raises Malformed naming every field that is wrong.
+    """
+    given = {key: value for key, value in form.items() if isinstance(value, str) and value.strip()}
+    place = {key: given[key] for key in Place.model_fields if key in given}
+    own = {key: given[key] for key in ScanFields.model_fields if key in given and key != "place"}
+    try:
+        return ScanFields.model_validate({**own, "place": place})
+    except ValidationError as error:
+        names = [".".join(str(part) for part in e["loc"]) or "place" for e in error.errors()]
+        reasons = "; ".join(f"{name}: {e['msg']}" for name, e in zip(names, error.errors(), strict=True))
+        raise Malformed(f"couldn't read the form: {reasons}", at=names[0].replace(".", "/")) from error

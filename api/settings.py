@@ -1,0 +1,64 @@
+"""What an operator can set about the API. Everything has a default that is safe on a public address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+MIB = 2**20
+
+
+class Rate(StrEnum):
+    """Classes of requests that are counted apart, so that looking up codes cannot starve registrations."""
+
+    LOOKUP = "lookup"
+    PAGE = "page"
+    RECORD = "record"
+    SUBMIT = "submit"
+    UPLOAD = "upload"
+    SIGN_IN = "sign_in"
+    STATUS = "status"
+    OFFICER = "officer"
+
+
+RATES: Mapping[Rate, str] = {
+    Rate.LOOKUP: "120/minute",
+    Rate.PAGE: "240/minute",
+    Rate.RECORD: "120/minute",
+    Rate.SUBMIT: "60/minute",
+    Rate.UPLOAD: "60/minute",
+    Rate.SIGN_IN: "20/minute",
+    Rate.STATUS: "240/minute",
+    Rate.OFFICER: "600/minute",
+}
+"""Requests in a moving window, for one address (an IPv6 /64), for OFFICER one token or session.
+
+Own limits: a port's officers and a mobile network's customers share addresses, guessing serials needs 2^64 requests.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Settings of one listener.
+
+    `base_url`: scheme and host of printed links; https there makes cookies secure. `public_only` leaves out everything
+    that needs an account, for a listener on an open network. Upload limits are in MiB for a day: segments nobody refers
+    to are swept after one, so they bound what strangers can make us keep.
+    """
+
+    base_url: str
+    public_only: bool = False
+    rates: Mapping[Rate, str] = field(default_factory=dict)
+    upload_mib_address: int = 2_048
+    upload_mib_all: int = 16_384
+    uploads_at_once: int = 4
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach this listener over https."""
+        return self.base_url.startswith("https://")
+
+    def rate(self, rate: Rate) -> str:
+        """The limit of a class, as `limits` writes it: `120/minute`."""
+        return self.rates.get(rate, RATES[rate])

@@ -1,0 +1,53 @@
+"""The site: what every route needs, made once for an application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from api.denied import Denied
+from api.limiter import Limiter
+from api.metrics import Metrics
+from api.page import Pages
+from api.settings import ApiSettings
+from ledger.services.token import Caller
+
+if TYPE_CHECKING:
+    from ledger.wiring import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One listener's parts. `ready`: whether whoever started it has finished setting the stage."""
+
+    ledger: Ledger
+    settings: ApiSettings
+    limiter: Limiter
+    metrics: Metrics
+    pages: Pages
+    uploads: asyncio.Semaphore
+    ready: Callable[[], bool]
+
+
+def site(request: Request) -> Site:
+    """The site that a request came to."""
+    found: Site = request.app.state.site
+    return found
+
+
+def caller_or_none(request: Request) -> Caller | None:
+    """Who calls, when a token or session was shown and is good."""
+    found: Caller | None = request.scope.get("caller")
+    return found
+
+
+def caller_of(request: Request) -> Caller:
+    """Who calls a route that nobody enters unknown."""
+    found = caller_or_none(request)
+    if found is None:
+        raise Denied("couldn't tell who is calling", code="unauthenticated")
+    return found
