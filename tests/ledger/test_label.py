@@ -57,7 +57,8 @@ def test_a_signed_link_of_178_characters_is_version_8_at_level_m() -> None:
     for modules in (encode_single(link), encode_fast(link)):
         assert modules.shape == (4 * 8 + 17 + 8, 4 * 8 + 17 + 8)  # and four modules of quiet zone on each side
         [symbol] = zxingcpp.read_barcodes(label.paint(modules, 4))
-        assert (symbol.ec_level, symbol.extra["Version"]) == ("M", "8")
+        assert symbol.ec_level == "M"
+        assert "'Version': '8'" in str(symbol.extra)
 
 
 def test_links_carry_the_signature_of_their_unit() -> None:

@@ -121,3 +121,10 @@ def test_the_keys_refused_as_small_are_exactly_the_points_whose_order_divides_ei
 def test_real_keys_are_accepted() -> None:
     for seed in range(64):
         check_label_key(Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32).public_key().public_bytes_raw())
+
+
+def test_the_page_on_labels_prints_the_example_of_the_vectors() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "spec" / "label.md").read_text(encoding="utf-8")
+    for name in ("seed", "public_key", "log_id", "signature"):
+        assert f"`{EXAMPLE[name]}`" in page
+    assert f"`{EXAMPLE['gtin']}, {EXAMPLE['lot']}, {EXAMPLE['serial']}`" in page

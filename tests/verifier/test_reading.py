@@ -124,3 +124,12 @@ def test_the_carrier_is_kept_in_code_and_repairs() -> None:
     assert isinstance(reading, ReadCode)
     codes: list[UnitCode] = [reading.code, *(repair.code for repair in reading.repairs)]
     assert {code.carrier for code in codes} == {Carrier.DATAMATRIX}
+
+
+def test_the_page_on_codes_names_every_answer_and_repair() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "spec" / "codes.md").read_text(encoding="utf-8")
+    words = {case["why"] for case in VECTORS if "why" in case} | {name.value for name in RepairName}
+    assert [word for word in sorted(words) if f"`{word}`" not in page] == []
+    for text in ("9506000134352", "urn:epc:id:sgtin:9506000.013435.ABC", "(01)09506000134352(10)LOT7(21)ABC"):
+        assert text in page
+        assert isinstance(read(text), ReadCode)
