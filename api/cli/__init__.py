@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import batch, founding, key, participant
+from api.cli import batch, demo, founding, key, label, participant, scan, serving, token, verify
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -26,9 +26,15 @@ app = typer.Typer(
     "not the item: printed codes can be copied.",
 )
 app.command("init")(founding.init)
+app.command("serve")(serving.serve)
+app.command("demo")(demo.demo)
 app.add_typer(key.app, name="key")
 app.add_typer(participant.app, name="participant")
 app.add_typer(batch.app, name="batch")
+app.add_typer(label.app, name="label")
+app.command("scan")(scan.scan)
+app.command("verify")(verify.verify)
+app.add_typer(token.app, name="token")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

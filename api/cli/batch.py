@@ -263,7 +263,7 @@ def _change(
         receipt = ledger.change(statement)
     name = f"{found['gtin']} lot {found['lot']}"
     answer = {"kind": kind.value, "batch": found["id"], "receipt": receipt}
-    out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['index']}"])
+    out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['entry']}"])
 
 
 def _read_serials(path: Path, gtin: str | None, lot: str | None, out: Out) -> SerialFile:
@@ -306,7 +306,7 @@ def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:
     head = "registered before; nothing was added" if answer["again"] else "registered"
     return [
         f"{head}: GTIN {answer['gtin']} lot {answer['lot']}, {answer['unit_count']} units",
-        *pairs({"batch": answer["batch"], "entry": receipt["index"], "recorded": receipt["recorded_at"]}),
+        *pairs({"batch": answer["batch"], "entry": receipt["entry"], "recorded": receipt["recorded_at"]}),
         *pairs({"folder": answer["folder"], "proof": answer["proof"]}),
         f"next: carnet label make {answer['gtin']}/{answer['lot']} --format pdf --out labels.pdf",
     ]

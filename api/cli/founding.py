@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
+from api.cli.links import check_base_url
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import Out, pairs
 from verifier.errors import Malformed, Refused
@@ -72,7 +71,7 @@ def init(
     out = Out(json)
     seats = [_parse_seat(text) for text in authority]
     _check_seats(seats, out)
-    _check_base_url(base_url, out)
+    check_base_url(base_url, out)
     place = _with_parts(open_home(home), database, chain_rpc)
     if place.founded:
         raise Refused(f"couldn't found a ledger in {place.path}: there is one already", code="founded")
@@ -148,22 +147,6 @@ def _check_seats(seats: Sequence[Seat], out: Out) -> None:
         )
     if len(countries) < PRODUCTION_COUNTRIES:
         out.warn(f"{len(countries)} countries: enough to try things out; production takes {PRODUCTION_COUNTRIES}")
-
-
-def _check_base_url(base_url: str, out: Out) -> None:
-    from verifier.digital_link import format_digital_link
-
-    format_digital_link(base_url, "00000000000000", None, None)
-    parts = urlsplit(base_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        out.warn(f"links under {base_url} can be changed on the way: plain http serves loopback and trials only")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _with_parts(place: Home, database: str | None, chain_rpc: str | None) -> Home:

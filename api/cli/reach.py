@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from api.cli.known import check_pin
 from api.cli.options import opened
 from api.cli.output import Out
 from api.cli.remote import Remote
-from verifier.errors import CarnetError, NotFound, Unavailable
+from verifier.errors import CarnetError, Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.segment import Progress
 from verifier.statement import Domain, Statement
@@ -119,7 +120,7 @@ class LocalLedger:
 
     def entry_proof(self, index: int) -> bytes:
         """The proof file of an entry."""
-        raise Unavailable(f"couldn't prove entry {index}: not built in yet", code="proof")
+        return self._ledger.proofs.for_entry(index)
 
     def salt(self, batch_id: str) -> bytes | None:
         """The batch's salt: whoever can open the home can open its vault."""
@@ -143,28 +144,24 @@ class LocalLedger:
 
 
 class RemoteLedger:
-    """A ledger behind a server."""
+    """A ledger behind a server. `about` is what the server says it is, `home` where its pin is remembered."""
 
-    def __init__(self, remote: Remote) -> None:
-        self._remote = remote
+    def __init__(self, remote: Remote, home: Home) -> None:
+        self._remote, self._home = remote, home
         self._about: dict[str, Any] = remote.get("/v1/ledger")
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What the server says it is."""
-        return self._about
+        check_pin(home, self._about)
 
     @property
     def domain(self) -> Domain:
         """What statements are signed over, as the server says."""
         from verifier.founding import log_id
 
-        return Domain(int(self._about["chain_id"]), self._about["registry"], log_id(self._about["origin"]))
+        return Domain(int(self._about["chain_id"]), self._about["contracts"]["registry"], log_id(self._about["origin"]))
 
     @property
     def base_url(self) -> str:
-        """Scheme and host of printed links."""
-        return str(self._about["base_url"])
+        """Scheme and host of printed links: CARNET_BASE_URL, else what the server says, else the server itself."""
+        return self._home.settings.base_url or str(self._about.get("base_url") or self._remote.url)
 
     def put_segment(self, path: Path, root: bytes, n: int, progress: Progress) -> None:
         """Send a segment file."""
@@ -212,16 +209,21 @@ class RemoteLedger:
 
     def batches(self, gtin: str | None) -> list[dict[str, Any]]:
         """Batches, newest first."""
-        return self._batches({"gtin": gtin} if gtin is not None else {})
+        if gtin is None:
+            raise Malformed("couldn't list batches: a server lists those of one product; give --gtin", code="usage")
+        return self._batches({"gtin": gtin})
 
     def entry_proof(self, index: int) -> bytes:
         """The proof file of an entry."""
         return self._remote.get_bytes(f"/v1/proofs/entries/{index}")
 
     def salt(self, batch_id: str) -> bytes | None:
-        """Only a published salt travels to makers."""
-        text = self._remote.get(f"/v1/batches/{quote(batch_id)}").get("salt")
-        return bytes.fromhex(text[2:]) if text else None
+        """The batch's salt, for a token with the scope `salt`."""
+        try:
+            text = str(self._remote.get(f"/v1/batches/{quote(batch_id)}/salt")["salt"])
+        except Refused:
+            return None  # no token, or one without the scope
+        return bytes.fromhex(text[2:])
 
     def retired_keys(self, batch_id: str, reason: str) -> list[bytes] | None:
         """None while a server does not hand them out, unless there are none."""
@@ -229,7 +231,12 @@ class RemoteLedger:
         return None if count else []
 
     def _batches(self, parameters: dict[str, str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._remote.get("/v1/batches", parameters)["batches"]
+        found: list[dict[str, Any]] = []
+        answer: dict[str, Any] = {"next": ""}
+        while answer["next"] is not None:
+            after = {"after": answer["next"]} if answer["next"] else {}
+            answer = self._remote.get("/v1/batches", {**parameters, **after})
+            found += answer["batches"]
         return found
 
 
@@ -243,7 +250,7 @@ def reach(home: Home, server: str | None, token: str | None, out: Out, *, write:
     if url is not None:
         kept = home.settings.token
         with Remote(url, token or (kept.get_secret_value() if kept else None)) as remote:
-            yield RemoteLedger(remote)
+            yield RemoteLedger(remote, home)
         return
     with _opened(home, out, write=write) as ledger:
         yield LocalLedger(ledger, out)
@@ -278,7 +285,6 @@ def _chain_answers(home: Home) -> bool:
 
 def split_batch(text: str) -> tuple[str, str]:
     """GTIN/LOT as (GTIN-14, lot); the lot may hold further slashes. Raises Malformed."""
-    from verifier.errors import Malformed
     from verifier.gs1 import parse_gtin, parse_lot
 
     gtin, slash, lot = text.partition("/")
@@ -292,9 +298,9 @@ def split_batch(text: str) -> tuple[str, str]:
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
     """A receipt as JSON."""
     return {
-        "index": receipt.index,
+        "entry": receipt.index,
         "leaf": "0x" + receipt.leaf.hex(),
-        "size": receipt.size,
+        "log_size": receipt.size,
         "recorded_at": format_instant(receipt.recorded_at),
         "duplicate": receipt.duplicate,
     }
@@ -302,5 +308,4 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 def _receipt(answer: dict[str, Any]) -> dict[str, Any]:
     """The receipt in a server's answer; the proof file that comes with it is fetched on its own."""
-    receipt: dict[str, Any] = answer.get("receipt", answer)
-    return {name: receipt[name] for name in ("index", "leaf", "size", "recorded_at", "duplicate")}
+    return {name: answer[name] for name in ("entry", "leaf", "log_size", "recorded_at", "duplicate")}

@@ -64,7 +64,7 @@ def earlier(folder: BatchFolder, order: Order) -> Registered | None:
     if kept.receipt is not None:
         if same:
             return Registered(kept, again=True)
-        raise _taken(order, f"from this home, as entry {kept.receipt['index']}, with other serials")
+        raise _taken(order, f"from this home, as entry {kept.receipt['entry']}, with other serials")
     if order.serials is not None and not same:
         raise Refused(
             f"couldn't register lot {order.lot}: a registration with other serials was begun and not finished; "
@@ -149,7 +149,7 @@ def _finish(folder: BatchFolder, kept: KeptBatch, order: Order, to: Reach, out: 
     folder.keep(kept)  # 6
     folder.segment.unlink(missing_ok=True)
     try:
-        write_file(folder.proof, to.entry_proof(int(receipt["index"])), mode=0o644)
+        write_file(folder.proof, to.entry_proof(int(receipt["entry"])), mode=0o644)
     except CarnetError as error:
         out.note(f"the proof is not here yet: {error}; `carnet batch show` fetches it")
     return kept

@@ -66,7 +66,7 @@ def retire(
         "reason": reason,
         "added": len(fresh),
         "total": len(keys),
-        "entry": receipt["index"],
+        "entry": receipt["entry"],
         "receipt": receipt,
     }
 

@@ -1,0 +1,209 @@
+"""carnet label: print what was registered, and close the key that signed it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+
+from api.cli.links import check_base_url
+from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.output import Out, pairs
+from verifier.errors import Malformed, NotFound, Refused
+
+if TYPE_CHECKING:
+    from api.cli.batch_folder import BatchFolder, KeptBatch
+    from ledger.home import Home
+
+app = typer.Typer(no_args_is_help=True, help="Labels: make them as SVG, PNG, PDF or CSV; close the key that signs.")
+
+FEW = 20
+"""Up to here labels are made one by one with the mask that scans best; print runs take the fast encoder."""
+
+LabelBatch = Annotated[str, typer.Argument(help="GTIN/LOT of a batch registered from this home.", metavar="BATCH")]
+
+
+class Format(StrEnum):
+    """What labels become: a file each, sheets to print, or rows for the printing line."""
+
+    SVG = "svg"
+    PNG = "png"
+    PDF = "pdf"
+    CSV = "csv"
+
+
+@app.command()
+def make(
+    batch: LabelBatch,
+    out_path: Annotated[
+        Path, typer.Option("--out", help="A file; for svg and png of several labels a folder.", show_default=False)
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="What to make.")] = Format.PDF,
+    serial: Annotated[
+        list[str] | None, typer.Option("--serial", help="Only this unit; repeat for more. All units if none is named.")
+    ] = None,
+    first: Annotated[int | None, typer.Option("--first", help="Only the first so many.", min=1)] = None,
+    sheet: Annotated[str, typer.Option("--sheet", help="Label paper for pdf: a4-24, a4-40 or letter-30.")] = "a4-24",
+    start: Annotated[int, typer.Option("--start", help="Labels already used on the first sheet.", min=0)] = 0,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="Scheme and host of the links, if not the ledger's.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make labels. Every code is read back before it is released; printing again uses the codes of the first time."""
+    out = Out(json)
+    folder = _folder(open_home(home), batch)
+    kept = _registered(folder)
+    chosen = _chosen(folder.serials(), serial, first)
+    base = base_url or kept.base_url
+    check_base_url(base, out)
+    codes = _codes(folder, kept, out)
+    links = list(_links(base, kept, chosen, codes))
+    match format_:
+        case Format.CSV:
+            files = _write_csv(out_path, kept, chosen, links, codes)
+        case Format.PDF:
+            files = _write_pdf(out_path, links, sheet, start, out)
+        case Format.SVG | Format.PNG:
+            files = _write_images(out_path, chosen, links, format_, out)
+    answer = {
+        "batch": kept.batch_id,
+        "gtin": kept.gtin,
+        "lot": kept.lot,
+        "format": format_.value,
+        "labels": len(links),
+        "signed": bool(codes),
+        "base_url": base,
+        "files": [str(path) for path in files],
+    }
+    shown = {**answer, "files": str(out_path)}
+    out.answer(answer, pairs(shown))
+
+
+@app.command()
+def close(batch: LabelBatch, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Destroy a batch's label key, for good. All units get their codes before, so that reprints stay possible."""
+    out = Out(json)
+    folder = _folder(open_home(home), batch)
+    kept = _registered(folder)
+    if folder.label_key() is None:
+        raise Refused("couldn't close the label key: this batch has none, or it was closed before", code="label_closed")
+    codes = _codes(folder, kept, out)
+    folder.close_label()
+    answer = {"batch": kept.batch_id, "gtin": kept.gtin, "lot": kept.lot, "closed": True, "codes": len(codes)}
+    out.answer(answer, f"closed: nobody can sign another label of {kept.gtin} lot {kept.lot}; {len(codes)} codes kept")
+
+
+def _folder(home: Home, batch: str) -> BatchFolder:
+    from api.cli.batch_folder import BatchFolder, folders
+    from api.cli.reach import split_batch
+
+    if not batch.startswith("0x"):
+        return BatchFolder.of(home, *split_batch(batch))
+    for folder in folders(home):
+        if folder.known().batch_id == batch:
+            return folder
+    raise NotFound(f"couldn't find batch {batch}: it was not registered from this home", code="batch_not_here")
+
+
+def _registered(folder: BatchFolder) -> KeptBatch:
+    kept = folder.known()
+    if kept.receipt is None:
+        raise Refused(
+            "couldn't make labels: the registration was begun and has no receipt; repeat `carnet batch register`",
+            code="batch_unfinished",
+        )
+    return kept
+
+
+def _chosen(serials: Sequence[str], named: Sequence[str] | None, first: int | None) -> list[str]:
+    if named:
+        known = set(serials)
+        for serial in named:
+            if serial not in known:
+                raise NotFound(f"couldn't make a label: serial {serial} is not of this batch", code="unit_unknown")
+        serials = named
+    return list(serials[:first])
+
+
+def _codes(folder: BatchFolder, kept: KeptBatch, out: Out) -> dict[str, str]:
+    """The printed signatures of all units: kept ones, else made now and kept before anything is printed."""
+    codes = folder.codes()
+    if codes is not None or not kept.label_carriers:
+        return codes or {}
+    key = folder.label_key()
+    if key is None:
+        raise Refused("couldn't sign labels: the label key is not here any more", code="label_closed")
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from verifier.label import sign_label
+
+    private, log_id, serials = Ed25519PrivateKey.from_private_bytes(key.seed), kept.log_id, folder.serials()
+
+    def signed() -> Iterator[tuple[str, str]]:
+        with out.progress("signing labels") as progress:
+            for done, serial in enumerate(serials, start=1):
+                yield serial, sign_label(private, bytes.fromhex(log_id), kept.gtin, kept.lot, serial)
+                if done % 1_000 == 0:
+                    progress(done, len(serials))
+
+    folder.keep_codes(signed())
+    return folder.codes() or {}
+
+
+def _links(base_url: str, kept: KeptBatch, serials: Sequence[str], codes: dict[str, str]) -> Iterator[str]:
+    from verifier.digital_link import format_digital_link
+
+    borne = "qr" in kept.label_carriers
+    for serial in serials:
+        yield format_digital_link(base_url, kept.gtin, kept.lot, serial, codes[serial] if borne else None)
+
+
+def _write_csv(
+    path: Path, kept: KeptBatch, serials: Sequence[str], links: Sequence[str], codes: dict[str, str]
+) -> list[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("gtin", "lot", "serial", "link", "signature"))
+        for serial, link in zip(serials, links, strict=True):
+            writer.writerow((kept.gtin, kept.lot, serial, link, codes.get(serial, "")))
+    return [path]
+
+
+def _write_pdf(path: Path, links: Sequence[str], paper: str, start: int, out: Out) -> list[Path]:
+    from ledger.services.sheet import SHEETS, sheet
+
+    if paper not in SHEETS:
+        raise Malformed(f"couldn't use --sheet {paper}: expected {', '.join(SHEETS)}", code="sheet")
+    with out.progress("laying out labels") as progress:
+        data = sheet(links, SHEETS[paper], start=start, progress=lambda done: progress(done, len(links)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return [path]
+
+
+def _write_images(path: Path, serials: Sequence[str], links: Sequence[str], format_: Format, out: Out) -> list[Path]:
+    from ledger.services.label import LabelKind, render, render_run
+
+    kind = LabelKind(format_.value)
+    if len(links) == 1 and path.suffix == f".{format_}":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(render(links[0], kind))
+        return [path]
+    path.mkdir(parents=True, exist_ok=True)
+    made = (render(link, kind) for link in links) if len(links) <= FEW else render_run(links, kind)
+    files = []
+    with out.progress("making labels") as progress:
+        for number, (serial, data) in enumerate(zip(serials, made, strict=True), start=1):
+            # numbered as well: on some disks two serials that differ in case would be one file
+            files.append(path / f"{number:07d}-{quote(serial, safe='')}.{format_}")
+            files[-1].write_bytes(data)
+            progress(number, len(links))
+    return files

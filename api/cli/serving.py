@@ -1,0 +1,130 @@
+"""carnet serve: the API and its pages over this home's ledger, until stopped."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.cli.links import is_loopback
+from api.cli.options import HomeOption, JsonOption, open_home, opened
+from api.cli.output import Out, pairs
+from verifier.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ledger.home import Home
+    from ledger.wiring import Ledger
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.", min=0, max=65_535)] = 8000,
+    public_only: Annotated[
+        bool, typer.Option("--public-only", help="Only reading and look-ups: no sign-in, no registration.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Serve this ledger. Prints where it listens and a link that signs one officer in, once."""
+    from api.app import create_app
+    from api.settings import ApiSettings
+
+    out, place = Out(json), open_home(home)
+    place.config()
+    with listening(host, port) as sock, _writing(place, out) as ledger:
+        url = _url(host, sock)
+        if not is_loopback(host):
+            out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
+        app = create_app(ledger, settings=ApiSettings(base_url=place.base_url, public_only=public_only))
+        place.announce(url)
+        if ledger.upkeep is not None:
+            ledger.upkeep.start()
+        about = _about(ledger, place, url, public_only)
+        run(app, sock, lambda: out.answer(about, _lines(about)))
+        out.note("stopped")
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to an address; raises Unavailable (`port_taken`) before anything else is opened."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            raise Unavailable(
+                f"couldn't listen on {host} port {port}: {error.strerror}; --port 0 takes a free one", code="port_taken"
+            ) from error
+        yield sock
+    finally:
+        sock.close()
+
+
+def run(app: Any, sock: socket.socket, started: Any) -> None:
+    """Serve an application on a bound socket until SIGINT or SIGTERM; `started` is called when it answers."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started()
+
+    # One process: rate limits, pending look-ups and the log's writer live in its memory.
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
+    with suppress(KeyboardInterrupt):
+        Server(config).run(sockets=[sock])
+
+
+@contextmanager
+def _writing(place: Home, out: Out) -> Iterator[Ledger]:
+    """The ledger as its writer; without its chain if that is down: it accepts and serves all the same."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        try:
+            ledger = stack.enter_context(opened(place, out, write=True, chain=True))
+        except Unavailable as error:
+            if not error.code.startswith(("chain", "node")):
+                raise
+            out.warn(f"{error}; serving without the chain, nothing is anchored until a restart finds it")
+            ledger = stack.enter_context(opened(place, out, write=True))
+        yield ledger
+
+
+def _about(ledger: Ledger, place: Home, url: str, public_only: bool) -> dict[str, Any]:
+    code = None if public_only else ledger.tokens.one_time_link()
+    return {
+        "url": url,
+        "officer": None if public_only else f"{url}/officer",
+        "sign_in": f"{url}/officer/sign-in?code={code}" if code else None,
+        "api": f"{url}/docs",
+        "base_url": place.base_url,
+        "origin": ledger.founding.origin,
+        "pin": ledger.founding.pin.hex(),
+        "pid": os.getpid(),
+    }
+
+
+def _lines(about: dict[str, Any]) -> list[str]:
+    names = {
+        "url": "open",
+        "officer": "officers",
+        "sign_in": "sign in (once, within 30 minutes)",
+        "api": "API",
+        "base_url": "printed links start with",
+        "pin": "founding pin",
+    }
+    return [*pairs({text: about[name] for name, text in names.items()}), "Ctrl-C stops it."]
+
+
+def _url(host: str, sock: socket.socket) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{sock.getsockname()[1]}"

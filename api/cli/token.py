@@ -1,0 +1,93 @@
+"""carnet token: API tokens for officers and programs, and sign-in links for browsers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.options import HomeOption, JsonOption, open_home, opened
+from api.cli.output import Out, pairs, table
+
+app = typer.Typer(no_args_is_help=True, help="API tokens: new, list, revoke; link signs a browser in.")
+
+ScopeOption = Annotated[
+    list[str] | None,
+    typer.Option("--scope", help="scan, proof, salt, metrics or admin; repeat for more. Scan and proof if none."),
+]
+CountryOption = Annotated[str | None, typer.Option("--country", help="The officer's country, two capital letters.")]
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Who or what it is for.")],
+    scope: ScopeOption = None,
+    country: CountryOption = None,
+    days: Annotated[int | None, typer.Option("--days", help="How long it lasts; until revoked if none.", min=1)] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Issue a token. It is shown once: the ledger keeps only its hash."""
+    from ledger.services.token import OFFICER_SCOPES
+    from verifier.instant import DAY
+
+    out, scopes = Out(json), scope or sorted(OFFICER_SCOPES)
+    with opened(open_home(home), out) as ledger:
+        plain = ledger.tokens.issue(name, scopes, country, days * DAY if days is not None else None)
+    answer = {"token": plain, "name": name, "scopes": sorted(scopes), "country": country, "days": days}
+    out.answer(answer, [*pairs(answer), "Keep it now: nobody can show it again."])
+
+
+@app.command("list")
+def list_(home: HomeOption = None, json: JsonOption = False) -> None:
+    """List tokens, newest first, without the tokens themselves."""
+    from verifier.instant import format_instant
+
+    def instant(value: int | None) -> str | None:
+        return None if value is None else format_instant(value)
+
+    out = Out(json)
+    with opened(open_home(home), out) as ledger:
+        stored = ledger.tokens.list()
+    tokens = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "scopes": sorted(one.scopes),
+            "country": one.country,
+            "created_at": instant(one.created_at),
+            "expires_at": instant(one.expires_at),
+            "revoked_at": instant(one.ended_at),
+        }
+        for one in stored
+    ]
+    head = ("id", "name", "scopes", "country", "created_at", "expires_at", "revoked_at")
+    out.answer({"tokens": tokens}, table([[token[name] for name in head] for token in tokens], head))
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str, typer.Argument(help="The id that list shows.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """End a token at once."""
+    out = Out(json)
+    with opened(open_home(home), out) as ledger:
+        ended = ledger.tokens.revoke(token_id)
+    out.answer({"revoked": ended.id, "name": ended.name}, f"revoked {ended.id} ({ended.name})")
+
+
+@app.command()
+def link(
+    name: Annotated[str, typer.Argument(help="Who it is for.")] = "officer",
+    country: CountryOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a link that signs one browser in, once, within half an hour."""
+    out, place = Out(json), open_home(home)
+    with opened(place, out) as ledger:
+        code = ledger.tokens.one_time_link(name, country=country)
+    url = f"{(place.server() or place.base_url).rstrip('/')}/officer/sign-in?code={code}"
+    out.answer({"link": url, "name": name, "country": country}, url)
