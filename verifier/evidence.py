@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from verifier.approval import threshold
 from verifier.batch import Batch
 from verifier.chain_event import Anchored, ChainReader, Where, anchored_query, parse_anchored
 from verifier.checkpoint import Checkpoint, open_checkpoint
@@ -162,9 +161,9 @@ class _Check:
                 break
         self._raise_refusal("participants")
         decisions = self._count(Kind.PARTICIPANT_MIRRORED)
-        countries = {authority.country for authority in self._founding.authorities}
-        needed = f"{threshold(len(countries))} of {len(countries)} countries"
-        return f"{decisions} decisions approved; today {needed} must agree" if decisions else "no decision is needed"
+        standing = self._excerpt.standing
+        needed = f"{standing.threshold()} of {len(standing.countries())} countries must agree"
+        return f"{decisions} decisions approved; {needed}" if decisions else "it rests on no decision"
 
     def _check_registration(self) -> str:
         self._raise_refusal("registration")

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ledger.ports import Segments
 from ledger.services.anchoring import AnchorState, AnchorStore
 from verifier.batch import Batch, Change
 from verifier.entry import Entry, decode_entry
@@ -46,6 +45,14 @@ class ProofLog(Protocol):
         ...
 
 
+class ProofSegments(Protocol):
+    """What proofs read of segments."""
+
+    def open(self, root: bytes, n: int) -> SegmentView:
+        """A view of a stored segment. Raises NotFound."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Head:
     """The checkpoint that a file is built under; everything in it lies below `size`."""
@@ -62,7 +69,7 @@ class Proofs:
         self,
         record: Record,
         log: ProofLog,
-        segments: Segments,
+        segments: ProofSegments,
         salt: Callable[[Batch], bytes | None],
         anchors: AnchorStore | None = None,
     ) -> None:
