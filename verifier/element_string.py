@@ -48,7 +48,8 @@ def parse_bracketed(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | No
 
 def split_elements(text: str) -> list[tuple[str, str]]:
     """Cut an element string into (AI, value); values are not looked into. Raises Malformed (`element_string`)."""
-    rest, elements = text.lstrip(GS), []
+    elements: list[tuple[str, str]] = []
+    rest = text.lstrip(GS)
     while rest:
         if len(elements) == _MOST_ELEMENTS:
             raise Malformed(f"couldn't read the code: more than {_MOST_ELEMENTS} fields", code="element_string")
