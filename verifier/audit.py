@@ -7,7 +7,7 @@ chain, anchors and decisions. It goes on after a finding where it can, so that o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from verifier.audit_chain import ChainAudit
@@ -78,42 +78,53 @@ class AuditedRecord(Record):
 
 
 class Auditor:
-    """One audit. Subclasses may look at each signed entry as it passes (`saw_statement`)."""
+    """One audit. A home's own audit looks at more: it overrides the two hooks and asks for `sizes`."""
 
     def __init__(
-        self, source: AuditSource, pin: bytes, *, chain: ChainReader | None = None, progress: Progress | None = None
+        self,
+        source: AuditSource,
+        pin: bytes,
+        *,
+        chain: ChainReader | None = None,
+        progress: Progress | None = None,
+        sizes: Collection[int] = (),
     ) -> None:
-        self._source, self._pin, self._chain = source, pin, chain
+        """`sizes`: further tree sizes whose roots are to be in `roots` when `after` is called."""
+        self._source, self._pin = source, pin
         self._progress = progress or _silent
         self.findings = Findings()
         self.record = AuditedRecord(source.segment)
-        self._segments = SegmentAudit(source.segment, self.findings, self._progress)
+        self.chain = ChainAudit(chain, self.findings)
         self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
+        self._segments = SegmentAudit(source.segment, self.findings, self._progress)
+        self._sizes = frozenset(sizes) | self._checkpoints.sizes
 
     def run(self) -> AuditReport:
         """1. what is signed and anchored; 2. entries and tree; 3. checkpoints; 4. anchors; 5. segments."""
-        size = self._source.size()
-        chain = ChainAudit(self._chain, self.findings)
-        first = self._first_entry(size)  # 1
+        first = self._first_entry(self._source.size())  # 1
         if first is not None:
-            chain.read(first)
+            self.chain.read(first)
+        # Asked after checkpoints and anchors: a log that grows meanwhile must not seem shorter than what is signed.
+        size = self._source.size()
         if size == 0:
             self.findings.add("entry 0", "entry_missing", "couldn't find a log: there are no entries here")
-        self.tree = TreeCheck(size, self._source.tile, self._checkpoints.sizes | chain.sizes, self.findings)
-        self._read_entries(size, chain)  # 2
+        self.tree = TreeCheck(size, self._source.tile, self._sizes | self.chain.sizes, self.findings)
+        self._read_entries(size)  # 2
         root = self.tree.finish()
         if first is not None:
             self._checkpoints.compare(first, self.tree.roots, size)  # 3
-            chain.compare(self.tree.roots, size)  # 4
+            self.chain.compare(self.tree.roots, size)  # 4
+            self.after(first, size, root)
         self._segments.run()  # 5
-        found = self.findings
-        return AuditReport(
-            size, root, self.record.head, self.record.recorded_at, found.counts, tuple(found.list),
-            tuple(found.notes), found.more,
-        )  # fmt: skip
+        found, record = self.findings, self.record
+        kept, notes = tuple(found.list), tuple(found.notes)
+        return AuditReport(size, root, record.head, record.recorded_at, found.counts, kept, notes, found.more)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""
+
+    def after(self, founding: Founding, size: int, root: bytes) -> None:
+        """Called when the entries have been read, if there was a founding among them."""
 
     def _first_entry(self, size: int) -> Founding | None:
         """The founding, read ahead: it says which contracts to ask. Not believed before the pin is compared."""
@@ -125,7 +136,7 @@ class Auditor:
             return None
         return record.founding
 
-    def _read_entries(self, size: int, chain: ChainAudit) -> None:
+    def _read_entries(self, size: int) -> None:
         for start in range(0, size, TILE_WIDTH):
             n, width = start // TILE_WIDTH, min(TILE_WIDTH, size - start)
             entries = self._bundle(n, width)
@@ -138,7 +149,7 @@ class Auditor:
                 if entries is None:
                     self.record.skip(leaf)
                 else:
-                    self._read_entry(start + offset, entries[offset], leaf, chain)
+                    self._read_entry(start + offset, entries[offset], leaf)
             self._progress("entries", start + width, size)
 
     def _bundle(self, n: int, width: int) -> list[bytes] | None:
@@ -148,7 +159,7 @@ class Auditor:
             self.findings.refused(tile_path("entries", n, width), error)
             return None
 
-    def _read_entry(self, index: int, raw: bytes, leaf: bytes, chain: ChainAudit) -> None:
+    def _read_entry(self, index: int, raw: bytes, leaf: bytes) -> None:
         """1. form; 2. link and order; 3. signature; 4. the rules, by the fold that the writer ran."""
         at, found, record = f"entry {index}", self.findings, self.record
         found.count("entries")
@@ -182,7 +193,7 @@ class Auditor:
             found.refused(at, error)
             record.skip(leaf)
             return
-        self._count(index, entry, chain)
+        self._count(index, entry)
 
     def _check_signature(self, index: int, at: str, entry: Entry) -> None:
         """A wrong signature is a finding, and the rules are checked all the same."""
@@ -193,13 +204,13 @@ class Auditor:
             return
         self.saw_statement(index, entry, digest)
 
-    def _count(self, index: int, entry: Entry, chain: ChainAudit) -> None:
+    def _count(self, index: int, entry: Entry) -> None:
         match entry.kind:
             case Kind.FOUNDED:
                 pass
             case Kind.PARTICIPANT_MIRRORED:
                 self.findings.count("decisions")
-                chain.mirrored(index, parse_mirrored(entry.body))
+                self.chain.mirrored(index, parse_mirrored(entry.body))
             case Kind.BATCH_REGISTERED:
                 self.findings.count("statements")
                 self.findings.count("batches")

@@ -29,7 +29,7 @@ class ChainAudit:
         self.anchors: list[Anchored] = []
         self._executed: dict[int, Executed] = {}
         self._mirrored = 0
-        self._asked = False
+        self.asked = False
 
     @property
     def sizes(self) -> set[int]:
@@ -58,11 +58,11 @@ class ChainAudit:
             return
         self.anchors = sorted(anchors, key=lambda event: (event.where.block_number, event.where.log_index))
         self._executed = {event.sequence: event for event in executed}
-        self._asked = True
+        self.asked = True
 
     def mirrored(self, index: int, mirrored: Mirrored) -> None:
         """Compare one mirrored decision with the registry's own event."""
-        if not self._asked or self._founding is None:
+        if not self.asked or self._founding is None:
             return
         self._mirrored = max(self._mirrored, mirrored.sequence)
         event = self._executed.get(mirrored.sequence)
@@ -79,7 +79,7 @@ class ChainAudit:
 
     def compare(self, roots: Mapping[int, bytes], size: int) -> None:
         """Compare every anchor with the root that the entries give at its size, and the anchors with one another."""
-        if not self._asked:
+        if not self.asked:
             return
         previous = 0
         for anchor in self.anchors:

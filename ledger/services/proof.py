@@ -87,14 +87,14 @@ class Proofs:
         return self._build(head, index, None, None, None)
 
     def for_unit(self, code: UnitCode) -> bytes:
-        """That a code's unit is registered, by GTIN, serial and, if the code has one, lot.
+        """That a code's unit is registered, in the lot it names or else in the one it is found in.
 
         A label signature on the code goes into the file if it holds. Raises NotFound (`unit_unknown`), Refused
         (`no_serial`), Unavailable (`salt_missing`, `not_signed_yet`), ProofInvalid when storage is damaged.
         """
         serial, head = _serial(code), self._head()
         batches = self._record.by_gtin.get(code.gtin, [])
-        for batch in [batch for batch in batches if code.lot in (None, batch.lot)]:
+        for batch in sorted(batches, key=lambda batch: batch.lot != code.lot):
             salt = self._salt_of(batch)
             hidden = blind(salt, batch.gtin, batch.lot, serial)
             view = self._view(batch)

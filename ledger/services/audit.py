@@ -1,0 +1,253 @@
+"""The audit of a home: the log as any auditor recomputes it, and what only its keeper has.
+
+Beside the log stand rows that are derived from it (heads, the index of statements, anchors) and secrets (salts). None
+of them is evidence for anybody else, but a wrong one would make this ledger answer or write wrongly, so they are
+checked against what the entries give. The ledger may be open and grow meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from ledger.ports import LogHead, Secrets, SignedHead
+from ledger.services.anchoring import Anchor, AnchorState, AnchorStore
+from ledger.services.batch import salt_name
+from verifier.audit import Auditor
+from verifier.audit_report import AuditReport, Progress
+from verifier.chain_event import ChainReader
+from verifier.checkpoint import Checkpoint, open_checkpoint
+from verifier.entry import Entry
+from verifier.errors import CarnetError, Malformed, ProofInvalid
+from verifier.founding import Founding
+from verifier.note import Note
+from verifier.segment import SegmentView, salt_commitment
+from verifier.tiles import Level
+
+
+class AuditLog(Protocol):
+    """What an audit reads of a stored log."""
+
+    def head(self) -> LogHead:
+        """The stored head."""
+        ...
+
+    def tile(self, level: Level, n: int, width: int) -> bytes:
+        """The published bytes of a tile or bundle."""
+        ...
+
+    def find_statement(self, digest: bytes) -> int | None:
+        """The index of the entry with this statement digest."""
+        ...
+
+    def find_statement_id(self, statement_id: bytes) -> tuple[bytes, int] | None:
+        """Digest and index of the statement that used this statementId."""
+        ...
+
+
+class AuditRows(Protocol):
+    """The derived rows beside the log."""
+
+    def checkpoints(self) -> Iterable[tuple[int, bytes, bytes]]:
+        """Size, root and note of every kept checkpoint."""
+        ...
+
+    def statement_count(self, size: int) -> int:
+        """How many statements the index holds for the first `size` entries."""
+        ...
+
+    def anchor_sizes(self) -> Iterable[int]:
+        """The sizes of all anchors that were built."""
+        ...
+
+
+class AuditSegments(Protocol):
+    """What an audit reads of segments."""
+
+    def open(self, root: bytes, n: int) -> SegmentView:
+        """A view of a stored segment. Raises NotFound."""
+        ...
+
+
+class HomeSource:
+    """A home's storage as an audit reads it."""
+
+    def __init__(self, log: AuditLog, rows: AuditRows, segments: AuditSegments) -> None:
+        self._log, self._rows, self._segments = log, rows, segments
+        self.head = log.head()
+
+    def size(self) -> int:
+        """How many entries the stored head claims; `head` is kept as it was at the last call."""
+        self.head = self._log.head()
+        return self.head.size
+
+    def tile(self, level: Level, n: int, width: int) -> bytes:
+        """A stored tile or bundle."""
+        return self._log.tile(level, n, width)
+
+    def checkpoints(self) -> Iterable[bytes]:
+        """The notes of all kept checkpoints."""
+        return [note for _, _, note in self._rows.checkpoints()]
+
+    def segment(self, root: bytes, n: int) -> SegmentView:
+        """A stored segment."""
+        return self._segments.open(root, n)
+
+
+class HomeAudit(Auditor):
+    """An audit with the keeper's own files and rows. `secrets` None: the salts are not looked at."""
+
+    def __init__(
+        self,
+        log: AuditLog,
+        rows: AuditRows,
+        segments: AuditSegments,
+        signed_head: SignedHead,
+        anchors: AnchorStore,
+        pin: bytes,
+        *,
+        secrets: Secrets | None = None,
+        chain: ChainReader | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._log, self._rows, self._secrets = log, rows, secrets
+        self._statements = 0
+        self._kept = [anchor for size in rows.anchor_sizes() if (anchor := anchors.get(size)) is not None]
+        self._signed, self._signed_error = _read(signed_head)
+        signed = _claimed(self._signed)
+        sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
+        self._home = HomeSource(log, rows, segments)
+        super().__init__(self._home, pin, chain=chain, progress=progress, sizes=sizes)
+
+    def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
+        """Compare the two rows that the index of statements has for an entry."""
+        self._statements += 1
+        statement_id = bytes.fromhex(entry.body["statementId"][2:])
+        told = self._log.find_statement(digest), self._log.find_statement_id(statement_id)
+        if told != (index, (digest, index)):
+            self.findings.add(
+                f"statement row of entry {index}",
+                "statement_row",
+                f"couldn't match the index of statements: it has {told[0]} for the digest of entry {index}",
+            )
+
+    def after(self, founding: Founding, size: int, root: bytes) -> None:
+        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts."""
+        self._check_log_head(size, root)  # 1
+        self._check_signed_head(founding, size)
+        self._check_checkpoint_rows()  # 2
+        rows = self._rows.statement_count(size)
+        if rows != self._statements:  # 3
+            words = f"couldn't match the index of statements: got {rows} rows, expected {self._statements}"
+            self.findings.add("statement rows", "statement_row", words)
+        for anchor in self._kept:  # 4
+            self._check_anchor(anchor)
+        self._check_salts()  # 5
+
+    def _check_log_head(self, size: int, root: bytes) -> None:
+        head, record = self._home.head, self.record
+        derived = LogHead(size, root, record.head, record.recorded_at)
+        if head != derived:
+            words = f"couldn't match log_head: got {_head(head)}, the entries give {_head(derived)}"
+            self.findings.add("log_head", "log_head_differs", words)
+
+    def _check_signed_head(self, founding: Founding, size: int) -> None:
+        if self._signed_error is not None:
+            self.findings.refused("signed_head", self._signed_error)
+            return
+        if self._signed is None:
+            self.findings.notes.append("signed_head is not here: this is a copy, or the file was lost")
+            return
+        signed = _opened(self._signed, founding)
+        if signed is None:
+            self.findings.add(
+                "signed_head", "signature_missing", "couldn't open signed_head: not signed by the log's key"
+            )
+        elif signed.size > size:
+            words = f"couldn't find what was signed: got {size} entries, expected {signed.size}"
+            self.findings.add("signed_head", "signed_head_ahead", words)
+        elif signed.size and self.tree.roots.get(signed.size) != signed.root:
+            words = f"couldn't match signed_head: at {signed.size} the entries give another root"
+            self.findings.add("signed_head", "signed_head_differs", words)
+
+    def _check_checkpoint_rows(self) -> None:
+        for size, root, note in self._rows.checkpoints():
+            head = _claimed(note)
+            if head is not None and (head.size, head.root) != (size, root):
+                words = f"couldn't match the row: it has size {size}, its note says {head.size} or another root"
+                self.findings.add(f"checkpoint row {size}", "checkpoint_row", words)
+
+    def _check_anchor(self, anchor: Anchor) -> None:
+        if anchor.state is not AnchorState.FINAL:
+            return
+        at = f"anchor row {anchor.size}"
+        if anchor.size in self.tree.roots and self.tree.roots[anchor.size] != anchor.root:
+            self.findings.add(at, "anchor_row", "couldn't match the anchor kept here: the entries give another root")
+        seen = [event for event in self.chain.anchors if event.size == anchor.size]
+        here = (anchor.tx_hash, anchor.block_hash, anchor.previous_size)
+        told = [(event.where.transaction, event.where.block_hash, event.previous_size) for event in seen]
+        if self.chain.asked and here not in told:
+            words = f"couldn't find the anchor kept here: the contract has {told or 'none'} of that size"
+            self.findings.add(at, "anchor_row", words)
+
+    def _check_salts(self) -> None:
+        hidden = [batch for batch in self.record.batches.values() if batch.salt is None]
+        for batch in hidden if self._secrets is not None else []:
+            at = f"salt of entry {batch.index}"
+            try:
+                salt = self._secrets.get(salt_name("0x" + batch.salt_commitment.hex())) if self._secrets else None
+            except CarnetError as error:
+                self.findings.refused(at, error)
+                continue
+            self.findings.count("salts")
+            if salt is None:
+                self.findings.add(at, "salt_missing", f"couldn't find the salt of {batch.gtin} {batch.lot}")
+            elif salt_commitment(salt) != batch.salt_commitment:
+                self.findings.add(at, "salt_mismatch", f"couldn't use the salt of {batch.gtin} {batch.lot}")
+
+
+def audit_home(
+    log: AuditLog,
+    rows: AuditRows,
+    segments: AuditSegments,
+    signed_head: SignedHead,
+    anchors: AnchorStore,
+    pin: bytes,
+    *,
+    secrets: Secrets | None = None,
+    chain: ChainReader | None = None,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
+
+    `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
+    """
+    parts = (log, rows, segments, signed_head, anchors, pin)
+    return HomeAudit(*parts, secrets=secrets, chain=chain, progress=progress).run()
+
+
+def _read(signed_head: SignedHead) -> tuple[bytes | None, CarnetError | None]:
+    try:
+        return signed_head.read(), None
+    except CarnetError as error:
+        return None, error
+
+
+def _claimed(note: bytes | None) -> Checkpoint | None:
+    try:
+        return Checkpoint.decode(Note.parse(note).text) if note is not None else None
+    except Malformed:
+        return None
+
+
+def _opened(note: bytes, founding: Founding) -> Checkpoint | None:
+    for key in founding.log_keys:
+        try:
+            return open_checkpoint(note, key).checkpoint
+        except (Malformed, ProofInvalid):
+            continue
+    return None
+
+
+def _head(head: LogHead) -> str:
+    return f"size {head.size}, root {head.root.hex()[:16]}…, chain {head.chain_head.hex()[:16]}…"
