@@ -12,13 +12,14 @@ import json
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.keys.file import make_folder, write_file
 from ledger.lock import WriterLock
+from ledger.urls import without_password
 from verifier.errors import Malformed, NotFound, Unavailable
 
 FORMAT = "carnet-home/1"
@@ -192,15 +193,6 @@ class Home:
     @property
     def _lock(self) -> WriterLock:
         return WriterLock(self.lock)
-
-
-def without_password(url: str) -> str:
-    """The URL with the password of its user part left out; for configuration files and for people to see."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()
 
 
 def _bad_config(cause: str) -> Malformed:

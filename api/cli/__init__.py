@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import batch, demo, founding, key, label, participant, scan, serving, token, verify
+from api.cli import batch, demo, doctor, founding, key, label, participant, scan, serving, token, verify
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("init")(founding.init)
 app.command("serve")(serving.serve)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(key.app, name="key")
 app.add_typer(participant.app, name="participant")
 app.add_typer(batch.app, name="batch")

@@ -175,7 +175,7 @@ class RemoteLedger:
                     sent += len(chunk)
                     progress(sent, size)
 
-        self._remote.put(f"/v1/segments/{root.hex()}", chunks(), size, {"units": str(n)})
+        self._remote.put(f"/v1/segments/0x{root.hex()}", chunks(), size, {"units": str(n)})
 
     def register(self, statement: Statement, salt: bytes) -> dict[str, Any]:
         """Register a batch."""

@@ -33,13 +33,17 @@ def retire(
     folder = BatchFolder.of(home, found["gtin"], found["lot"])
     salt = _salt(folder, ledger, found["id"])
     keys = set(_keys(found, salt, serials))
+    # Serials stand in the order they were reported. An undo takes the newest report away, so what is in force now
+    # is always the first so many of them.
+    count = found["retired"].get(reason, 0)
+    reported = folder.retired(reason)[:count]
     before = ledger.retired_keys(found["id"], reason)
     if before is None:
-        before = _keys(found, salt, folder.retired(reason))
-        if len(set(before)) != found["retired"].get(reason, 0):
+        before = _keys(found, salt, reported)
+        if len(before) != count:
             raise Refused(
-                f"couldn't retire units: the ledger knows {found['retired'][reason]} {reason} ones and this home "
-                f"{len(set(before))}; report from the home that reported those",
+                f"couldn't retire units: the ledger knows {count} {reason} ones and this home {len(before)}; "
+                "report from the home that reported those",
                 code="retired_unknown",
             )
     fresh, keys = keys - set(before), keys | set(before)
@@ -59,8 +63,8 @@ def retire(
     STRUCTS[Kind.UNITS_RETIRED].check(body)
     signature = sign(Kind.UNITS_RETIRED, body, ledger.domain, signer.secret)
     receipt = ledger.change(Statement(Kind.UNITS_RETIRED, body, signer.address, signature))
-    if folder.kept() is not None:
-        folder.keep_retired(reason, sorted({*folder.retired(reason), *serials}))
+    if folder.kept() is not None and len(reported) == count:
+        folder.keep_retired(reason, list(dict.fromkeys([*reported, *serials])))
     return {
         "batch": found["id"],
         "reason": reason,

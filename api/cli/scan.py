@@ -230,9 +230,15 @@ def _lines(answer: Mapping[str, Any]) -> list[str]:
         maker = batch["maker"]
         lines.append(f"batch of {maker['name'] or maker['address']} ({maker['country']}), {batch['recorded_at']}")
     lines.append("")
-    lines += [f"  {reason['tier']:<8}{reason['text']} [{reason['code']}]" for reason in answer["reasons"]]
+    lines += [f"  {reason['tier']:<8}{reason['text']}{_why(reason)} [{reason['code']}]" for reason in answer["reasons"]]
     lines += [f"  not checked: {one['check']} ({one['why']})" for one in answer["not_checked"]]
     lines += [f"  could be read as {repair['text']!r}: {repair['explanation']}" for repair in answer["repairs"]]
     if answer["next"]:
         lines += ["", *(f"  - {step}" for step in answer["next"])]
     return [*lines, "", answer["caveat"]]
+
+
+def _why(reason: Mapping[str, Any]) -> str:
+    """What kept a code from being read, where a reason says so."""
+    why = reason["evidence"].get("why")
+    return f" ({why})" if why else ""

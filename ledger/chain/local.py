@@ -48,7 +48,7 @@ def open_chain(
     """
     if rpc is not None:
         chain = EvmChain(Rpc(rpc), finality=finality, relay=relay)
-        report(f"chain {chain.chain_id} at {rpc}")
+        report(f"chain {chain.chain_id} at {chain.rpc.url}")
         return chain
     local = LocalChain(home, report, clock)
     try:

@@ -9,6 +9,7 @@ from requests.exceptions import RequestException
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
+from ledger.urls import without_password
 from verifier.errors import Unavailable
 
 TIMEOUT_SECONDS = 20.0
@@ -46,7 +47,7 @@ class Rpc:
     """Calls methods of the node at `url`. Safe to share between threads."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        self.url = url
+        self.url = without_password(url)  # for people and messages; only the provider knows the rest
         self._provider = _connect(url, timeout)
 
     def call(self, method: str, *params: Any) -> Any:

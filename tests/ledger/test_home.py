@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.home import Home, LedgerConfig, Settings, without_password
+from ledger.home import Home, LedgerConfig, Settings
+from ledger.urls import without_password
 from verifier.errors import Malformed, NotFound, Refused
 
 CONFIG = LedgerConfig(
