@@ -97,8 +97,8 @@ def _home(place: Home) -> Iterator[Part]:
 def _database(place: Home) -> Iterator[Part]:
     from sqlalchemy import text
 
-    from ledger.urls import without_password
     from ledger.storage.database import open_database
+    from ledger.urls import without_password
 
     url = place.database_url
     kind = "postgresql" if url.startswith("postgresql") else "sqlite"
