@@ -1,1 +1,29 @@
 """The demo: one label, three places. A whole ledger in one folder, planted, served, and put to the test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HOME = Path("demo-home")
+"""Where the demo lives unless another home is named; below the folder it is started in."""
+
+
+def run(
+    port: int | None = None,
+    check: bool = False,
+    json: bool = False,
+    home: Path | None = None,
+    open_browser: bool = False,
+) -> int:
+    """Serve the demo until interrupted, or with `check` put it to the test; returns the exit code.
+
+    Raises the errors of `api.demo.serving` for what cannot be started.
+    """
+    if check:
+        from api.demo.check import run_check
+
+        return run_check(json)
+    from api.demo.serving import serve
+
+    serve((home or HOME).resolve(), port, as_json=json, open_browser=open_browser)
+    return 0

@@ -1,0 +1,187 @@
+"""What the page shows of the ledger right now, as plain values for its templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from api.advice import Face
+from api.answer import view
+from api.demo import atlas
+from api.demo.cast import BATCHES, COUNTRIES, MOMBASA, PORTS, SANTOS, Batch
+from api.demo.stage import Stage
+from api.demo.story import CASES
+from ledger.services.append import now_ms
+from ledger.services.label import LabelKind, render
+from ledger.services.verification import Answer, Question
+from verifier.behaviour import Sighting
+from verifier.gs1 import Carrier
+from verifier.instant import DAY, MINUTE, format_instant
+from verifier.reading import read
+from verifier.reason import CAVEAT, SHOWN_AS
+
+MOST_EVENTS = 4
+"""Events shown at one station."""
+
+_NAMES = {place.unlocode: place.name for place in PORTS}
+_ON_MAP = {place.unlocode: place for place in PORTS}
+
+
+def live(stage: Stage) -> dict[str, Any]:
+    """The part of the page that changes by itself."""
+    label = stage.state.label
+    link = label.link(stage.link_base)
+    question = Question(read(link, carrier=Carrier.QR), format_instant(now_ms())[:10])
+    answer = stage.ledger.verification.answer(question)
+    shown = view(answer, Face.PUBLIC, stage.ledger.participants, carrier=Carrier.QR)
+    return {
+        "label": {
+            "product": next(plan.product for plan in BATCHES if plan.batch is Batch.HERO),
+            "svg": label_svg(link),
+            "path": label.path,
+            "serial": label.serial,
+        },
+        "answer": shown,
+        "because": _because(shown),
+        "says": _who_says_so(stage, answer),
+        "stations": _stations(stage, answer),
+        "map": _map(answer),
+        "phone": stage.phone.url,
+        "copied": stage.state.copied,
+    }
+
+
+def still(stage: Stage) -> dict[str, Any]:
+    """The part that stays: cases, links, names."""
+    cases = [
+        {
+            "slug": case.slug,
+            "title": case.title,
+            "tale": case.tale,
+            "verdict": case.verdict.value,
+            "shown_as": SHOWN_AS[case.verdict],
+            "asked": f"as an officer in {case.place.name}, {case.context.value}" if case.place else "",
+            "code": stage.state.text(case.slug, stage.base_url),
+        }
+        for case in CASES
+    ]
+    founding = stage.ledger.founding
+    return {
+        "cases": cases,
+        "caveat": CAVEAT,
+        "countries": COUNTRIES,
+        "origin": founding.origin,
+        "pin": founding.pin.hex(),
+        "home": stage.ledger.home.path.name,
+        "base_url": stage.base_url,
+    }
+
+
+@lru_cache(maxsize=64)
+def label_svg(link: str) -> str:
+    """A label as SVG, read back before it is shown."""
+    return render(link, LabelKind.SVG).decode()
+
+
+def ago(ms: int) -> str:
+    """When something was, as people say it."""
+    passed = now_ms() - ms
+    if passed < 90_000:
+        return "just now" if passed < 20_000 else "a minute ago"
+    if passed < 60 * MINUTE:
+        return f"{passed // MINUTE} minutes ago"
+    at = datetime.fromtimestamp(ms / 1000, UTC)
+    return f"today {at:%H:%M} UTC" if passed < DAY else f"{at.day} {at:%b}, {at:%H:%M} UTC"
+
+
+def _because(shown: dict[str, Any]) -> str:
+    """The strongest reason in a sentence, or what a registered code is worth."""
+    strongest = shown["reasons"][0]
+    if strongest["tier"] == "info":
+        return "Its maker registered this code, and no officer's scan, recall or report speaks against it."
+    return str(strongest["text"])
+
+
+def _who_says_so(stage: Stage, answer: Answer) -> list[dict[str, str]]:
+    """Whose word the answer is: the maker's, the countries', the contract's; none of it is the operator's."""
+    batch = answer.batches[0]
+    maker = stage.ledger.participants.describe(batch.maker)
+    anchor = stage.ledger.anchoring.final() if stage.ledger.anchoring else None
+    size = f"{anchor.size} entries in block {anchor.block_number}" if anchor else "not yet"
+    return [
+        {"who": maker["name"] or "The maker", "what": f"signed the batch, entry {batch.index} of the log"},
+        {
+            "who": "Two of three countries",
+            "what": f"admitted {maker['name'] or 'the maker'}, by signatures anybody can check",
+        },
+        {"who": "A contract on a chain", "what": f"holds the log's head: {size}. The operator cannot take it back"},
+    ]
+
+
+def _stations(stage: Stage, answer: Answer) -> list[dict[str, Any]]:
+    batch, sightings = answer.batches[0], sorted(answer.facts.sightings, key=lambda s: -s.scanned_at)
+    maker = [
+        {"when": ago(batch.recorded_at), "what": f"{batch.unit_count} units registered in lot {batch.lot}", "kind": ""},
+    ]
+    ports = [
+        {
+            "when": ago(s.scanned_at),
+            "what": f"Officer in {_NAMES.get(s.place or '', s.place or 'a port')}",
+            "kind": "odd" if s.place == SANTOS.unlocode else "",
+        }
+        for s in sightings
+    ]
+    return [
+        {"kind": "maker", "title": "Maker", "place": "Groningen, Netherlands", "events": maker},
+        {"kind": "port", "title": "Port", "place": _port_names(sightings), "events": ports[:MOST_EVENTS]},
+        {
+            "kind": "street",
+            "title": "Street",
+            "place": "Nairobi, Kenya",
+            "events": _street(stage, answer)[:MOST_EVENTS],
+        },
+    ]
+
+
+def _port_names(sightings: list[Sighting]) -> str:
+    return "Mombasa, and Santos" if any(s.place == SANTOS.unlocode for s in sightings) else "Mombasa, Kenya"
+
+
+def _street(stage: Stage, answer: Answer) -> list[dict[str, str]]:
+    """Look-ups seen since the start one by one, newest first, and a sum of those before."""
+    path = stage.state.label.path.partition("?")[0]
+    recent = stage.lookups.of(path)
+    events = [
+        {
+            "when": ago(one.at),
+            "what": "A phone on your network looked it up" if one.phone else "Looked up from this computer",
+            "kind": "new",
+        }
+        for one in recent
+    ]
+    earlier = answer.facts.public_lookups - len(recent)
+    if earlier > 0:
+        events.append({"when": "earlier", "what": f"Looked up {earlier} times", "kind": ""})
+    return events or [{"when": "", "what": "Nobody has looked it up yet. Open it, or scan it.", "kind": "empty"}]
+
+
+def _map(answer: Answer) -> dict[str, Any]:
+    copied = any(s.place == SANTOS.unlocode for s in answer.facts.sightings)
+    leap = None
+    for reason in answer.judgement.reasons:
+        if reason.code == "impossible_travel":
+            last = reason.evidence["leaps"][-1]
+            time = f"{last['minutes']} minutes" if last["minutes"] else "the same minute"
+            words = f"{last['distance_km']:,} km in {time}".replace(",", "\u202f")
+            ends = [_ON_MAP.get(last[end]["place"] or "", MOMBASA) for end in ("from", "to")]
+            leap = atlas.leap(ends[0], ends[1], words)
+    return {
+        "width": atlas.WIDTH,
+        "height": atlas.HEIGHT,
+        "land": atlas.land(),
+        "route": atlas.route(),
+        "stations": atlas.stations(),
+        "other": atlas.mark(SANTOS, "odd") if copied else None,
+        "leap": leap,
+    }
