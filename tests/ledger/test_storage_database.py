@@ -67,9 +67,8 @@ def test_create_all_twice(engine: Engine) -> None:
     assert set(inspect(engine).get_table_names()) >= set(metadata.tables)
 
 
+@pytest.mark.parametrize("database_url", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
 def test_hash_blobs_lie_uncompressed(engine: Engine) -> None:
-    if is_sqlite(engine):
-        pytest.skip("a setting of PostgreSQL")
     storage = text("SELECT attstorage FROM pg_attribute WHERE attrelid = 'tile'::regclass AND attname = 'hashes'")
     with engine.connect() as connection:
         assert connection.execute(storage).scalar() in ("e", b"e")
