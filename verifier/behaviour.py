@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import asin, cos, inf, radians, sin, sqrt
+from math import asin, cos, inf, pi, radians, sin, sqrt
 
 from verifier.instant import HOUR, format_instant
 from verifier.reason import Reason, Tier
@@ -18,6 +17,8 @@ SPEED_LIMIT = 1_000.0
 DISTANCE_FLOOR = 100.0
 """km below which coordinates are too coarse to speak of travel."""
 _EARTH_RADIUS = 6_371.0
+LONGEST_JOURNEY = int(pi * _EARTH_RADIUS / SPEED_LIMIT * HOUR) + 1
+"""Milliseconds in which the farthest place on earth is reached at the speed limit: about 20 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,29 @@ def behaviour(sightings: Sequence[Sighting]) -> list[Reason]:
     countries = sorted({s.country for s in ordered if s.country})
     if len(countries) > 1:
         reasons.append(Reason("second_country", Tier.INFO, {"countries": countries}))
-    located = [s for s in ordered if s.latitude is not None and s.longitude is not None]
-    leaps = [_leap(a, b) for a, b in pairwise(located) if _impossible(a, b)]
+    leaps = _leaps([s for s in ordered if s.latitude is not None and s.longitude is not None])
     if leaps:
         reasons.append(Reason("impossible_travel", Tier.INSPECT, {"leaps": leaps[-5:], "count": len(leaps)}))
     return reasons
+
+
+def _leaps(located: Sequence[Sighting]) -> list[dict[str, object]]:
+    """For each sighting the latest earlier one from which it could not have been reached.
+
+    Neighbours in time are not enough: sightings between two places, each under the floor from the next, would hide
+    the leap across all of them. Of one place only the latest sighting matters, as the shortest time is left from there.
+    """
+    leaps = []
+    last_at: dict[tuple[float | None, float | None], Sighting] = {}
+    for sighting in located:
+        for place, earlier in list(last_at.items()):
+            if sighting.scanned_at - earlier.scanned_at > LONGEST_JOURNEY:
+                del last_at[place]  # from there every place on earth has been in reach since
+        impossible = [earlier for earlier in last_at.values() if _impossible(earlier, sighting)]
+        if impossible:
+            leaps.append(_leap(max(impossible, key=lambda earlier: earlier.scanned_at), sighting))
+        last_at[sighting.latitude, sighting.longitude] = sighting
+    return leaps
 
 
 def _impossible(a: Sighting, b: Sighting) -> bool:

@@ -85,7 +85,7 @@ class Facts:
     """One scan, fully described.
 
     `today` is YYYY-MM-DD where the scan happens; `market` the scanner's country (alpha-2). `sightings` are officers'
-    scans of this unit, the present one included when an officer makes it; `public_lookups` a count.
+    scans of this unit, the present one included, as the last, when an officer makes it; `public_lookups` a count.
     """
 
     readable: Readable

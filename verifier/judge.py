@@ -50,7 +50,9 @@ def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
         return Verdict.OUTSIDE
     if "unit_absent" in codes:
         return Verdict.NOT_REGISTERED
-    if facts.unit is not Unit.PRESENT or any(r.tier in (Tier.NOTIFY, Tier.INSPECT) for r in reasons):
+    # Without the batch's own facts nobody has looked for a recall: left out is not the same as none.
+    known = facts.unit is Unit.PRESENT and facts.batches
+    if not known or any(r.tier in (Tier.NOTIFY, Tier.INSPECT) for r in reasons):
         return Verdict.CHECK
     return Verdict.REGISTERED
 
@@ -174,14 +176,22 @@ def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
         return
     if not facts.has_serial:
         yield "unit", "the code carries no serial"
+    elif facts.unit is Unit.UNKNOWN:
+        yield "unit", "it could not be told whether the unit is registered"
     if facts.label is Label.NONE:
         yield "label signature", "this form of the code bears none"
     if facts.unit is Unit.PRESENT:
+        if not facts.batches:
+            yield "batch", "nothing is known about the batch"
         if facts.market is None:
             yield "market", "no country was given"
+        elif any(not batch.markets for batch in facts.batches):
+            yield "market", "the batch declares no markets"
         if any(batch.expires is None for batch in facts.batches):
             yield "expiry", "the batch declares no expiry date"
         if not any(s.latitude is not None for s in facts.sightings):
             yield "travel", "no officer's scan with coordinates"
+        elif facts.officer and facts.sightings[-1].latitude is None:
+            yield "travel", "this scan has no coordinates"
     if facts.witnessing is Witnessing.NO_WITNESSES:
         yield "witnesses", "this ledger has none yet"
