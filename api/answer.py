@@ -19,7 +19,7 @@ from verifier.behaviour import Sighting
 from verifier.facts import Unit
 from verifier.gs1 import Carrier
 from verifier.instant import format_instant
-from verifier.reading import ReadCode, Reading, Unreadable
+from verifier.reading import ReadCode, Unreadable
 from verifier.reason import CAVEAT, SHOWN_AS, Reason, Verdict
 from verifier.repair import Repair, find_repairs
 
@@ -75,11 +75,6 @@ def repairs_of(answer: Answer, carrier: Carrier) -> Sequence[Repair]:
     return (
         reading.repairs if isinstance(reading, ReadCode | Unreadable) and answer.facts.unit is not Unit.PRESENT else ()
     )
-
-
-def why_unread(reading: Reading) -> str | None:
-    """What a text is that is no product code, in one sentence."""
-    return None if isinstance(reading, ReadCode) else reading.message
 
 
 def _code(answer: Answer, carrier: Carrier) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from ledger.services.verification import Answer
 from verifier.facts import Facts, Label, Readable, Unit, Witnessing
+from verifier.reading import NotGs1, ReadCode, Unreadable
 from verifier.reason import Reason, Tier
 
 
@@ -143,7 +144,14 @@ _ABSENT = frozenset({"unit_absent"})
 
 def rows(answer: Answer) -> list[dict[str, str]]:
     """The checks of one answer as JSON: check, result, text."""
-    return [_row(check, answer.facts, answer.judgement.reasons) for check in CHECKS]
+    found = [_row(check, answer.facts, answer.judgement.reasons) for check in CHECKS]
+    if not isinstance(answer.reading, ReadCode):
+        found[0]["text"] += f" {_cause(answer.reading)}"
+    return found
+
+
+def _cause(reading: NotGs1 | Unreadable) -> str:
+    return reading.message if isinstance(reading, NotGs1) else f"Cause: {reading.message}."
 
 
 def by_weight(reasons: tuple[Reason, ...]) -> list[Reason]:

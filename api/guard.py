@@ -6,7 +6,8 @@ made, so nothing is reachable by oversight.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi.routing import APIRoute
@@ -31,9 +32,9 @@ _SAFE = ("GET", "HEAD")
 class Guarded(APIRoute):
     """A route behind the guard."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the guard around it. Raises KeyError for a route that the table does not list."""
-        rules = {method: TABLE[method, self.path] for method in self.methods}
+        rules = {method: TABLE[method, self.path] for method in self.methods or ()}
         handler = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from api.evidence import in_words
+from api.words import day, grouped, moment, short, visible
+
 TEMPLATES = Path(__file__).parent / "pages"
 ASSETS = Path(__file__).parent / "web"
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Pages:
@@ -28,7 +28,14 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"moment": moment, "day": day, "grouped": grouped, "short": short}
+        self._environment.filters |= {
+            "moment": moment,
+            "day": day,
+            "grouped": grouped,
+            "short": short,
+            "visible": visible,
+            "in_words": in_words,
+        }
         self._environment.globals |= dict(about)
 
     def use_icons(self, name: str, template: str) -> None:
@@ -43,25 +50,3 @@ class Pages:
     def respond(self, template: str, request: Request, *, status: int = 200, **values: Any) -> HTMLResponse:
         """One page as a response that nobody stores."""
         return HTMLResponse(self.render(template, request, **values), status, {"Cache-Control": "no-store"})
-
-
-def moment(text: str) -> str:
-    """`2026-11-23T22:26:00.000Z` as `23 Nov 2026, 22:26 UTC`."""
-    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
-
-
-def day(text: str) -> str:
-    """`2026-11-23`, perhaps with a time behind it, as `23 Nov 2026`."""
-    year, month, number = text[:10].split("-")
-    return f"{int(number)} {_MONTHS[int(month) - 1]} {year}"
-
-
-def grouped(number: int) -> str:
-    """A count with thin spaces between thousands."""
-    return f"{number:,}".replace(",", "\u202f")
-
-
-def short(text: str) -> str:
-    """A long hash or address by its ends."""
-    return text if len(text) <= 18 else f"{text[:10]}\u2026{text[-6:]}"

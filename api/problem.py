@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.journal import journal
 from api.negotiate import wants_page
 from api.problem_texts import CLASSES, CODES, Problem
 from api.site import site
@@ -26,7 +26,6 @@ RETRY_SECONDS = 5
 
 _STATUS_CODES = {404: "route", 405: "method", 411: "length_required", 413: "too_large", 415: "media_type"}
 _Handler = Callable[[Request, Exception], Response]
-_log = structlog.get_logger("carnet.api")
 
 
 def kind_of(error: CarnetError) -> tuple[str, Problem]:
@@ -51,7 +50,7 @@ def problem_response(
     code, problem = kind_of(error)
     detail = str(error)
     if isinstance(error, Unavailable | Stopped):
-        _log.error("no answer", code=error.code, detail=detail, request=request.scope.get("request_id"))
+        journal.error("no answer", code=error.code, detail=detail, request=request.scope.get("request_id"))
         detail = problem.advice
         headers = {"Retry-After": str(RETRY_SECONDS), **(headers or {})}
     body: dict[str, Any] = {
@@ -125,5 +124,6 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _on_fault(request: Request, error: Exception) -> Response:
-    _log.exception("fault", exc_info=error, request=request.scope.get("request_id"))
+    # The server prints the traceback; this line ties it to the request.
+    journal.error("fault", error=type(error).__name__, request=request.scope.get("request_id"))
     return problem_response(request, CarnetError("couldn't answer: a fault of ours", code="internal"))

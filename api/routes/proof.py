@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +21,7 @@ from verifier.instant import format_instant
 from verifier.reading import LONGEST_TEXT, ReadCode, read
 
 router = APIRouter(route_class=Guarded, tags=["proofs"])
-_FILE = {200: {"description": "A .tlog-proof file.", "content": {"text/plain": {}}}}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"description": "A .tlog-proof file.", "content": {"text/plain": {}}}}
 
 
 @router.get(

@@ -1,0 +1,83 @@
+// The officer's page with a hand scanner. Without this script the page works too; it only needs the field in focus.
+"use strict";
+(() => {
+  const form = document.getElementById("scan");
+  const code = document.getElementById("code");
+  const photo = document.getElementById("photo");
+  const hint = document.getElementById("wedge");
+  const SEPARATOR = "\u001d";
+  const FAST = 45; // ms between keys: people need 80 and more, scanners send a key every 1 to 30
+  const SHORTEST = 8; // characters: a GTIN-8 is the shortest code there is
+  let read = "";
+  let last = 0;
+  let slow = 0;
+
+  // Scanners send GS as Ctrl+] or F8, which type nothing.
+  const character = (event) => {
+    if (event.key === "F8" || (event.ctrlKey && (event.key === "]" || event.code === "BracketRight"))) return SEPARATOR;
+    return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? event.key : "";
+  };
+
+  const start = () => { read = ""; slow = 0; };
+
+  const byScanner = () => read.length >= SHORTEST && slow === 0;
+
+  const insert = (text) => {
+    code.setRangeText(text, code.selectionStart, code.selectionEnd, "end");
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    const elsewhere = target !== code && target.matches("input, select, textarea");
+    const gap = event.timeStamp - last;
+    last = event.timeStamp;
+    if (event.key === "Enter" || (event.key === "Tab" && byScanner())) {
+      if (byScanner() && !(elsewhere && gap > FAST)) {
+        event.preventDefault();
+        code.value = read;
+        form.elements.machine_read.value = "wedge";
+        form.requestSubmit();
+      }
+      start();
+      return;
+    }
+    const typed = character(event);
+    if (!typed) return;
+    if (gap > FAST) {
+      if (gap > 1000 || read.length < 2) start(); else slow += 1;
+    }
+    read += typed;
+    if (target === code) {
+      if (typed === SEPARATOR) { event.preventDefault(); insert(SEPARATOR); }
+    } else if (typed === SEPARATOR) {
+      event.preventDefault();
+    }
+  });
+
+  // Typing by hand after a scan, or pasting, is not the scanner's reading any more.
+  code.addEventListener("input", () => { form.elements.machine_read.value = ""; });
+  code.addEventListener("paste", start);
+  photo.addEventListener("change", () => { if (photo.files.length) form.requestSubmit(); });
+
+  // A press on the bare page leaves the field; the next scan must still find it.
+  document.addEventListener("click", (event) => {
+    const busy = event.target.closest("a, button, input, select, textarea, label, summary, form");
+    if (!busy && !String(getSelection())) code.focus({ preventScroll: true });
+  });
+  window.addEventListener("pageshow", () => code.focus({ preventScroll: true }));
+  hint.textContent = "Ready for a hand scanner: it types into this page from anywhere on it.";
+
+  const locate = document.getElementById("locate");
+  if (navigator.geolocation && window.isSecureContext) {
+    locate.hidden = false;
+    locate.addEventListener("click", () => navigator.geolocation.getCurrentPosition(
+      ({ coords }) => {
+        form.elements.latitude.value = coords.latitude.toFixed(4);
+        form.elements.longitude.value = coords.longitude.toFixed(4);
+        locate.textContent = "Position taken";
+      },
+      () => { locate.textContent = "No position to be had; type it in"; },
+      { enableHighAccuracy: false, timeout: 10000 },
+    ));
+  }
+})();

@@ -1,0 +1,35 @@
+"""Values as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_VISIBLE = str.maketrans({"\x1d": "␝", "\x1e": "␞", "\x1c": "␜", "\x04": "␄"})
+
+
+def moment(text: str) -> str:
+    """`2026-11-23T22:26:00.000Z` as `23 Nov 2026, 22:26 UTC`."""
+    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+
+
+def day(text: str) -> str:
+    """`2026-11-23`, perhaps with a time behind it, as `23 Nov 2026`."""
+    year, month, number = text[:10].split("-")
+    return f"{int(number)} {_MONTHS[int(month) - 1]} {year}"
+
+
+def grouped(number: int) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def short(text: str) -> str:
+    """A long hash or address by its ends."""
+    return text if len(text) <= 18 else f"{text[:10]}\u2026{text[-6:]}"
+
+
+def visible(text: str) -> str:
+    """A code with its separators made visible."""
+    return text.translate(_VISIBLE)
