@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -79,8 +80,14 @@ def run(app: Any, sock: socket.socket, started: Any) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
     )
-    with suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[sock])
+    # uvicorn raises the signal once more when it has stopped: SIGTERM would end the process there and then, with the
+    # ledger still open and its last look-ups not written.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            Server(config).run(sockets=[sock])
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
