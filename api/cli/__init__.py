@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import batch, demo, doctor, founding, key, label, participant, scan, serving, token, verify
+from api.cli import audit, batch, demo, doctor, founding, key, label, participant, scan, serving, token, verify
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -35,6 +35,7 @@ app.add_typer(batch.app, name="batch")
 app.add_typer(label.app, name="label")
 app.command("scan")(scan.scan)
 app.command("verify")(verify.verify)
+app.command("audit")(audit.audit)
 app.add_typer(token.app, name="token")
 
 

@@ -129,7 +129,7 @@ def _chain(place: Home) -> Iterator[Part]:
             "chain", State.OK, None, "a local development chain, started when needed; CARNET_CHAIN_RPC names a real one"
         )
         return
-    from api.cli.node_reader import NodeReader
+    from ledger.chain.reader import NodeReader
     from ledger.chain.rpc import Rpc
     from ledger.urls import without_password
 

@@ -12,7 +12,7 @@ from api.cli.output import ExitCode, Out
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
-    from api.cli.node_reader import NodeReader
+    from ledger.chain.reader import NodeReader
 
 
 def verify(
@@ -76,7 +76,7 @@ def _bytes32(name: str, text: str) -> bytes:
 
 
 def _chain(url: str) -> NodeReader:
-    from api.cli.node_reader import NodeReader
+    from ledger.chain.reader import NodeReader
     from ledger.chain.rpc import Rpc
 
     return NodeReader(Rpc(url))

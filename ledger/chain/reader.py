@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ledger.chain.rpc import Caller
 from verifier.errors import Unavailable
-
-if TYPE_CHECKING:
-    from ledger.chain.rpc import Caller
 
 LOG_RANGE = 5_000
 """Blocks in one eth_getLogs: the limit a Besu node has by default (--rpc-max-logs-range)."""

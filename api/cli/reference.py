@@ -1,0 +1,140 @@
+"""docs/cli.md, written from the commands themselves: `python -m api.cli.reference > docs/cli.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer.main
+
+from api.cli import app
+
+COMMON = ("--home", "--json", "--server", "--token")
+"""Options that mean the same everywhere; described once."""
+
+INTRODUCTION = """\
+# The command line
+
+`carnet NOUN VERB`. This page is written from the commands themselves (`python -m api.cli.reference`), and a test keeps
+it so.
+
+A ledger lives in one folder, its home: `--home`, else `CARNET_HOME`, else `~/.carnet`. One process writes a home. While
+`carnet serve` runs, other commands that write say so and name its address: give it with `--server`, or as
+`CARNET_SERVER`.
+
+## Exit codes
+
+| Code | Meaning |
+|---|---|
+| 0 | Yes: done, the check holds, the verdict is `registered`. |
+| 1 | The answer is no: refused, not found, a check failed, another verdict than `registered`. |
+| 2 | Wrong use: an option, a file or a value is not in its form. Nothing was changed. |
+| 3 | A part cannot be reached: database, chain, server, file. This says nothing about any item. |
+| 70 | A fault in Carnet itself. `CARNET_DEBUG=1` shows where. |
+
+## Output
+
+The answer goes to standard output, everything else to standard error. With `--json` the answer is one JSON object and
+nothing else. An error is one line, `carnet: <message> [code]`, or with `--json` the object
+`{"error": {"code", "message", "at"?, ...}}`. Progress is shown only on a terminal.
+
+## Settings
+
+| Variable | Meaning |
+|---|---|
+| `CARNET_HOME` | The ledger's folder. |
+| `CARNET_DATABASE` | Database URL with its password; wins over the one of `carnet init`, which is kept without. |
+| `CARNET_CHAIN_RPC` | RPC URL of the chain; wins likewise. |
+| `CARNET_BASE_URL` | Scheme and host of printed links; wins likewise. |
+| `CARNET_SERVER` | Speak to this server instead of the home's own ledger. |
+| `CARNET_TOKEN` | API token for that server. |
+| `CARNET_KEY_PASSPHRASE` | Encrypts keys as they are made and opens them. With `_FILE`: a file that holds it. |
+| `CARNET_DEBUG` | Set: a fault in Carnet shows its traceback. |
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    root = typer.main.get_command(app)
+    common = _common(root)
+    lines = ["## Options that mean the same everywhere", "", *_table(common), "", "## Commands", ""]
+    for path, command in _walk("carnet", root):
+        lines += _section(path, command)
+    return INTRODUCTION + "\n" + "\n".join(lines).rstrip() + "\n"
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with its full name."""
+    return ((path, command) for path, command in _walk("carnet", typer.main.get_command(app)) if not _is_group(command))
+
+
+def _is_group(command: Any) -> bool:
+    return hasattr(command, "commands")
+
+
+def _walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    for name, child in command.commands.items():
+        yield f"{path} {name}", child
+        if _is_group(child):
+            yield from _walk(f"{path} {name}", child)
+
+
+def _common(root: Any) -> list[Any]:
+    """One example of each common option."""
+    found: dict[str, Any] = {}
+    for _, command in _walk("carnet", root):
+        for parameter in command.params:
+            if parameter.opts[0] in COMMON:
+                found.setdefault(parameter.opts[0], parameter)
+    return [found[name] for name in COMMON]
+
+
+def _section(path: str, command: Any) -> list[str]:
+    if _is_group(command):
+        return [f"### {path}", "", command.help, ""]
+    own = [p for p in command.params if p.opts[0] not in COMMON and "--help" not in p.opts]
+    shared = [f"`{p.opts[0]}`" for p in command.params if p.opts[0] in COMMON]
+    level = "####" if len(path.split()) > 2 else "###"
+    lines = [f"{level} {path}", "", _text(command.help), ""]
+    lines += ["```", _usage(path, own), "```", ""]
+    if own:
+        lines += [*_table(own), ""]
+    return [*lines, f"Also: {', '.join(shared)}.", ""] if shared else lines
+
+
+def _usage(path: str, parameters: list[Any]) -> str:
+    words = [path]
+    for parameter in parameters:
+        if parameter.param_type_name == "argument":
+            name = parameter.metavar or parameter.name.upper()
+            name += "…" if parameter.nargs == -1 else ""
+            words.append(name if parameter.required else f"[{name}]")
+        elif parameter.required:
+            words.append(f"{parameter.opts[0]} {parameter.name.upper()}")
+    return " ".join([*words, "[OPTIONS]"])
+
+
+def _table(parameters: list[Any]) -> list[str]:
+    rows = ["| Option | Meaning | Default |", "|---|---|---|"]
+    for parameter in parameters:
+        is_argument = parameter.param_type_name == "argument"
+        name = (parameter.metavar or parameter.name.upper()) if is_argument else parameter.opts[0]
+        rows.append(f"| `{name}` | {_text(parameter.help or '')} | {_default(parameter)} |")
+    return rows
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    if parameter.required:
+        return "required"
+    if value in (None, False, "") or callable(value):
+        return ""
+    return f"`{getattr(value, 'value', value)}`"
+
+
+def _text(text: str) -> str:
+    return " ".join(text.split("\f")[0].split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(render(), end="")
