@@ -58,10 +58,17 @@ def _scans(copied: Copied) -> list[dict[str, Any]]:
             "place": scan.place.name,
             "verdict": scan.answer["verdict"],
             "shown_as": scan.answer["shown_as"],
-            "because": next((r["text"] for r in scan.answer["reasons"] if r["tier"] != "info"), "Nothing against it."),
+            "because": _because(scan.answer),
         }
         for scan in (copied.first, copied.second)
     ]
+
+
+def _because(answer: Mapping[str, Any]) -> str:
+    """The reason that matters here: the copy, else whatever weighs most."""
+    against = [reason for reason in answer["reasons"] if reason["tier"] != "info"]
+    against.sort(key=lambda reason: reason["code"] != "impossible_travel")
+    return str(against[0]["text"]) if against else "Nothing against it."
 
 
 def _rewritten(done: Rewritten) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from api.demo.cast import GRONINGEN, MOMBASA, NAIROBI, Place
 from api.demo.land import LAND, SEA_ROUTE, Coast
 
-WIDTH, HEIGHT = 640, 400
-_WEST, _EAST, _NORTH, _SOUTH = -56.0, 58.0, 60.5, -33.0
+WIDTH, HEIGHT = 640, 350
+_WEST, _EAST, _NORTH, _SOUTH = -66.0, 70.0, 60.5, -32.0
 _Point = tuple[float, float]
 
 
@@ -65,7 +65,9 @@ def leap(start: Place, end: Place, words: str) -> Leap:
     """An arc between two places, words at its height."""
     (x1, y1), (x2, y2) = project(start.longitude, start.latitude), project(end.longitude, end.latitude)
     top = min(y1, y2) - 0.28 * abs(x1 - x2)
-    return Leap(f"M{x1} {y1}Q{(x1 + x2) / 2:.1f} {top:.1f} {x2} {y2}", (x1 + x2) / 2, (y1 + y2) / 4 + top / 2, words)
+    return Leap(
+        f"M{x1} {y1}Q{(x1 + x2) / 2:.1f} {top:.1f} {x2} {y2}", (x1 + x2) / 2, (y1 + y2) / 4 + top / 2 - 9, words
+    )
 
 
 def mark(place: Place, kind: str, anchor: str = "start") -> Mark:

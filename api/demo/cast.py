@@ -83,7 +83,7 @@ PORTS = (ROTTERDAM, MOMBASA, SANTOS)
 
 NIGHT_CREAM = "Night cream 50 ml"
 BATCHES = (
-    BatchPlan(Batch.HERO, SOLMIRE, 1, NIGHT_CREAM, "SK-A11", 240, ("KE", "NL"), 540),
+    BatchPlan(Batch.HERO, SOLMIRE, 1, NIGHT_CREAM, "SK-A11", 240, ("BR", "KE", "NL"), 540),
     BatchPlan(Batch.ROUTE, SOLMIRE, 1, NIGHT_CREAM, "SK-A09", 240, ("BR", "KE", "NL"), 480),
     BatchPlan(Batch.RECALLED, SOLMIRE, 1, NIGHT_CREAM, "SK-A07", 240, ("KE", "NL"), 420),
     BatchPlan(Batch.EXPIRED, SOLMIRE, 2, "Day serum 30 ml", "SK-D02", 120, (), -21),

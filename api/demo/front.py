@@ -23,9 +23,11 @@ from api.demo.actions import copy_the_label, let_phone_in, rewrite_history, use_
 from api.demo.cast import MOMBASA
 from api.demo.copying import scan
 from api.demo.stage import Stage
-from api.demo.view import live, still
+from api.demo.story import CASES
+from api.demo.view import asked, live, still
 from api.envelope import CONTENT_SECURITY_POLICY
-from api.page import TEMPLATES, grouped, moment, short
+from api.page import TEMPLATES
+from api.words import grouped, moment, short
 from verifier.errors import CarnetError
 
 FOLDER = Path(__file__).parent
@@ -58,6 +60,7 @@ class Front:
                 Route("/demo", self.page),
                 Route("/demo/live", self.live),
                 Route("/demo/labels/{lot}.pdf", self.labels),
+                Route("/demo/cases/{slug}", self.case),
                 Route("/demo/{panel}", self.act, methods=["POST"]),
                 Mount("/demo/static", StaticFiles(directory=FOLDER / "static")),
             ]
@@ -77,9 +80,21 @@ class Front:
     async def page(self, request: Request) -> Response:
         """The landing page, with one panel open if asked for."""
         show = request.query_params.get("show", "")
-        panel = self._panel(show, {}) if show in PANELS else ""
+        return await self._page(request, self._panel(show, {}) if show in PANELS else "")
+
+    async def _page(self, request: Request, panel: str) -> Response:
         values = {"live": await self._live(), "panel": panel, "sign_in": self._sign_in(request), "commands": COMMANDS}
         return self._respond("demo.html", **still(self._stage), **values)
+
+    async def case(self, request: Request) -> Response:
+        """A planted case, asked anew."""
+        case = next((case for case in CASES if case.slug == request.path_params["slug"]), None)
+        if case is None:
+            return PlainTextResponse("there is no such case", 404)
+        panel = self._render("_case.html", **await run_in_threadpool(asked, self._stage, case))
+        if _by_script(request):
+            return HTMLResponse(panel, headers=_HEADERS)
+        return await self._page(request, panel)
 
     async def live(self, request: Request) -> Response:
         """The part that changes; 304 while it has not."""

@@ -9,9 +9,10 @@ from typing import Any
 from api.advice import Face
 from api.answer import view
 from api.demo import atlas
-from api.demo.cast import BATCHES, COUNTRIES, MOMBASA, PORTS, SANTOS, Batch
+from api.demo.cast import BATCHES, COUNTRIES, MOMBASA, PORTS, SANTOS, Batch, Place
+from api.demo.readiness import ask
 from api.demo.stage import Stage
-from api.demo.story import CASES
+from api.demo.story import CASES, Case
 from ledger.services.append import now_ms
 from ledger.services.label import LabelKind, render
 from ledger.services.verification import Answer, Question
@@ -24,8 +25,7 @@ from verifier.reason import CAVEAT, SHOWN_AS
 MOST_EVENTS = 4
 """Events shown at one station."""
 
-_NAMES = {place.unlocode: place.name for place in PORTS}
-_ON_MAP = {place.unlocode: place for place in PORTS}
+_PORTS = {place.unlocode: place for place in PORTS}
 
 
 def live(stage: Stage) -> dict[str, Any]:
@@ -61,8 +61,7 @@ def still(stage: Stage) -> dict[str, Any]:
             "tale": case.tale,
             "verdict": case.verdict.value,
             "shown_as": SHOWN_AS[case.verdict],
-            "asked": f"as an officer in {case.place.name}, {case.context.value}" if case.place else "",
-            "code": stage.state.text(case.slug, stage.base_url),
+            "asked": _asked(case),
         }
         for case in CASES
     ]
@@ -76,6 +75,24 @@ def still(stage: Stage) -> dict[str, Any]:
         "home": stage.ledger.home.path.name,
         "base_url": stage.base_url,
     }
+
+
+def asked(stage: Stage, case: Case) -> dict[str, Any]:
+    """A planted case and its answer, as an officer gets it or as anybody does. Nothing is counted."""
+    code = stage.state.text(case.slug, stage.base_url)
+    face = Face.OFFICER if case.place else Face.PUBLIC
+    answer = ask(stage.ledger, case, code)
+    return {
+        "case": case,
+        "asked": _asked(case),
+        "answer": view(answer, face, stage.ledger.participants, carrier=case.carrier),
+        "code": code,
+        "base_url": stage.base_url,
+    }
+
+
+def _asked(case: Case) -> str:
+    return f"as an officer in {case.place.name}, {case.context.value}" if case.place else ""
 
 
 @lru_cache(maxsize=64)
@@ -127,8 +144,8 @@ def _stations(stage: Stage, answer: Answer) -> list[dict[str, Any]]:
     ports = [
         {
             "when": ago(s.scanned_at),
-            "what": f"Officer in {_NAMES.get(s.place or '', s.place or 'a port')}",
-            "kind": "odd" if s.place == SANTOS.unlocode else "",
+            "what": f"Officer in {port.name if (port := _port(s.place)) else s.place or 'a port'}",
+            "kind": "odd" if _port(s.place) is SANTOS else "",
         }
         for s in sightings
     ]
@@ -144,8 +161,13 @@ def _stations(stage: Stage, answer: Answer) -> list[dict[str, Any]]:
     ]
 
 
+def _port(unlocode: str | None) -> Place | None:
+    """A port of the cast; UN/LOCODEs are kept with their space."""
+    return _PORTS.get((unlocode or "").replace(" ", ""))
+
+
 def _port_names(sightings: list[Sighting]) -> str:
-    return "Mombasa, and Santos" if any(s.place == SANTOS.unlocode for s in sightings) else "Mombasa, Kenya"
+    return "Mombasa, and Santos" if any(_port(s.place) is SANTOS for s in sightings) else "Mombasa, Kenya"
 
 
 def _street(stage: Stage, answer: Answer) -> list[dict[str, str]]:
@@ -167,14 +189,14 @@ def _street(stage: Stage, answer: Answer) -> list[dict[str, str]]:
 
 
 def _map(answer: Answer) -> dict[str, Any]:
-    copied = any(s.place == SANTOS.unlocode for s in answer.facts.sightings)
+    copied = any(_port(s.place) is SANTOS for s in answer.facts.sightings)
     leap = None
     for reason in answer.judgement.reasons:
         if reason.code == "impossible_travel":
             last = reason.evidence["leaps"][-1]
             time = f"{last['minutes']} minutes" if last["minutes"] else "the same minute"
             words = f"{last['distance_km']:,} km in {time}".replace(",", "\u202f")
-            ends = [_ON_MAP.get(last[end]["place"] or "", MOMBASA) for end in ("from", "to")]
+            ends = [_port(last[end]["place"]) or MOMBASA for end in ("from", "to")]
             leap = atlas.leap(ends[0], ends[1], words)
     return {
         "width": atlas.WIDTH,

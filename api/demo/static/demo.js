@@ -60,6 +60,11 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.panel || form.hasAttribute("data-quiet")) act(form, event);
 });
 document.addEventListener("click", (event) => {
+  const ask = event.target.closest("a[data-ask]");
+  if (ask) {
+    event.preventDefault();
+    fetch(ask.href, { headers: { "X-Part": "panel" } }).then((answer) => answer.text()).then(show);
+  }
   if (event.target.closest("a[data-close]")) {
     event.preventDefault();
     show("");
