@@ -279,7 +279,7 @@ class Sim:
         return self._leaf(self.say(self.statement(by, Kind.BATCH_RECALLED, body)))
 
     def retirement(
-        self, by: Actor, batch: MadeBatch, reason: RetireReason, serials: Sequence[str], **over: Any
+        self, by: Actor, batch: MadeBatch, why: RetireReason, serials: Sequence[str], **over: Any
     ) -> Statement:
         """A report that units were sold, destroyed or stolen; more than 64 travel as a segment."""
         keys = sorted(batch.key(serial) for serial in serials)
@@ -287,17 +287,17 @@ class Sim:
         body = {
             **self.header(),
             "batch": batch.id,
-            "reason": int(reason),
+            "reason": int(why),
             "keys": ["0x" + key.hex() for key in keys] if listed else [],
             "unitCount": str(len(keys)),
             "segmentRoot": ZERO32 if listed else "0x" + self.store(keys).hex(),
-            "supersedes": "0x" + self.batch(batch).retired[reason].head.hex(),
+            "supersedes": "0x" + self.batch(batch).retired[why].head.hex(),
         } | over
         return self.statement(by, Kind.UNITS_RETIRED, body)
 
-    def retire(self, by: Actor, batch: MadeBatch, reason: RetireReason, serials: Sequence[str], **over: Any) -> str:
+    def retire(self, by: Actor, batch: MadeBatch, why: RetireReason, serials: Sequence[str], **over: Any) -> str:
         """Append such a report; returns its leaf."""
-        return self._leaf(self.say(self.retirement(by, batch, reason, serials, **over)))
+        return self._leaf(self.say(self.retirement(by, batch, why, serials, **over)))
 
     def undo(self, by: Actor, leaf: str, reason: str = "reported by mistake") -> str:
         """Undo the statement with this leaf; returns the undo's own."""
