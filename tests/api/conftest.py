@@ -11,7 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "ledger"))  # the world that the ledger's own tests live in
 
-from served import Stage, client, staged  # noqa: E402 - found only now
+from cli_world import Cli, found
+from served import Stage, client, staged
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,9 @@ def http(stage: Stage) -> Iterator[httpx.Client]:
     """A client of one server over the shared stage."""
     with client(stage.ledger) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """Commands on a founded home with one maker, shared: tests take lots of their own."""
+    return found(tmp_path_factory.mktemp("cli") / "home")

@@ -1,0 +1,282 @@
+"""carnet batch: from a serial file to a receipt, what is refused, what an interruption leaves, and later statements."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_world import GTIN, Cli, write_serials
+
+from api.cli import registration
+from api.cli.batch_folder import BatchFolder
+from ledger.home import Home
+from verifier.errors import Unavailable
+
+pytestmark = pytest.mark.node
+
+
+def folder(cli: Cli, lot: str) -> BatchFolder:
+    return BatchFolder.of(Home(cli.home), GTIN, lot)
+
+
+def register(lot: str, *more: object) -> tuple[object, ...]:
+    return ("batch", "register", "--gtin", GTIN, "--lot", lot, "--key", "acme", *more)
+
+
+def test_a_file_of_serials_becomes_a_batch(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["serial", "A1", "A2", "a1"])
+    more = ("--serials", file, "--market", "NL", "--market", "KE", "--expires", "2031-01-31")
+    made = cli.yes(*register("R1", *more))
+    shown = cli.yes("batch", "show", made["batch"])
+    assert (shown["lot"], shown["unit_count"], shown["markets"], shown["expires"]) == (
+        "R1", 3, ["KE", "NL"], "2031-01-31",
+    )  # fmt: skip
+    assert shown["maker"]["name"] == "Acme"
+    assert shown["salt_published"] is False  # imported serials may be guessable
+    assert cli.yes("batch", "show", f"{GTIN[1:]}/R1") == shown
+    assert shown in cli.yes("batch", "list", "--gtin", GTIN)["batches"]
+    kept = folder(cli, "R1")
+    assert kept.serials() == ["A1", "A2", "a1"]
+    for path in kept.path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == (0o644 if path == kept.proof else 0o600)
+    assert cli.yes("verify", made["proof"])["ok"] is True
+
+
+def test_the_same_file_again_brings_the_first_receipt(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["A1", "A2"])
+    first = cli.yes(*register("R2", "--serials", file))
+    size = cli.yes("audit", "--no-chain")["size"]
+    again = cli.yes(*register("R2", "--serials", file))
+    assert (again["again"], again["receipt"], again["batch"]) == (True, first["receipt"], first["batch"])
+    other = write_serials(tmp_path / "o.csv", ["A1", "A3"])
+    assert cli.no(*register("R2", "--serials", other))["code"] == "lot_registered"
+    assert cli.no(*register("R2", "--generate", "2"))["code"] == "lot_registered"
+    assert cli.yes("audit", "--no-chain")["size"] == size
+
+
+def test_generated_serials_have_a_published_salt_when_they_cannot_be_guessed(cli: Cli) -> None:
+    made = cli.yes(*register("G1", "--generate", "40"))
+    assert cli.yes("batch", "show", made["batch"])["salt_published"] is True
+    serials = folder(cli, "G1").serials()
+    assert len(set(serials)) == 40
+    assert {len(serial) for serial in serials} == {20}
+    short = cli.yes(*register("G2", "--generate", "40", "--serial-length", "8"))
+    assert cli.yes("batch", "show", short["batch"])["salt_published"] is False
+    assert {len(serial) for serial in folder(cli, "G2").serials()} == {8}
+
+
+BAD = ["serial;note", "A1;x", "", "A2;x", "A1;again", "123456789012345678901;x", "4.0123E+12;x", "A3;x", "ä;x"]
+
+
+def test_bad_rows_are_named_and_nothing_is_written(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes("\r\n".join(BAD).encode() + b"\r\n")
+    before = cli.yes("audit", "--no-chain")["size"]
+    error = cli.no(*register("B1", "--serials", file), code=2)
+    assert (error["code"], error["bad"], error["good"]) == ("bad_rows", 4, 3)
+    assert [(row["row"], row["code"]) for row in error["rows"]] == [
+        (5, "duplicate"),
+        (6, "serial_length"),
+        (7, "spreadsheet_notation"),
+        (9, "charset"),
+    ]
+    assert not folder(cli, "B1").path.exists()
+    assert cli.yes("audit", "--no-chain")["size"] == before
+    plain = cli(*register("B1", "--serials", file))
+    assert plain.code == 2
+    assert plain.out == ""
+    assert "row 6" in plain.err
+    skipped = cli.yes(*register("B1", "--serials", file, "--skip-bad"))
+    assert (skipped["unit_count"], skipped["skipped"]) == (3, 4)
+    assert folder(cli, "B1").serials() == ["A1", "A2", "A3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"", "empty_file"), (b"serial\r\n", "empty_file"), (b"PK\x03\x04rest", "not_csv"), (b"A1;x\nA2\n", "columns")],
+)
+def test_files_without_rows_are_wrong_use(cli: Cli, tmp_path: Path, content: bytes, code: str) -> None:
+    file = tmp_path / "s.csv"
+    file.write_bytes(content)
+    assert cli.no(*register("B2", "--serials", file), code=2)["code"] == code
+    assert not folder(cli, "B2").path.exists()
+
+
+def test_a_file_for_another_batch_is_noticed(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(
+        tmp_path / "s.csv", ["gtin,lot,serial", f"{GTIN},B3,A1", "09506000134369,B3,A2", f"{GTIN},X,A3"]
+    )
+    error = cli.no(*register("B3", "--serials", file), code=2)
+    assert [row["code"] for row in error["rows"]] == ["gtin_mismatch", "lot_mismatch"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--gtin", "95060001343"), "gtin_length"),
+        (("--gtin", "9506000134353"), "check_digit"),
+        (("--lot", "X" * 21), "lot_length"),
+        (("--lot", "a b"), "charset"),
+        (("--market", "nl"), None),
+        (("--expires", "31.01.2031"), None),
+        (("--key", "nobody"), "key_unknown"),
+        (("--serial-length", "21"), "serial_length"),
+        (("--generate", "0"), "usage"),
+        (("--serials", "/nowhere.csv"), "usage"),
+    ],
+)
+def test_bad_values_change_nothing(cli: Cli, arguments: tuple[str, ...], code: str | None) -> None:
+    given = {"--gtin": GTIN, "--lot": "V1", "--key": "acme", "--generate": "2", arguments[0]: arguments[1]}
+    error = cli.no("batch", "register", *(word for pair in given.items() for word in pair), code=2)
+    assert code is None or error["code"] == code
+    assert not folder(cli, "V1").path.exists()
+
+
+def test_eleven_digits_are_asked_about(cli: Cli) -> None:
+    error = cli.no(
+        "batch", "register", "--gtin", "95060001343", "--lot", "V2", "--key", "acme", "--generate", 1, code=2
+    )
+    assert "leading zero lost?" in error["message"]
+
+
+def test_either_a_file_or_a_number(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["A1"])
+    assert cli.no(*register("V3"), code=2)["code"] == "usage"
+    assert cli.no(*register("V3", "--serials", file, "--generate", 1), code=2)["code"] == "usage"
+
+
+def test_a_prefix_of_somebody_else_is_refused_and_leaves_nothing(cli: Cli) -> None:
+    error = cli.no("batch", "register", "--gtin", "4006381333931", "--lot", "P1", "--key", "acme", "--generate", 3)
+    assert error["code"] == "prefix_not_held"
+    assert not Home(cli.home).batch_folder("04006381333931", "P1").exists()
+
+
+def test_an_interrupted_registration_goes_on(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger takes it, and the command dies before it hears so."""
+    file = write_serials(tmp_path / "s.csv", ["A1", "A2"])
+    taken: list[dict[str, Any]] = []
+    real = registration.replace
+
+    def die(kept: Any, **changes: Any) -> Any:
+        taken.append(changes["receipt"])
+        raise Unavailable("couldn't go on: pulled out")
+
+    monkeypatch.setattr(registration, "replace", die)
+    assert cli.no(*register("I1", "--serials", file), code=3)["message"].endswith("pulled out")
+    monkeypatch.setattr(registration, "replace", real)
+    assert folder(cli, "I1").known().receipt is None
+    assert cli.no("label", "make", f"{GTIN}/I1", "--out", tmp_path / "x.pdf")["code"] == "batch_unfinished"
+    other = write_serials(tmp_path / "o.csv", ["A9"])
+    assert cli.no(*register("I1", "--serials", other))["code"] == "batch_unfinished"
+    went_on = cli.yes(*register("I1", "--serials", file))
+    assert went_on["receipt"]["duplicate"] is True
+    assert went_on["receipt"]["entry"] == taken[0]["entry"]
+    assert went_on["receipt"]["leaf"] == taken[0]["leaf"]
+
+
+def test_an_interruption_before_anything_was_sent_starts_anew(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_serials(tmp_path / "s.csv", ["A1", "A2"])
+
+    def die(*_: object, **__: object) -> None:
+        raise Unavailable("couldn't go on: pulled out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registration, "build", die)
+        cli.no(*register("I2", "--serials", file), code=3)
+    assert not folder(cli, "I2").path.exists()
+    assert cli.yes(*register("I2", "--serials", file))["receipt"]["duplicate"] is False
+
+
+def test_a_damaged_batch_file_is_said(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["A1"])
+    cli.yes(*register("I3", "--serials", file))
+    path = folder(cli, "I3").path / "batch.json"
+    good = path.read_text()
+    path.write_text(json.dumps({**json.loads(good), "format": "other"}))
+    assert cli.no(*register("I3", "--serials", file), code=2)["code"] == "batch_folder"
+    path.write_text(good)
+
+
+def test_recall_undo_recall_again(cli: Cli) -> None:
+    cli.yes(*register("C1", "--generate", 3))
+    name = f"{GTIN}/C1"
+    code = f"(01){GTIN}(10)C1(21){folder(cli, 'C1').serials()[0]}"
+
+    def verdict() -> str:
+        return str(cli("scan", code, "--json").json["verdict"])
+
+    assert verdict() == "registered"
+    recall = ("batch", "recall", name, "--reason", "caps leak", "--notice", "https://acme.example/1", "--key", "acme")
+    cli.yes(*recall)
+    assert verdict() == "stop"
+    assert cli.yes("batch", "show", name)["recall"]["reason"] == "caps leak"
+    cli.yes("batch", "undo", name, "--what", "recall", "--reason", "wrong lot", "--key", "acme")
+    assert verdict() == "registered"
+    cli.yes(*recall)
+    assert verdict() == "stop"
+    for what in ("recall", "registration"):
+        cli.yes("batch", "undo", name, "--what", what, "--reason", "x", "--key", "acme")
+    assert verdict() == "stop"
+    assert cli.yes("batch", "show", name)["withdrawn"] is True
+
+
+def test_units_are_retired_cumulatively(cli: Cli, tmp_path: Path) -> None:
+    cli.yes(*register("U1", "--generate", 100))
+    serials, name = folder(cli, "U1").serials(), f"{GTIN}/U1"
+    retire = ("batch", "retire", name, "--key", "acme")
+
+    def stolen() -> int:
+        return int(cli.yes("batch", "show", name)["retired"].get("stolen", 0))
+
+    one = cli.yes(*retire, "--reason", "stolen", "--serial", serials[0])
+    assert (one["added"], one["total"]) == (1, 1)
+    assert cli.no(*retire, "--reason", "stolen", "--serial", serials[0])["code"] == "retired_already"
+    assert cli.no(*retire, "--reason", "stolen", "--serial", "NOT-OF-IT")["code"] == "unit_unknown"
+    many = cli.yes(*retire, "--reason", "stolen", "--serials", write_serials(tmp_path / "m.csv", serials[:80]))
+    assert (many["added"], many["total"]) == (79, 80)  # more than an entry holds: a segment
+    assert stolen() == 80
+    assert cli("scan", f"(01){GTIN}(10)U1(21){serials[79]}", "--json").json["verdict"] == "stop"
+    cli.yes("batch", "undo", name, "--what", "stolen", "--reason", "found", "--key", "acme")
+    assert stolen() == 1
+    again = cli.yes(*retire, "--reason", "stolen", "--serial", serials[90])
+    assert (again["added"], again["total"]) == (1, 2)
+    assert cli.yes("audit", "--no-chain")["ok"] is True
+    assert cli.no(*retire, "--reason", "sold", code=2)["code"] == "usage"
+
+
+def test_others_may_not_speak_about_a_batch(cli: Cli) -> None:
+    cli.yes(*register("O1", "--generate", 2))
+    cli.yes("key", "new", "nosy")
+    carrier = (
+        "--role",
+        "carrier",
+        "--country",
+        "NL",
+        "--name",
+        "Nosy",
+        "--sign",
+        "authority-nl",
+        "--sign",
+        "authority-br",
+    )
+    cli.yes("participant", "admit", "nosy", *carrier)
+    serial, name = folder(cli, "O1").serials()[0], f"{GTIN}/O1"
+    assert cli.no("batch", "recall", name, "--reason", "x", "--key", "nosy")["code"] == "not_entitled"
+    stolen = ("batch", "retire", name, "--reason", "stolen", "--serial", serial)
+    assert cli.no(*stolen, "--key", "nosy")["code"] == "not_entitled"
+    assert cli.yes(*stolen, "--key", "authority-ke")["total"] == 1  # customs may
+    undo = ("batch", "undo", name, "--what", "stolen", "--reason", "x")
+    assert cli.no(*undo, "--key", "authority-nl")["code"] == "not_entitled"  # not another administration's
+    cli.yes(*undo, "--key", "authority-ke")
+
+
+@pytest.mark.parametrize("name", ["09506000134352", "nonsense/L1", "95060001343/L1", "0xzz"])
+def test_batches_are_named_by_gtin_and_lot(cli: Cli, name: str) -> None:
+    said = cli("batch", "show", name, "--json")
+    assert said.code in (1, 2)
+    assert said.error["code"] in ("batch_name", "charset", "gtin_length", "batch_unknown")
