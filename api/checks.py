@@ -43,7 +43,11 @@ def _needs_gs1(facts: Facts) -> str | None:
 
 
 def _needs_register(facts: Facts) -> str | None:
-    return _needs_gs1(facts) or (None if facts.has_serial else "the code carries no serial")
+    if skipped := _needs_gs1(facts):
+        return skipped
+    if not facts.has_serial:
+        return "the code carries no serial"
+    return "it could not be told whether the unit is registered" if facts.unit is Unit.UNKNOWN else None
 
 
 def _needs_label(facts: Facts) -> str | None:
@@ -61,19 +65,23 @@ def _needs_unit(facts: Facts) -> str | None:
 def _needs_market(facts: Facts) -> str | None:
     if skipped := _needs_batch(facts):
         return skipped
-    if not any(batch.markets for batch in facts.batches):
-        return "the batch names no markets"
-    return "no country was given" if facts.market is None else None
+    if facts.market is None:
+        return "no country was given"
+    return None if all(batch.markets for batch in facts.batches) else "the batch names no markets"
 
 
 def _needs_expiry(facts: Facts) -> str | None:
-    undated = all(batch.expires is None for batch in facts.batches)
+    undated = any(batch.expires is None for batch in facts.batches)
     return _needs_batch(facts) or ("the batch declares no expiry date" if undated else None)
 
 
 def _needs_travel(facts: Facts) -> str | None:
+    if skipped := _needs_unit(facts):
+        return skipped
+    if facts.officer and facts.sightings[-1].latitude is None:
+        return "this scan has no coordinates"
     located = sum(sighting.latitude is not None for sighting in facts.sightings)
-    return _needs_unit(facts) or ("there are no two officers' scans with coordinates" if located < 2 else None)
+    return "there are no two officers' scans with coordinates" if located < 2 else None
 
 
 def _needs_witnesses(facts: Facts) -> str | None:
