@@ -91,7 +91,9 @@ def test_a_run_makes_the_same_codes(kind: LabelKind) -> None:
     wanted = links(20)
     made = list(render_run(wanted, kind))
     images = [painted(one) if kind is LabelKind.SVG else Image.open(io.BytesIO(one)) for one in made]
-    assert [[symbol.text for symbol in zxingcpp.read_barcodes(image, formats=QR)] for image in images] == [[one] for one in wanted]
+    assert [[symbol.text for symbol in zxingcpp.read_barcodes(image, formats=QR)] for image in images] == [
+        [one] for one in wanted
+    ]
 
 
 def test_the_widest_text_stays_on_its_label() -> None:
