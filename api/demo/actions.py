@@ -16,9 +16,9 @@ from api.demo.stage import Stage
 from verifier.statement import Kind
 
 
-async def let_phone_in(stage: Stage, host: str | None = None) -> Mapping[str, Any]:
+async def let_phone_in(stage: Stage) -> Mapping[str, Any]:
     """Open the network listener; the codes on the page name it from now on. Raises Unavailable."""
-    url = await stage.phone.open(stage.public_app, host)
+    url = await stage.phone.open(stage.public_app, stage.phone_host)
     return {"url": url, "exposed": EXPOSED, "closed": CLOSED}
 
 

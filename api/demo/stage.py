@@ -32,6 +32,7 @@ class Stage:
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     own: dict[str, OwnBatch] = field(default_factory=dict)
     sign_in: str | None = None
+    phone_host: str | None = None
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     main: ASGIApp = field(init=False)
     _ready: bool = False
