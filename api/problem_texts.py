@@ -56,6 +56,7 @@ CODES: Mapping[str, Problem] = {
         403, "Not yours to say", "Who may say what is a table of the ledger; the detail names who may say this."
     ),
     "not_admitted": Problem(403, "Not a participant", "Only admitted organisations may sign statements."),
+    "participant_unknown": Problem(404, "No such participant", "Nobody with this address was admitted here."),
     "suspended": Problem(403, "Suspended", "A suspended participant can sign no statements until it is reinstated."),
     "prefix_not_held": Problem(
         403, "Prefix not held", "A batch is registered by the participant that holds its company prefix."

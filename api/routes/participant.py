@@ -9,6 +9,7 @@ from api.guard import Guarded
 from api.reply import reply
 from api.schema import problems
 from api.site import site
+from verifier.errors import NotFound
 
 router = APIRouter(route_class=Guarded, tags=["record"])
 
@@ -19,7 +20,12 @@ async def participants(request: Request) -> Response:
     return reply({"participants": site(request).ledger.participants.list()})
 
 
-@router.get("/v1/participants/{address}", summary="One participant", responses=problems("not_found", "rate_limited"))
+@router.get(
+    "/v1/participants/{address}", summary="One participant", responses=problems("participant_unknown", "rate_limited")
+)
 async def participant(request: Request, address: str) -> Response:
     """One participant by its address, 0x and 40 lower-case hex digits."""
-    return reply(site(request).ledger.participants.describe(address))
+    here = site(request)
+    if address not in here.ledger.record.standing.participants:
+        raise NotFound(f"couldn't find {address[:50]}: no such participant", code="participant_unknown")
+    return reply(here.ledger.participants.describe(address))

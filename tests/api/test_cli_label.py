@@ -130,8 +130,7 @@ def test_a_printed_label_is_scanned_and_proved_offline(cli: Cli, folder: BatchFo
     assert {"signature_valid", "unit_registered"} <= {reason["code"] for reason in said.json["reasons"]}
     pin = Home(cli.home).config().pin
     elsewhere = tmp_path / "elsewhere"
-    link = said.json["code"]["read"]
-    good = process("verify", proof, "--founding", pin, "--code", link, "--json", "--home", elsewhere)
+    good = process("verify", proof, "--founding", pin, "--code", read["read"], "--json", "--home", elsewhere)
     assert good.code == 0
     assert good.json["shows"]["unit"]["state"] == "present"
     assert [step["ok"] for step in good.json["steps"] if step["step"] == "label"] == [True]

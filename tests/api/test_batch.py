@@ -1,0 +1,238 @@
+"""Makers: segments in, statements in, receipts out; every refusal with its own code and nothing half done."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from ledger_world import MadeBatch, gtin
+from served import PREFIX, Stage, client
+
+from ledger.services.segment import build
+from ledger.services.serial import generate
+from verifier.evidence import check_evidence
+from verifier.statement import Kind
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture
+def made(stage: Stage, request: pytest.FixtureRequest) -> MadeBatch:
+    """A batch whose segment is stored and whose statement was not sent yet."""
+    lot = request.node.name.replace("test_", "")[:20].replace("[", "-").replace("]", "")
+    return stage.world.prepare(stage.ledger, stage.maker, gtin(PREFIX, 500), lot, generate(17))
+
+
+def registration(batch: MadeBatch) -> dict[str, Any]:
+    return {"statement": batch.statement.to_json(), "salt": "0x" + batch.salt.hex()}
+
+
+def post(http: httpx.Client, batch: MadeBatch) -> httpx.Response:
+    return http.post("/v1/batches", json=registration(batch))
+
+
+def segment_file(tmp_path: Path, units: int = 17) -> tuple[str, bytes]:
+    built = build(gtin(PREFIX, 501), "S", generate(units), b"s" * 32, tmp_path / "x.seg")
+    return "0x" + built.root.hex(), built.path.read_bytes()
+
+
+def test_a_registration_gets_a_receipt_that_anybody_can_check(
+    stage: Stage, http: httpx.Client, made: MadeBatch
+) -> None:
+    response = post(http, made)
+    receipt = response.json()
+    assert response.status_code == 201, response.text
+    assert response.headers["location"] == f"/v1/batches/{receipt['batch']}"
+    assert receipt["batch"] == receipt["leaf"]
+    proof = base64.b64decode(receipt["tlog_proof"])
+    assert check_evidence(proof, pin=stage.ledger.founding.pin).ok
+    assert http.get(receipt["proof"]).content.startswith(b"c2sp.org/tlog-proof@v1")
+    described = http.get(f"/v1/batches/{receipt['batch']}").json()
+    assert (described["unit_count"], described["maker"]["name"]) == (17, "Aurora")
+    assert "salt" not in described
+
+
+def test_a_repeat_gets_the_first_receipt_with_200(http: httpx.Client, made: MadeBatch) -> None:
+    first, again = post(http, made), post(http, made)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["entry"] == first.json()["entry"]
+    assert again.json()["duplicate"] is True
+
+
+def test_recall_undo_and_recall_again(stage: Stage, http: httpx.Client, made: MadeBatch) -> None:
+    batch = post(http, made).json()["batch"]
+
+    def send(kind: Kind, path: str, **body: Any) -> httpx.Response:
+        statement = stage.world.statement(stage.ledger, stage.maker, kind, body)
+        return http.post(path, json={"statement": statement.to_json()})
+
+    def recall() -> httpx.Response:
+        head = http.get(f"/v1/batches/{batch}").json()["heads"]["recall"]
+        return send(
+            Kind.BATCH_RECALLED, f"/v1/batches/{batch}/recall", batch=batch, reason="r", noticeUrl="", supersedes=head
+        )
+
+    first = recall()
+    assert first.status_code == 201, first.text
+    assert http.get(f"/v1/batches/{batch}").json()["recall"]["reason"] == "r"
+    assert send(Kind.UNDONE, "/v1/undo", target=first.json()["leaf"], reason="by mistake").status_code == 201
+    assert http.get(f"/v1/batches/{batch}").json()["recall"] is None
+    assert recall().status_code == 201
+
+
+def test_units_reported_stolen_stop(stage: Stage, http: httpx.Client, made: MadeBatch) -> None:
+    batch = post(http, made).json()["batch"]
+    body = {
+        "batch": batch,
+        "reason": 3,
+        "keys": [made.key(made.serials[0])],
+        "unitCount": "1",
+        "segmentRoot": "0x" + "00" * 32,
+        "supersedes": http.get(f"/v1/batches/{batch}").json()["heads"]["stolen"],
+    }
+    statement = stage.world.statement(stage.ledger, stage.maker, Kind.UNITS_RETIRED, body)
+    assert http.post(f"/v1/batches/{batch}/retire", json={"statement": statement.to_json()}).status_code == 201
+    answer = http.get("/v1/verify", params={"code": f"(01){made.gtin}(21){made.serials[0]}"}).json()
+    assert (answer["verdict"], answer["reasons"][0]["code"]) == ("stop", "stolen")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "pointer"),
+    [
+        (lambda r: r["statement"]["body"].update(unitCount="18"), 422, "signature_wrong", None),
+        (lambda r: r["statement"]["body"].update(gtin="123"), 422, "signature_wrong", None),
+        (lambda r: r["statement"]["body"].pop("lot"), 400, "body_keys", None),
+        (lambda r: r["statement"]["body"].update(unitCount=17), 400, "body_field", "#/statement/body/unitCount"),
+        (lambda r: r["statement"].update(actor="0xABC"), 400, "hex", "#/statement/actor"),
+        (lambda r: r["statement"].update(kind="unheard_of"), 400, "malformed", "#/statement/kind"),
+        (lambda r: r.update(salt="0x" + "11" * 32), 422, "salt_mismatch", None),
+        (lambda r: r.update(salt="11"), 400, "malformed", "#/salt"),
+        (lambda r: r.update(more=1), 400, "malformed", "#/more"),
+    ],
+)
+def test_a_registration_that_is_refused_names_why_and_where(
+    stage: Stage, http: httpx.Client, made: MadeBatch, change: Any, status: int, code: str, pointer: str | None
+) -> None:
+    size = stage.ledger.record.size
+    sent = registration(made)
+    change(sent)
+    response = http.post("/v1/batches", json=sent)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    if pointer is not None:
+        assert response.json()["errors"][0]["pointer"] == pointer
+    assert stage.ledger.record.size == size
+
+
+def test_rights_and_conflicts_have_their_own_status(stage: Stage, http: httpx.Client, made: MadeBatch) -> None:
+    foreign = stage.world.prepare(stage.ledger, stage.maker, gtin("9520000", 1), "X", generate(3))
+    assert (post(http, foreign).status_code, post(http, foreign).json()["code"]) == (403, "prefix_not_held")
+    batch = post(http, made).json()["batch"]
+    again = stage.world.prepare(stage.ledger, stage.maker, made.gtin, made.lot, generate(3))
+    assert (post(http, again).status_code, post(http, again).json()["code"]) == (409, "lot_registered")
+    body = {
+        "batch": batch,
+        "reason": 3,
+        "keys": [made.key(made.serials[0])],
+        "unitCount": "1",
+        "segmentRoot": "0x" + "00" * 32,
+        "supersedes": "0x" + "00" * 32,
+    }
+    slander = stage.world.statement(stage.ledger, stage.carrier, Kind.UNITS_RETIRED, body)
+    refused = http.post(f"/v1/batches/{batch}/retire", json={"statement": slander.to_json()})
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_entitled")
+
+
+def test_a_registration_without_its_segment_says_so(stage: Stage, http: httpx.Client, made: MadeBatch) -> None:
+    fresh = {key: made.statement.body[key] for key in made.statement.body.keys() - {"statementId"}}
+    missing = stage.world.statement(
+        stage.ledger, stage.maker, Kind.BATCH_REGISTERED, {**fresh, "segmentRoot": "0x" + "99" * 32}
+    )
+    refused = http.post("/v1/batches", json={"statement": missing.to_json(), "salt": "0x" + made.salt.hex()})
+    assert (refused.status_code, refused.json()["code"]) == (422, "segment_not_found")
+
+
+def test_a_statement_goes_to_its_own_address(stage: Stage, http: httpx.Client, made: MadeBatch) -> None:
+    wrong = http.post("/v1/undo", json={"statement": made.statement.to_json()})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (400, "#/statement/kind")
+    body = {"batch": stage.batch.id, "reason": "r", "noticeUrl": "", "supersedes": "0x" + "00" * 32}
+    recall = stage.world.statement(stage.ledger, stage.maker, Kind.BATCH_RECALLED, body).to_json()
+    elsewhere = http.post(f"/v1/batches/{stage.dutch.id}/recall", json={"statement": recall})
+    assert (elsewhere.status_code, elsewhere.json()["errors"][0]["pointer"]) == (400, "#/statement/body/batch")
+
+
+def test_batches_are_found_by_gtin_and_lot(stage: Stage, http: httpx.Client) -> None:
+    found = http.get("/v1/batches", params={"gtin": stage.batch.gtin, "lot": stage.batch.lot}).json()
+    assert [batch["id"] for batch in found["batches"]] == [stage.batch.id]
+    every = http.get("/v1/batches", params={"gtin": stage.batch.gtin}).json()
+    assert {stage.batch.id, stage.recalled.id} <= {batch["id"] for batch in every["batches"]}
+    assert http.get("/v1/batches", params={"gtin": gtin(PREFIX, 9_999)}).json() == {"batches": [], "next": None}
+    lost_zero = http.get("/v1/batches", params={"gtin": stage.batch.gtin[3:]})
+    assert (lost_zero.status_code, "leading zero" in lost_zero.json()["detail"]) == (400, True)
+    unknown = http.get("/v1/batches/0x" + "00" * 32)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "batch_unknown")
+
+
+def test_the_salt_is_for_those_who_are_entitled(stage: Stage, http: httpx.Client) -> None:
+    path = f"/v1/batches/{stage.batch.id}/salt"
+    assert http.get(path).status_code == 401
+    assert http.get(path, headers=stage.token("scan", "proof", "admin")).status_code == 403
+    assert http.get(path, headers=stage.token("salt")).json()["salt"] == "0x" + stage.batch.salt.hex()
+
+
+def test_a_segment_is_stored_once_and_checked_whole(http: httpx.Client, tmp_path: Path) -> None:
+    root, data = segment_file(tmp_path)
+    assert http.head(f"/v1/segments/{root}").status_code == 404
+    first = http.put(f"/v1/segments/{root}?units=17", content=data)
+    assert (first.status_code, first.json()["units"]) == (201, 17), first.text
+    assert http.put(f"/v1/segments/{root}?units=17", content=data).status_code == 200
+    assert http.head(f"/v1/segments/{root}").status_code == 200
+
+
+def test_a_segment_may_come_in_pieces(http: httpx.Client, tmp_path: Path) -> None:
+    root, data = segment_file(tmp_path, 5_000)
+
+    def pieces() -> Iterator[bytes]:
+        yield from (data[at : at + 1_000] for at in range(0, len(data), 1_000))
+
+    assert http.put(f"/v1/segments/{root}?units=5000", content=pieces()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("damage", "units", "code"),
+    [
+        (lambda d: d[:500] + bytes([d[500] ^ 1]) + d[501:], 17, None),
+        (lambda d: d[:-1], 17, "segment_count"),
+        (lambda d: d + b"x", 17, "segment_count"),
+        (lambda d: d, 16, "segment_count"),
+        (lambda d: b"", 17, "segment_header"),
+        (lambda d: b"not a segment" * 100, 17, None),
+    ],
+)
+def test_a_damaged_segment_is_never_stored(
+    http: httpx.Client, tmp_path: Path, damage: Any, units: int, code: str | None
+) -> None:
+    root, data = segment_file(tmp_path)
+    response = http.put(f"/v1/segments/{root}?units={units}", content=damage(data))
+    assert response.status_code == 422, response.text
+    assert code is None or response.json()["code"] == code
+    assert http.head(f"/v1/segments/{root}").status_code == 404
+
+
+def test_uploads_have_a_daily_budget(stage: Stage, tmp_path: Path) -> None:
+    with client(stage.ledger, upload_mib_address=2) as http:
+        (tmp_path / "b").mkdir()
+        for at in range(2):
+            folder = tmp_path / str(at)
+            folder.mkdir()
+            root, data = segment_file(folder)
+            assert http.put(f"/v1/segments/{root}?units=17", content=data).status_code == 201
+        root, data = segment_file(tmp_path / "b")
+        spent = http.put(f"/v1/segments/{root}?units=17", content=data)
+        assert (spent.status_code, spent.json()["code"]) == (429, "upload_budget")
+        assert int(spent.headers["retry-after"]) > 0
+        too_large = http.put(f"/v1/segments/{root}?units=1000000", content=b"")
+        assert (too_large.status_code, too_large.json()["code"]) == (413, "segment_too_large")
