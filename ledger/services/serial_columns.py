@@ -30,6 +30,11 @@ class Columns:
     gtin: int | None
     lot: int | None
 
+    @property
+    def alone(self) -> bool:
+        """Whether a row is a serial and nothing else."""
+        return self.delimiter == _NO_DELIMITER
+
 
 def find_columns(sample: Sequence[str]) -> Columns:
     """Decide about header and delimiter by the first lines (without blank ones and line ends).

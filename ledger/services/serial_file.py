@@ -10,7 +10,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
@@ -18,14 +18,19 @@ from typing import BinaryIO
 
 from ledger.services.serial_columns import Columns, find_columns
 from verifier.errors import Malformed, NotFound, Unavailable
-from verifier.gs1 import LONGEST, Gtin, parse_gtin, parse_serial
+from verifier.gs1 import CSET82, LONGEST, Gtin, parse_gtin, parse_serial
 
 BAD_ROWS_KEPT = 1_000
 """Bad rows that are kept with their reason; more are only counted. Own limit."""
 
-_PROGRESS_EVERY = 10_000  # rows
+_BLOCK = 10_000  # lines looked at together, and between two reports of progress
 _SAMPLE = 50  # lines that decide about columns
 _SPREADSHEET = re.compile(r"\d([.,]\d+)?E[+-]\d+", re.IGNORECASE)
+_SPREADSHEET_LINE = re.compile(rf"(?:\A|[\r\n]){_SPREADSHEET.pattern}(?:[\r\n]|\Z)", re.IGNORECASE)
+_EXPONENT = re.compile("[Ee][+-]")  # quick to look for; most files have none
+# serials, one a line; possessive, or a long file would be tried in very many ways
+_SOUND = re.compile(f"(?:[{re.escape(CSET82)}]{{1,{LONGEST}}}+(?:\r\n|\r|\n|\\Z))*+")
+_Record = tuple[int, list[str]]  # the line it starts on, its cells
 _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
 
 
@@ -77,31 +82,82 @@ def read_serial_csv(
 
 
 def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callable[[int], None]) -> SerialFile:
-    lines = _lines(stream)
-    sample = list(islice(lines, _SAMPLE))
+    """Block by block; from a quotation mark on, record by record, for then one may go over several lines."""
+    blocks = _blocks(stream)
+    block = next(blocks, [])
     try:
-        columns = find_columns([line.strip("\r\n") for line in sample if line.strip()])
+        columns = find_columns([line.strip("\r\n") for line in block[:_SAMPLE] if line.strip()])
     except csv.Error as error:
         raise Malformed(f"couldn't read the serials: {error}", code="not_csv") from error
     found = SerialFile(header=columns.header)
-    rows: dict[str, int] = {}  # serial -> the row that brought it
-    awaiting_header = columns.header is not None
-    for number, cells in _records(chain(sample, lines), columns.delimiter):
-        if not any(cells):
-            continue
-        if awaiting_header:
-            awaiting_header = False
-            continue
-        found.rows += 1
-        if found.rows % _PROGRESS_EVERY == 0:
-            progress(found.rows)
-        if bad := _check_row(number, cells, columns, rows, gtin, lot):
-            _note(found, bad)
+    reading = _Reading(columns, gtin, lot, found, progress)
+    done = 0
+    while block and '"' not in (text := "".join(block)):
+        if done == 0 or not reading.take_sound(block, text, done):
+            reading.take_each(_records(block, columns.delimiter, done))
+        done += len(block)
+        block = next(blocks, [])
+    reading.take_each(_records(chain(block, chain.from_iterable(blocks)), columns.delimiter, done))
     if not found.rows:
         raise Malformed("couldn't read the serials: the file holds no row of data", code="empty_file")
     progress(found.rows)
-    found.serials = list(rows)
+    found.serials = list(reading.rows)
     return found
+
+
+class _Reading:
+    """One file on its way: which serial came in which row, and what was wrong with the others."""
+
+    def __init__(
+        self, columns: Columns, gtin: str | None, lot: str | None, found: SerialFile, progress: Callable[[int], None]
+    ) -> None:
+        self._columns, self._gtin, self._lot = columns, gtin, lot
+        self._found, self._progress = found, progress
+        self._awaiting_header = columns.header is not None
+        self.rows: dict[str, int] = {}
+
+    def take_each(self, records: Iterator[_Record]) -> None:
+        """Look at each row for itself."""
+        for number, cells in records:
+            if not any(cells):
+                continue
+            if self._awaiting_header:
+                self._awaiting_header = False
+                continue
+            self._found.rows += 1
+            if self._found.rows % _BLOCK == 0:
+                self._progress(self._found.rows)
+            if bad := _check_row(number, cells, self._columns, self.rows, self._gtin, self._lot):
+                _note(self._found, bad)
+
+    def take_sound(self, lines: Sequence[str], text: str, before: int) -> bool:
+        """Take lines that hold one good row each, looked at as a whole: many times as fast as one by one.
+
+        False, and nothing was taken, when something may be wrong. `text`: the lines joined; `before`: lines before.
+        """
+        columns = self._columns
+        if not columns.alone:
+            try:
+                cells = list(csv.reader(lines, delimiter=columns.delimiter))
+                text = "\n".join([row[columns.serial] for row in cells])
+            except (csv.Error, IndexError):
+                return False
+            stated = {(_cell(row, columns.gtin).strip(), _cell(row, columns.lot).strip()) for row in cells}
+            if any(self._contradicts(*pair) for pair in stated):
+                return False
+        if not _SOUND.fullmatch(text) or (_EXPONENT.search(text) and _SPREADSHEET_LINE.search(text)):
+            return False
+        fresh = dict(zip(text.split(), range(before + 1, before + 1 + len(lines)), strict=False))
+        # fewer: a serial twice, or a row without one
+        if len(fresh) != len(lines) or not fresh.keys().isdisjoint(self.rows.keys()):
+            return False
+        self.rows |= fresh
+        self._found.rows += len(lines)
+        self._progress(self._found.rows)
+        return True
+
+    def _contradicts(self, gtin: str, lot: str) -> bool:
+        return _check_batch(0, (gtin, lot), replace(self._columns, gtin=0, lot=1), self._gtin, self._lot) is not None
 
 
 def _check_row(
@@ -166,9 +222,9 @@ def _note(found: SerialFile, bad: BadRow) -> None:
         found.bad.append(bad)
 
 
-def _records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(lines: Iterable[str], delimiter: str, before: int) -> Iterator[_Record]:
     """The records with the number of the line each one starts on; cells without surrounding spaces."""
-    reader, start = csv.reader(lines, delimiter=delimiter), 1
+    reader, start = csv.reader(lines, delimiter=delimiter), before + 1
     while True:
         try:
             cells = next(reader)
@@ -177,23 +233,24 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[s
         except csv.Error as error:
             raise Malformed(f"couldn't read the serials: row {start}: {error}", code="not_csv") from error
         yield start, [cell.strip() for cell in cells]
-        start = reader.line_num + 1
+        start = before + reader.line_num + 1
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines with their ends, decoded one by one: a file may hold two encodings."""
+def _blocks(stream: BinaryIO) -> Iterator[list[str]]:
+    """The lines with their ends, some thousand at a time, decoded one by one: a file may hold two encodings."""
     start = stream.read(4)
     if start.startswith(_ARCHIVES):
         raise Malformed(
             "couldn't read the serials: this is a spreadsheet; save it as CSV and send that", code="not_csv"
         )
     wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    whole = io.BufferedReader(_Joined(start, stream))
+    whole = io.BufferedReader(_Joined(start, stream), 2**16)
     encoding = "utf-16" if wide else "utf-8-sig"
     errors = "replace" if wide else "surrogateescape"
     # newline="" keeps the line ends and knows those of Windows and of old Macs
-    for line in io.TextIOWrapper(whole, encoding=encoding, errors=errors, newline=""):
-        yield line if line.isascii() else _mend(line)
+    lines = io.TextIOWrapper(whole, encoding=encoding, errors=errors, newline="")
+    while block := list(islice(lines, _BLOCK)):
+        yield [line if line.isascii() else _mend(line) for line in block]
 
 
 def _mend(line: str) -> str:
