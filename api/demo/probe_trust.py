@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from api.demo.bench import Bench
 from api.demo.probe import Prober, Rule
-from api.demo.probe_proofs import run_verify
+from api.demo.probe_proofs import FILES, stranger
 from api.demo.rewrite import Rewritten, rewrite
 from ledger.home import Home, Settings
 from ledger.wiring_audit import audit_ledger
@@ -90,7 +90,7 @@ def _probe_forgery(bench: Bench, prober: Prober) -> None:
         fooled,
         lambda: [done.forged.signatures > 0, done.answer_before, done.answer_after],
     )
-    prober.ask("an old proof under the forged head", Rule.PROOF, [1, "inclusion"], _spliced, bench, done)
+    prober.ask("an old proof under the forged head", Rule.PROOF, [None, "inclusion"], _spliced, bench, done)
     prober.ask("the forged home, audited against the chain", Rule.AUDIT, [False, True], lambda: audits[0])
 
 
@@ -103,10 +103,11 @@ def _spliced(bench: Bench, done: Rewritten) -> list[Any]:
     """An old file given the forged checkpoint: what a stranger holds who believes the operator's newest head."""
     old = decode_evidence(done.old_file)
     spliced = TlogProof(old.proof.index, old.proof.path, done.forged_note, old.proof.extra)
-    file = bench.folder / "files" / "old-under-new.tlog-proof"
-    file.write_bytes(spliced.encode())
-    code, report = run_verify(file, bench.stage.ledger.founding.pin.hex())
-    return [code, report.get("failed")]
+    (bench.folder / FILES / "old-under-new.tlog-proof").write_bytes(spliced.encode())
+    (bench.folder / FILES / "old.tlog-proof").write_bytes(done.old_file)
+    pin = bench.stage.ledger.founding.pin.hex()
+    reports = stranger(bench.folder / FILES, [("old", pin, None), ("old-under-new", pin, None)])
+    return [report["failed"] for report in reports]
 
 
 def _probe_audit(bench: Bench, prober: Prober) -> None:
