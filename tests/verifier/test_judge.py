@@ -1,0 +1,364 @@
+"""The judge: every row of the verdict table, and the properties that no rule added later may break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from verifier.batch import RetireReason
+from verifier.behaviour import Sighting
+from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
+from verifier.instant import HOUR
+from verifier.judge import judge
+from verifier.participant import Suspension, SuspensionKind
+from verifier.reason import REASONS, Tier, Verdict
+
+TODAY = "2026-11-23"
+MAKER = "0x" + "aa" * 20
+ORDER = list(Verdict)
+"""From stop to registered, as the table stands: a higher place is nearer to registered."""
+
+LIVE = BatchFacts(
+    id="0x" + "01" * 32,
+    index=4,
+    lot="L1",
+    lot_as_printed=True,
+    markets=("NL",),
+    expires="2030-12-31",
+    recall=None,
+    withdrawn=False,
+    retired={},
+    maker_suspension=None,
+    registered_while_suspended=False,
+    maker_holds_prefix=True,
+)
+GOOD = Facts(
+    readable=Readable.GS1,
+    today=TODAY,
+    context=Context.IMPORT,
+    holder=MAKER,
+    unit=Unit.PRESENT,
+    batches=(LIVE,),
+    label=Label.VALID,
+    market="NL",
+    sightings=(Sighting(0, "NL", 51.95, 4.14),),
+    officer=True,
+    witnessing=Witnessing.COVERED,
+)
+"""Everything asked, everything answered well."""
+
+
+def place(facts: Facts) -> int:
+    return ORDER.index(judge(facts).verdict)
+
+
+def codes(facts: Facts) -> set[str]:
+    return {reason.code for reason in judge(facts).reasons}
+
+
+def skipped(facts: Facts) -> set[str]:
+    return {check for check, _ in judge(facts).not_checked}
+
+
+def with_batch(facts: Facts, **changes: Any) -> Facts:
+    """The facts with their first batch changed."""
+    return replace(facts, batches=(replace(facts.batches[0], **changes), *facts.batches[1:]))
+
+
+# the table
+
+
+def test_everything_well_is_registered_and_nothing_was_skipped() -> None:
+    judged = judge(GOOD)
+    assert judged.verdict is Verdict.REGISTERED
+    assert judged.not_checked == ()
+    assert {reason.tier for reason in judged.reasons} == {Tier.INFO}
+
+
+TABLE: list[tuple[Facts, Verdict, str, Tier]] = [
+    (with_batch(GOOD, recall={"entry": 5}), Verdict.STOP, "recalled", Tier.STOP),
+    (with_batch(GOOD, withdrawn=True), Verdict.STOP, "registration_withdrawn", Tier.STOP),
+    (with_batch(GOOD, registered_while_suspended=True), Verdict.STOP, "registered_while_suspended", Tier.STOP),
+    (with_batch(GOOD, retired={RetireReason.STOLEN: {}}), Verdict.STOP, "stolen", Tier.STOP),
+    (with_batch(GOOD, retired={RetireReason.DESTROYED: {}}), Verdict.STOP, "destroyed", Tier.STOP),
+    (replace(GOOD, label=Label.WRONG_TWICE), Verdict.STOP, "signature_wrong", Tier.STOP),
+    (replace(GOOD, unit=Unit.ABSENT, batches=()), Verdict.STOP, "signature_of_absent_unit", Tier.STOP),
+    (replace(GOOD, readable=Readable.UNREADABLE), Verdict.UNREADABLE, "could_not_read", Tier.NOTIFY),
+    (replace(GOOD, readable=Readable.NOT_GS1), Verdict.OUTSIDE, "not_gs1", Tier.INFO),
+    (replace(GOOD, holder=None, batches=(), unit=Unit.UNKNOWN), Verdict.OUTSIDE, "prefix_unknown", Tier.INFO),
+    (
+        replace(GOOD, unit=Unit.ABSENT, batches=(), label=Label.NONE),
+        Verdict.NOT_REGISTERED,
+        "unit_absent",
+        Tier.NOTIFY,
+    ),
+    (replace(GOOD, has_serial=False, unit=Unit.UNKNOWN), Verdict.CHECK, "no_serial", Tier.NOTIFY),
+    (replace(GOOD, label=Label.MISSING), Verdict.CHECK, "signature_missing", Tier.INSPECT),
+    (replace(GOOD, label=Label.WRONG_ONCE), Verdict.CHECK, "signature_unconfirmed", Tier.INSPECT),
+    (replace(GOOD, label=Label.MALFORMED), Verdict.CHECK, "signature_malformed", Tier.INSPECT),
+    (with_batch(GOOD, lot_as_printed=False), Verdict.CHECK, "lot_mismatch", Tier.INSPECT),
+    (replace(GOOD, batches=(LIVE, LIVE)), Verdict.CHECK, "lot_mismatch", Tier.INSPECT),
+    (with_batch(GOOD, maker_holds_prefix=False), Verdict.CHECK, "prefix_moved", Tier.NOTIFY),
+    (with_batch(GOOD, expires="2026-11-22"), Verdict.CHECK, "expired", Tier.NOTIFY),
+    (replace(GOOD, market="KE"), Verdict.CHECK, "market_mismatch", Tier.INSPECT),
+    (with_batch(GOOD, retired={RetireReason.SOLD: {}}), Verdict.CHECK, "sold_elsewhere", Tier.NOTIFY),
+    (replace(GOOD, suspects=("separator",)), Verdict.CHECK, "separator_suspected", Tier.NOTIFY),
+    (replace(GOOD, witnessing=Witnessing.AWAITING), Verdict.CHECK, "awaiting_witnesses", Tier.NOTIFY),
+    (replace(GOOD, register_stale=True), Verdict.CHECK, "register_stale", Tier.NOTIFY),
+    (replace(GOOD, repairs=("case",)), Verdict.REGISTERED, "repair_applied", Tier.INFO),
+    (replace(GOOD, witnessing=Witnessing.NO_WITNESSES), Verdict.REGISTERED, "not_witnessed", Tier.INFO),
+    (replace(GOOD, public_lookups=900), Verdict.REGISTERED, "public_lookups", Tier.INFO),
+    (with_batch(GOOD, expires=TODAY), Verdict.REGISTERED, "unit_registered", Tier.INFO),
+]
+
+
+@pytest.mark.parametrize(("facts", "verdict", "code", "tier"), TABLE, ids=[row[2] for row in TABLE])
+def test_each_fact_has_its_row_and_its_weight(facts: Facts, verdict: Verdict, code: str, tier: Tier) -> None:
+    judged = judge(facts)
+    assert judged.verdict is verdict
+    assert {reason.tier for reason in judged.reasons if reason.code == code} == {tier}
+
+
+@pytest.mark.parametrize("context", Context)
+def test_sold_is_ordinary_with_its_owner_and_odd_in_trade(context: Context) -> None:
+    facts = replace(with_batch(GOOD, retired={RetireReason.SOLD: {}}), context=context)
+    ordinary = context in (Context.OWNER, Context.UNKNOWN)
+    assert codes(facts) & {"sold", "sold_elsewhere"} == ({"sold"} if ordinary else {"sold_elsewhere"})
+    assert judge(facts).verdict is (Verdict.REGISTERED if ordinary else Verdict.CHECK)
+
+
+@pytest.mark.parametrize("kind", SuspensionKind)
+def test_a_suspension_leaves_earlier_batches_standing(kind: SuspensionKind) -> None:
+    facts = with_batch(GOOD, maker_suspension=Suspension(kind, 1_790_000_000_000))
+    judged = judge(facts)
+    assert judged.verdict is Verdict.CHECK
+    (reason,) = [reason for reason in judged.reasons if reason.code == "issuer_suspended"]
+    assert reason.tier is (Tier.NOTIFY if kind is SuspensionKind.ADMINISTRATIVE else Tier.INSPECT)
+
+
+def test_two_rows_decide_by_themselves() -> None:
+    absent = replace(GOOD, unit=Unit.ABSENT, batches=(), label=Label.NONE, register_stale=True, suspects=("x",))
+    assert judge(absent).verdict is Verdict.NOT_REGISTERED
+    outside = replace(absent, holder=None)
+    assert judge(outside).verdict is Verdict.OUTSIDE
+    assert "unit_absent" not in codes(outside)
+
+
+# every fact there can be
+
+coordinates = st.sampled_from([(51.95, 4.14), (-4.04, 39.67), (52.1, 4.3), (None, None)])
+sighting = st.builds(
+    lambda at, where, country: Sighting(at, country, *where),
+    st.integers(0, 40 * HOUR),
+    coordinates,
+    st.none() | st.sampled_from(["NL", "KE"]),
+)
+evidence = st.just({"entry": 5})
+batch_facts = st.builds(
+    BatchFacts,
+    id=st.just(LIVE.id),
+    index=st.integers(1, 9),
+    lot=st.sampled_from(["L1", "L2"]),
+    lot_as_printed=st.booleans(),
+    markets=st.sampled_from([(), ("NL",), ("KE", "NL")]),
+    expires=st.sampled_from([None, "2020-01-01", "2030-12-31"]),
+    recall=st.none() | evidence,
+    withdrawn=st.booleans(),
+    retired=st.dictionaries(st.sampled_from(list(RetireReason)), evidence),
+    maker_suspension=st.none() | st.builds(Suspension, st.sampled_from(list(SuspensionKind)), st.just(5)),
+    registered_while_suspended=st.booleans(),
+    maker_holds_prefix=st.booleans(),
+)
+quiet_batches = st.builds(
+    replace,
+    st.just(LIVE),
+    expires=st.sampled_from([None, "2030-12-31"]),
+    markets=st.sampled_from([(), ("NL",)]),
+)
+all_facts = st.builds(
+    Facts,
+    readable=st.sampled_from([*[Readable.GS1] * 8, *Readable]),
+    today=st.just(TODAY),
+    context=st.sampled_from(list(Context)),
+    repairs=st.sampled_from([(), ("case",)]),
+    suspects=st.sampled_from([(), (), ("separator",)]),
+    has_serial=st.sampled_from([True, True, True, False]),
+    holder=st.sampled_from([MAKER, MAKER, None]),
+    unit=st.sampled_from([Unit.PRESENT, Unit.PRESENT, Unit.ABSENT, Unit.UNKNOWN]),
+    batches=st.lists(quiet_batches | batch_facts, max_size=2).map(tuple),
+    label=st.sampled_from(list(Label)),
+    market=st.sampled_from([None, "NL", "KE"]),
+    sightings=st.lists(sighting, max_size=3).map(tuple),
+    officer=st.booleans(),
+    public_lookups=st.integers(0, 5),
+    witnessing=st.sampled_from(list(Witnessing)),
+    register_stale=st.booleans(),
+).filter(lambda facts: not facts.officer or bool(facts.sightings))
+
+
+def on_some_batch(**changes: Any) -> Callable[[Facts], Facts | None]:
+    return lambda facts: with_batch(facts, **changes) if facts.batches else None
+
+
+def retired(reason: RetireReason) -> Callable[[Facts], Facts | None]:
+    def add(facts: Facts) -> Facts | None:
+        return with_batch(facts, retired={**facts.batches[0].retired, reason: {}}) if facts.batches else None
+
+    return add
+
+
+def label(worse: Label) -> Callable[[Facts], Facts | None]:
+    return lambda facts: replace(facts, label=worse) if facts.label is Label.NONE else None
+
+
+ADVERSE: dict[str, Callable[[Facts], Facts | None]] = {
+    "recalled": on_some_batch(recall={"entry": 5}),
+    "withdrawn": on_some_batch(withdrawn=True),
+    "registered while suspended": on_some_batch(registered_while_suspended=True),
+    "suspended administratively": on_some_batch(maker_suspension=Suspension(SuspensionKind.ADMINISTRATIVE, 5)),
+    "suspended for fraud": on_some_batch(maker_suspension=Suspension(SuspensionKind.FRAUD, 5)),
+    "prefix moved": on_some_batch(maker_holds_prefix=False),
+    "expired": on_some_batch(expires="2020-01-01"),
+    "other market": lambda facts: replace(facts, market="XX"),
+    "other lot": on_some_batch(lot_as_printed=False),
+    "second lot": lambda facts: replace(facts, batches=(*facts.batches, LIVE)) if facts.batches else None,
+    "sold": retired(RetireReason.SOLD),
+    "destroyed": retired(RetireReason.DESTROYED),
+    "stolen": retired(RetireReason.STOLEN),
+    "label missing": label(Label.MISSING),
+    "label wrong once": label(Label.WRONG_ONCE),
+    "label wrong twice": label(Label.WRONG_TWICE),
+    "label malformed": label(Label.MALFORMED),
+    "absent": lambda facts: replace(facts, unit=Unit.ABSENT) if facts.unit is Unit.PRESENT else None,
+    "not known": lambda facts: replace(facts, unit=Unit.UNKNOWN) if facts.unit is Unit.PRESENT else None,
+    "no serial": lambda facts: replace(facts, has_serial=False) if facts.unit is Unit.PRESENT else None,
+    "suspected": lambda facts: replace(facts, suspects=("separator",)),
+    "stale register": lambda facts: replace(facts, register_stale=True),
+    "awaiting witnesses": lambda facts: replace(facts, witnessing=Witnessing.AWAITING),
+    "scanned elsewhere": lambda facts: replace(facts, sightings=(Sighting(0, "BR", -23.95, -46.33), *facts.sightings)),
+    "scanned everywhere at once": lambda facts: replace(
+        facts, sightings=(Sighting(9, "BR", -23.95, -46.33), Sighting(9, "JP", 35.6, 139.8), *facts.sightings)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+@given(facts=all_facts)
+def test_an_adverse_fact_never_moves_the_verdict_towards_registered(name: str, facts: Facts) -> None:
+    worse = ADVERSE[name](facts)
+    assume(worse is not None)
+    assert worse is not None
+    assert place(worse) <= place(facts)
+
+
+@pytest.mark.parametrize("name", ADVERSE)
+def test_each_adverse_fact_is_seen_where_all_else_is_well(name: str) -> None:
+    """So that no property above holds for want of effect; a second scan place alone is only information."""
+    base = replace(GOOD, label=Label.NONE)
+    worse = ADVERSE[name](base)
+    assert worse is not None
+    assert codes(worse) != codes(base) or name == "not known"
+    assert place(worse) < place(base)
+
+
+LEFT_OUT: dict[str, tuple[str, Callable[[Facts], Facts], Callable[[Facts], Facts]]] = {
+    # check: what it is listed as, the input left out, the input at its best
+    "market": ("market", lambda f: replace(f, market=None), lambda f: replace(f, market="NL")),
+    "label": ("label signature", lambda f: replace(f, label=Label.NONE), lambda f: replace(f, label=Label.VALID)),
+    "unit": ("unit", lambda f: replace(f, unit=Unit.UNKNOWN), lambda f: replace(f, unit=Unit.PRESENT)),
+    "serial": ("unit", lambda f: replace(f, has_serial=False), lambda f: replace(f, has_serial=True)),
+    "batch": ("batch", lambda f: replace(f, batches=()), lambda f: replace(f, batches=(LIVE,), market="NL")),
+    "expiry": ("expiry", lambda f: with_batch(f, expires=None), lambda f: with_batch(f, expires="2030-12-31")),
+    "declared markets": ("market", lambda f: with_batch(f, markets=()), lambda f: with_batch(f, markets=("NL",))),
+    "coordinates": (
+        "travel",
+        lambda f: replace(f, sightings=tuple(replace(s, latitude=None, longitude=None) for s in f.sightings)),
+        lambda f: f,
+    ),
+    "these coordinates": (
+        "travel",
+        lambda f: replace(f, sightings=(*f.sightings, Sighting(50 * HOUR, "NL"))),
+        lambda f: replace(f, sightings=(*f.sightings, Sighting(90 * HOUR, "NL", 51.95, 4.14))),
+    ),
+    "sightings": ("travel", lambda f: replace(f, sightings=(), officer=False), lambda f: f),
+    "witnesses": (
+        "witnesses",
+        lambda f: replace(f, witnessing=Witnessing.NO_WITNESSES),
+        lambda f: replace(f, witnessing=Witnessing.COVERED),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_was_left_out_is_listed(name: str) -> None:
+    listed_as, leave_out, at_best = LEFT_OUT[name]
+    assert skipped(at_best(GOOD)) == set()
+    assert listed_as in skipped(leave_out(GOOD))
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+@given(facts=all_facts)
+def test_what_was_left_out_counts_for_no_more_than_the_best_answer(name: str, facts: Facts) -> None:
+    """On units not known to be absent, where a valid signature or a read serial would be the best answer."""
+    _, leave_out, at_best = LEFT_OUT[name]
+    assume(facts.batches)
+    quiet = replace(facts, sightings=GOOD.sightings, unit=Unit.UNKNOWN if facts.unit is Unit.ABSENT else facts.unit)
+    assert place(leave_out(quiet)) <= place(at_best(quiet))
+
+
+@given(facts=all_facts)
+def test_registered_needs_a_unit_in_a_known_batch(facts: Facts) -> None:
+    if judge(facts).verdict is Verdict.REGISTERED:
+        assert facts.readable is Readable.GS1
+        assert facts.unit is Unit.PRESENT
+        assert facts.batches
+        assert facts.has_serial
+        for change in ({"unit": Unit.UNKNOWN}, {"batches": ()}, {"holder": None, "batches": ()}):
+            missing = replace(facts, **change)  # type: ignore[arg-type]
+            assert judge(missing).verdict is not Verdict.REGISTERED
+
+
+@given(facts=all_facts, lookups=st.integers(0, 10**9))
+def test_public_look_ups_never_move_a_verdict(facts: Facts, lookups: int) -> None:
+    counted = replace(facts, public_lookups=lookups)
+    assert judge(counted).verdict is judge(facts).verdict
+    assert codes(counted) - codes(facts) <= {"public_lookups"}
+
+
+@given(facts=all_facts, more=st.lists(sighting, max_size=6).map(tuple))
+def test_evidence_of_copying_never_exceeds_inspect(facts: Facts, more: tuple[Sighting, ...]) -> None:
+    """However often and wherever a code was scanned: that never stops it, and never weighs more than `inspect`."""
+    copied = replace(facts, sightings=(*more, *facts.sightings), public_lookups=10**6)
+    assert (judge(copied).verdict is Verdict.STOP) == (judge(facts).verdict is Verdict.STOP)
+    weights = {reason.tier for reason in judge(copied).reasons if reason.code not in codes(facts)}
+    assert Tier.STOP not in weights
+
+
+@given(facts=all_facts)
+def test_every_verdict_but_one_has_a_reason_or_a_check_not_made(facts: Facts) -> None:
+    judged = judge(facts)
+    assert {reason.code for reason in judged.reasons} <= set(REASONS)
+    match judged.verdict:
+        case Verdict.STOP:
+            assert any(reason.tier is Tier.STOP for reason in judged.reasons)
+        case Verdict.CHECK:
+            weighty = any(reason.tier in (Tier.NOTIFY, Tier.INSPECT) for reason in judged.reasons)
+            assert weighty or {check for check, _ in judged.not_checked} & {"unit", "batch"}
+        case Verdict.REGISTERED:
+            assert {reason.tier for reason in judged.reasons} <= {Tier.INFO}
+        case _:
+            assert judged.reasons
+    assert len({check for check, _ in judged.not_checked}) == len(judged.not_checked)
+
+
+@given(facts=all_facts)
+def test_no_word_calls_an_item_authentic_or_fake(facts: Facts) -> None:
+    for reason in judge(facts).reasons:
+        assert reason.dimension in REASONS[reason.code]
+        text = reason.text.lower()
+        assert not any(word in text for word in ("authentic", "genuine", "fake", "counterfeit"))
