@@ -274,7 +274,11 @@ LEFT_OUT: dict[str, tuple[str, Callable[[Facts], Facts], Callable[[Facts], Facts
     "serial": ("unit", lambda f: replace(f, has_serial=False), lambda f: replace(f, has_serial=True)),
     "batch": ("batch", lambda f: replace(f, batches=()), lambda f: replace(f, batches=(LIVE,), market="NL")),
     "expiry": ("expiry", lambda f: with_batch(f, expires=None), lambda f: with_batch(f, expires="2030-12-31")),
-    "declared markets": ("market", lambda f: with_batch(f, markets=()), lambda f: with_batch(f, markets=("NL",))),
+    "declared markets": (
+        "market",
+        lambda f: with_batch(f, markets=()),
+        lambda f: with_batch(f, markets=(f.market or "NL",)),
+    ),
     "coordinates": (
         "travel",
         lambda f: replace(f, sightings=tuple(replace(s, latitude=None, longitude=None) for s in f.sightings)),
