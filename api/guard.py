@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
@@ -21,7 +22,6 @@ from api.limiter import network_of
 from api.settings import MIB, Rate
 from api.site import Site, site
 from ledger.services.token import Caller, Secret
-from verifier.errors import Malformed
 
 SESSION_COOKIE = "carnet_session"
 """Name of the session cookie; it goes out with SameSite=Strict and HttpOnly."""
@@ -111,7 +111,7 @@ def address_of(request: Request) -> str:
 
 
 def _bounded(request: Request, limit: int) -> Request:
-    """The request with a body of at most `limit` bytes. Reading more raises Malformed (`too_large`)."""
+    """The request with a body of at most `limit` bytes. Reading more raises HTTPException (413)."""
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > limit:
         raise _too_large(limit)
@@ -131,6 +131,7 @@ def _bounded(request: Request, limit: int) -> Request:
     return Request(request.scope, bounded)
 
 
-def _too_large(limit: int) -> Malformed:
+def _too_large(limit: int) -> HTTPException:
     size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit} bytes"
-    return Malformed(f"couldn't read the body: expected at most {size}", code="too_large")
+    # Of this class, because FastAPI takes every other one that comes out of reading a body for bad JSON.
+    return HTTPException(413, f"couldn't read the body: expected at most {size}")

@@ -45,11 +45,10 @@ class Limiter:
 
     def take_upload(self, address: str, mib: int) -> bool:
         """Take MiB out of today's budget of an address and of everybody; False, and nothing taken, if it is used up."""
-        if not self._budgets.test(self._address_budget, "upload", address, cost=mib):
-            return False
-        if not self._budgets.hit(self._whole_budget, "upload", "all", cost=mib):
-            return False
-        return self._budgets.hit(self._address_budget, "upload", address, cost=mib)
+        budgets = ((self._address_budget, address), (self._whole_budget, "all"))
+        if not all(self._budgets.test(budget, "upload", key, cost=mib) for budget, key in budgets):
+            return False  # asked first: `hit` takes out of a budget also when it says no
+        return all(self._budgets.hit(budget, "upload", key, cost=mib) for budget, key in budgets)
 
 
 @lru_cache(maxsize=4096)

@@ -117,9 +117,13 @@ def _token(part: object) -> str:
 
 
 def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    code = _STATUS_CODES.get(error.status_code, "malformed" if error.status_code < 500 else "internal")
-    words = {"route": "there is nothing at this address", "method": f"this address does not answer {request.method}"}
-    shown = Refused(f"couldn't answer: {words.get(code, str(error.detail).lower())}", code=code)
+    words = {
+        404: "couldn't answer: there is nothing at this address",
+        405: f"couldn't answer: this address does not take {request.method}",
+    }
+    detail = words.get(error.status_code, str(error.detail))
+    code = _STATUS_CODES.get(error.status_code)
+    shown = Refused(detail, code=code) if code is not None else Malformed(detail)
     return problem_response(request, shown, headers=error.headers)
 
 
