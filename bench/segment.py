@@ -31,7 +31,7 @@ def segment(bench: Bench) -> list[Figure]:
 
 def _at(bench: Bench, n: int, repeat: int) -> list[Figure]:
     bench.say(f"{n:,} units")
-    serials = _serials(n)
+    serials = serials_of(n)
     store = SegmentStore(bench.folder / f"store-{n}", free_floor=0)
     stored: dict[str, StoredSegment] = {}
 
@@ -44,23 +44,23 @@ def _at(bench: Bench, n: int, repeat: int) -> list[Figure]:
 
     times = paired(
         repeat,
-        floor=lambda: _floor(serials, bench.folder / "floor"),
+        floor=lambda: floor(serials, bench.folder / "floor"),
         one=lambda: register(1),
         all=lambda: register(None),
         check=lambda: store.check(stored["segment"].root, n),
     )
-    floor, size = times["floor"], stored["segment"].size
+    least, size = times["floor"], stored["segment"].size
     return [
-        Figure(f"{n:,} units: floor, one process", floor, "s"),
-        Figure(f"{n:,} units: built, checked, durable", times["all"], "s", times["all"] / floor, 3.0),
-        Figure(f"{n:,} units: the same in one process", times["one"], "s", times["one"] / floor),
-        Figure(f"{n:,} units: full check alone", times["check"], "s", times["check"] / floor),
+        Figure(f"{n:,} units: floor, one process", least, "s"),
+        Figure(f"{n:,} units: built, checked, durable", times["all"], "s", times["all"] / least, 3.0),
+        Figure(f"{n:,} units: the same in one process", times["one"], "s", times["one"] / least),
+        Figure(f"{n:,} units: full check alone", times["check"], "s", times["check"] / least),
         Figure(f"{n:,} units: bytes a unit", size / n, "B", limit=40.0),
         *_lookups(n, serials, store.open(stored["segment"].root, n), repeat),
     ]
 
 
-def _floor(serials: list[str], path: Path) -> None:
+def floor(serials: list[str], path: Path) -> None:
     """One SHA-256 a unit, sort, write, fsync: the least that any such file costs."""
     keys = b"".join([sha256(serial.encode("ascii")).digest() for serial in serials])
     rows = np.frombuffer(keys, dtype=">u8").reshape(-1, 4)
@@ -99,7 +99,7 @@ def _lookups(n: int, serials: list[str], view: SegmentView, repeat: int) -> list
     return [Figure(f"{n:,} units: {names[name]}", elapsed / _LOOKUPS * 1e6, "µs") for name, elapsed in times.items()]
 
 
-def _serials(n: int) -> list[str]:
+def serials_of(n: int) -> list[str]:
     """Distinct serials of 20 characters; how they come about is not measured."""
     source = random.Random(1)
     text = source.randbytes(20 * n).translate(bytes(ord(_SYMBOLS[octet % 32]) for octet in range(256))).decode("ascii")

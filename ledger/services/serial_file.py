@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,20 +15,16 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
+from ledger.services.serial_block import SPREADSHEET, SoundRows
 from ledger.services.serial_columns import Columns, find_columns
 from verifier.errors import Malformed, NotFound, Unavailable
-from verifier.gs1 import CSET82, LONGEST, Gtin, parse_gtin, parse_serial
+from verifier.gs1 import LONGEST, Gtin, parse_gtin, parse_serial
 
 BAD_ROWS_KEPT = 1_000
 """Bad rows that are kept with their reason; more are only counted. Own limit."""
 
 _BLOCK = 10_000  # lines looked at together, and between two reports of progress
 _SAMPLE = 50  # lines that decide about columns
-_SPREADSHEET = re.compile(r"\d([.,]\d+)?E[+-]\d+", re.IGNORECASE)
-_SPREADSHEET_LINE = re.compile(rf"(?:\A|[\r\n]){_SPREADSHEET.pattern}(?:[\r\n]|\Z)", re.IGNORECASE)
-_EXPONENT = re.compile("[Ee][+-]")  # quick to look for; most files have none
-# serials, one a line; possessive, or a long file would be tried in very many ways
-_SOUND = re.compile(f"(?:[{re.escape(CSET82)}]{{1,{LONGEST}}}+(?:\r\n|\r|\n|\\Z))*+")
 _Record = tuple[int, list[str]]  # the line it starts on, its cells
 _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
 
@@ -82,82 +77,59 @@ def read_serial_csv(
 
 
 def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callable[[int], None]) -> SerialFile:
-    """Block by block; from a quotation mark on, record by record, for then one may go over several lines."""
+    """Block by block while all is sound; from the first block on that is not, row by row."""
     blocks = _blocks(stream)
     block = next(blocks, [])
     try:
         columns = find_columns([line.strip("\r\n") for line in block[:_SAMPLE] if line.strip()])
     except csv.Error as error:
         raise Malformed(f"couldn't read the serials: {error}", code="not_csv") from error
-    found = SerialFile(header=columns.header)
-    reading = _Reading(columns, gtin, lot, found, progress)
-    done = 0
-    while block and '"' not in (text := "".join(block)):
-        if done == 0 or not reading.take_sound(block, text, done):
-            reading.take_each(_records(block, columns.delimiter, done))
-        done += len(block)
+    sound = SoundRows(columns, lambda *stated: _contradicts(stated, columns, gtin, lot))
+    before, awaiting_header = _skip_header(block, columns)
+    block = block[before:]
+    while block and not awaiting_header and sound.take(block, before):
+        progress(len(sound.serials))
+        before += len(block)
         block = next(blocks, [])
-    reading.take_each(_records(chain(block, chain.from_iterable(blocks)), columns.delimiter, done))
+    found = SerialFile(sound.serials, rows=len(sound.serials), header=columns.header)
+    if block:
+        records = _records(chain(block, chain.from_iterable(blocks)), columns.delimiter, before)
+        if awaiting_header:
+            next(cells for _, cells in records if any(cells))
+        _take_each(records, found, sound.rows(), columns, gtin, lot, progress)
     if not found.rows:
         raise Malformed("couldn't read the serials: the file holds no row of data", code="empty_file")
     progress(found.rows)
-    found.serials = list(reading.rows)
     return found
 
 
-class _Reading:
-    """One file on its way: which serial came in which row, and what was wrong with the others."""
+def _skip_header(block: Sequence[str], columns: Columns) -> tuple[int, bool]:
+    """Lines up to and with the header, and whether it is still to come, as it may go over several lines."""
+    if columns.header is None:
+        return 0, False
+    at = next(at for at, line in enumerate(block) if line.strip())
+    return (0, True) if '"' in block[at] else (at + 1, False)
 
-    def __init__(
-        self, columns: Columns, gtin: str | None, lot: str | None, found: SerialFile, progress: Callable[[int], None]
-    ) -> None:
-        self._columns, self._gtin, self._lot = columns, gtin, lot
-        self._found, self._progress = found, progress
-        self._awaiting_header = columns.header is not None
-        self.rows: dict[str, int] = {}
 
-    def take_each(self, records: Iterator[_Record]) -> None:
-        """Look at each row for itself."""
-        for number, cells in records:
-            if not any(cells):
-                continue
-            if self._awaiting_header:
-                self._awaiting_header = False
-                continue
-            self._found.rows += 1
-            if self._found.rows % _BLOCK == 0:
-                self._progress(self._found.rows)
-            if bad := _check_row(number, cells, self._columns, self.rows, self._gtin, self._lot):
-                _note(self._found, bad)
-
-    def take_sound(self, lines: Sequence[str], text: str, before: int) -> bool:
-        """Take lines that hold one good row each, looked at as a whole: many times as fast as one by one.
-
-        False, and nothing was taken, when something may be wrong. `text`: the lines joined; `before`: lines before.
-        """
-        columns = self._columns
-        if not columns.alone:
-            try:
-                cells = list(csv.reader(lines, delimiter=columns.delimiter))
-                text = "\n".join([row[columns.serial] for row in cells])
-            except (csv.Error, IndexError):
-                return False
-            stated = {(_cell(row, columns.gtin).strip(), _cell(row, columns.lot).strip()) for row in cells}
-            if any(self._contradicts(*pair) for pair in stated):
-                return False
-        if not _SOUND.fullmatch(text) or (_EXPONENT.search(text) and _SPREADSHEET_LINE.search(text)):
-            return False
-        fresh = dict(zip(text.split(), range(before + 1, before + 1 + len(lines)), strict=False))
-        # fewer: a serial twice, or a row without one
-        if len(fresh) != len(lines) or not fresh.keys().isdisjoint(self.rows.keys()):
-            return False
-        self.rows |= fresh
-        self._found.rows += len(lines)
-        self._progress(self._found.rows)
-        return True
-
-    def _contradicts(self, gtin: str, lot: str) -> bool:
-        return _check_batch(0, (gtin, lot), replace(self._columns, gtin=0, lot=1), self._gtin, self._lot) is not None
+def _take_each(
+    records: Iterable[_Record],
+    found: SerialFile,
+    rows: dict[str, int],
+    columns: Columns,
+    gtin: str | None,
+    lot: str | None,
+    progress: Callable[[int], None],
+) -> None:
+    """Look at each row for itself; `rows` are those that were taken before, by serial."""
+    for number, cells in records:
+        if not any(cells):
+            continue
+        found.rows += 1
+        if found.rows % _BLOCK == 0:
+            progress(found.rows)
+        if bad := _check_row(number, cells, columns, rows, gtin, lot):
+            _note(found, bad)
+    found.serials = list(rows)
 
 
 def _check_row(
@@ -169,7 +141,7 @@ def _check_row(
         return bad
     if not value:
         return BadRow(number, value, "empty", f"row {number}: no serial", f"1 to {LONGEST} characters")
-    if _SPREADSHEET.fullmatch(value):
+    if SPREADSHEET.fullmatch(value):
         message = f"row {number}: {value} is a number that a spreadsheet has rounded; its digits are lost"
         return BadRow(
             number, value, "spreadsheet_notation", message, "the serial itself, in a column formatted as text"
@@ -203,6 +175,11 @@ def _check_batch(
     if lot is not None and (typed := _cell(cells, columns.lot)) and typed != lot:
         return BadRow(number, typed, "lot_mismatch", f"row {number}: lot {typed} is not the batch's", lot)
     return None
+
+
+def _contradicts(stated: tuple[str, str], columns: Columns, gtin: str | None, lot: str | None) -> bool:
+    """Whether the cells for GTIN and lot name another batch."""
+    return _check_batch(0, stated, replace(columns, gtin=0, lot=1), gtin, lot) is not None
 
 
 @lru_cache(maxsize=64)
@@ -250,11 +227,13 @@ def _blocks(stream: BinaryIO) -> Iterator[list[str]]:
     # newline="" keeps the line ends and knows those of Windows and of old Macs
     lines = io.TextIOWrapper(whole, encoding=encoding, errors=errors, newline="")
     while block := list(islice(lines, _BLOCK)):
-        yield [line if line.isascii() else _mend(line) for line in block]
+        yield block if "".join(block).isascii() else [_mend(line) for line in block]
 
 
 def _mend(line: str) -> str:
     """A line that is not UTF-8 is read as Windows-1252, which old exports are in."""
+    if line.isascii():
+        return line
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:

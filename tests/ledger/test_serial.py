@@ -210,7 +210,7 @@ def test_blocks_and_single_rows_are_read_alike(values: list[str], size: int, dat
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(serial_file, "_BLOCK", size)
         quick = outcome(text)
-        patched.setattr(serial_file._Reading, "take_sound", lambda *_: False)
+        patched.setattr(serial_file.SoundRows, "take", lambda *_: False)
         assert quick == outcome(text)
 
 
