@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.access import OPEN_NETWORK
 from api.envelope import Envelope
+from api.examples import problems
 from api.limiter import Limiter
 from api.metrics import Metrics
 from api.page import ASSETS, Pages
@@ -81,11 +82,18 @@ class Carnet(FastAPI):
         await self._envelope(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        """The description, with the one shape that all problems have."""
+        """The description, with the one shape that all problems have, wrong fields included."""
         described = super().openapi()
-        described["components"]["schemas"]["ProblemOut"] = ProblemOut.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
+        schemas = described["components"]["schemas"]
+        if "ProblemOut" not in schemas:
+            problem = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= {**problem.pop("$defs"), "ProblemOut": problem}
+            for operation in (each for methods in described["paths"].values() for each in methods.values()):
+                if "HTTPValidationError" in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]
+                    operation["responses"] |= {str(k): v for k, v in problems("malformed").items()}
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
         return described
 
 

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.examples import problems
 from api.guard import Guarded
 from api.problem import pointing_at
 from api.reply import reply
-from api.schema import ChangeIn, ReceiptOut, RegistrationIn, StatementIn, problems
+from api.schema import ChangeIn, ReceiptOut, RegistrationIn, StatementIn
 from api.site import Site, site
 from ledger.services.append import Receipt
 from verifier.errors import Malformed, Unavailable

@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.examples import problems
 from api.guard import Guarded
 from api.reply import reply
-from api.schema import problems
 from api.site import Site, site
 from ledger.services.anchoring import AnchorState, describe
 from verifier.founding import SPEC

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.examples import problems
 from api.guard import Guarded
 from api.reply import reply
-from api.schema import problems
 from api.site import site
 from verifier.errors import NotFound
 

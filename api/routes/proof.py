@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.examples import EXAMPLE_CODE, problems
 from api.guard import Guarded
-from api.schema import EXAMPLE_CODE, problems
 from api.site import Site, caller_or_none, site
 from ledger.services.append import now_ms
 from ledger.services.token import Scope

@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.asking import Scanned, ask_as_officer
+from api.examples import ANSWER, EXAMPLE_SCAN, problems
 from api.guard import Guarded
 from api.photo import read_photo
 from api.reply import reply
 from api.scanning import ScanIn, fields_from_form, scan_input
-from api.schema import ANSWER, EXAMPLE_SCAN, problems
 from api.site import caller_of, site
 from verifier.facts import Context
 from verifier.reading import read

@@ -9,9 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.denied import Denied
+from api.examples import problems
 from api.guard import Guarded, address_of
 from api.reply import reply
-from api.schema import problems
 from api.settings import MIB
 from api.site import Site, site
 from verifier.errors import Refused

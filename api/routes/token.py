@@ -9,9 +9,10 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.examples import problems
 from api.guard import Guarded
 from api.reply import reply
-from api.schema import Closed, problems
+from api.schema import Closed
 from api.site import site
 from ledger.services.token import Scope, StoredSecret
 from verifier.instant import DAY, format_instant

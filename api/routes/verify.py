@@ -10,12 +10,12 @@ from starlette.responses import Response
 from api.advice import Face
 from api.answer import view
 from api.asking import ask_publicly, unread
+from api.examples import ANSWER, EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.negotiate import wants_page
 from api.problem import problem_response
 from api.reply import reply
 from api.scanning import SYMBOLOGY
-from api.schema import ANSWER, EXAMPLE_CODE, problems
 from api.site import Site, site
 from verifier.digital_link import parse_digital_link_path
 from verifier.errors import Malformed

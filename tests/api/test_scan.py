@@ -12,7 +12,8 @@ import qrcode
 from PIL import Image
 from served import WATCH, Stage
 
-from api.schema import EXAMPLE_SCAN, AnswerOut
+from api.examples import EXAMPLE_SCAN
+from api.schema import AnswerOut
 
 pytestmark = pytest.mark.node
 

@@ -11,7 +11,8 @@ import pytest
 from ledger_world import gtin
 from served import OTHER_PREFIX, WATCH, Stage
 
-from api.schema import EXAMPLE_ANSWER, AnswerOut
+from api.examples import EXAMPLE_ANSWER
+from api.schema import AnswerOut
 from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Verdict
 
 pytestmark = pytest.mark.node
