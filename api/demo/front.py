@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.demo.actions import copy_the_label, let_phone_in, rewrite_history, use_serials
 from api.demo.cast import MOMBASA
 from api.demo.copying import scan
-from api.demo.stage import Stage
+from api.demo.stage import Stage, sign_in_link
 from api.demo.story import CASES
 from api.demo.view import asked, live, still
 from api.envelope import CONTENT_SECURITY_POLICY
@@ -34,11 +34,6 @@ FOLDER = Path(__file__).parent
 ARRIVAL_SECONDS = 6.0
 """After a label was first seen on the page, its carton arrives in Mombasa and an officer scans it."""
 PANELS = ("phone", "copy", "rewrite", "serials")
-COMMANDS = (
-    ("carnet demo --check", "every claim of this page put to the test"),
-    ("carnet --home demo-home batch list", "what is registered"),
-)
-"""Commands to try, each with what it is for."""
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cache-Control": "no-store",
@@ -80,10 +75,10 @@ class Front:
     async def page(self, request: Request) -> Response:
         """The landing page, with one panel open if asked for."""
         show = request.query_params.get("show", "")
-        return await self._page(request, self._panel(show, {}) if show in PANELS else "")
+        return await self._page(self._panel(show, {}) if show in PANELS else "")
 
-    async def _page(self, request: Request, panel: str) -> Response:
-        values = {"live": await self._live(), "panel": panel, "sign_in": self._sign_in(request), "commands": COMMANDS}
+    async def _page(self, panel: str) -> Response:
+        values = {"live": await self._live(), "panel": panel}
         return self._respond("demo.html", **still(self._stage), **values)
 
     async def case(self, request: Request) -> Response:
@@ -94,7 +89,7 @@ class Front:
         panel = self._render("_case.html", **await run_in_threadpool(asked, self._stage, case))
         if _by_script(request):
             return HTMLResponse(panel, headers=_HEADERS)
-        return await self._page(request, panel)
+        return await self._page(panel)
 
     async def live(self, request: Request) -> Response:
         """The part that changes; 304 while it has not."""
@@ -113,6 +108,8 @@ class Front:
             "rewrite": lambda: rewrite_history(self._stage),
             "serials": lambda: self._use_serials(request),
         }
+        if name == "officer":
+            return RedirectResponse(sign_in_link(self._stage.ledger.tokens), 303)
         if name in ("next", "stop-phone"):
             return await self._step(name, request)
         if name not in acts:
@@ -176,10 +173,6 @@ class Front:
         await asyncio.sleep(ARRIVAL_SECONDS)
         async with self._stage.client() as client:
             await scan(client, self._stage.ledger.tokens, code, MOMBASA)
-
-    def _sign_in(self, request: Request) -> str | None:
-        """The officer's link, for who sits at this computer."""
-        return self._stage.sign_in if _from_loopback(request) else None
 
     def _render(self, template: str, **values: Any) -> str:
         return self._pages.get_template(template).render(**values)

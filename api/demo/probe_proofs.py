@@ -74,7 +74,7 @@ class Verify:
 def stranger(folder: Path, questions: Sequence[tuple[str, str, str | None]]) -> list[dict[str, Any]]:
     """The verifier's reports on (file, pin, code), made by a process that gets only these; [] when it broke off."""
     asked = [{"file": f"{name}.tlog-proof", "pin": pin, "code": code} for name, pin, code in questions]
-    done = subprocess.run(  # noqa: S603  (our own module)
+    done = subprocess.run(
         [sys.executable, "-m", "api.demo.stranger"],
         input=json.dumps(asked).encode(),
         cwd=folder,

@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
+from api.cli.serving import run
+from api.demo.commands import program
 from api.demo.front import Front
-from api.demo.phone import bind, server_config
-from api.demo.stage import Stage
+from api.demo.phone import bind
+from api.demo.stage import Stage, sign_in_link
 from api.demo.state import FILE, DemoState, load_state
 from api.demo.world import found, plant
 from ledger.home import Home, Settings
 from ledger.ports import Report
-from ledger.services.token import OFFICER_SCOPES
 from ledger.wiring import open_ledger
 from verifier.errors import Refused, Unavailable
 
@@ -36,12 +35,14 @@ def serve(home: Path, port: int | None, *, as_json: bool, open_browser: bool) ->
     sock = _listen(port)
     base_url = f"http://{HOST}:{sock.getsockname()[1]}"
     with staged(home, base_url, report) as stage:
-        server = uvicorn.Server(server_config(Front(stage)))
         stage.ledger.home.announce(base_url)
-        _say(stage, time.monotonic() - started, as_json)
-        if open_browser:
-            webbrowser.open(f"{base_url}/demo")
-        server.run(sockets=[sock])
+
+        def ready() -> None:
+            _say(stage, time.monotonic() - started, as_json)
+            if open_browser:
+                webbrowser.open(f"{base_url}/demo")
+
+        run(Front(stage), sock, ready)
 
 
 @contextmanager
@@ -56,8 +57,7 @@ def staged(folder: Path, base_url: str, report: Report) -> Iterator[Stage]:
             state = state.next_label()
         state.save(home.path)
         stage = Stage(ledger, state, base_url)
-        link = ledger.tokens.one_time_link("officer NLRTM", OFFICER_SCOPES, "NL")
-        stage.sign_in = f"/officer/sign-in?code={link}"
+        stage.sign_in = sign_in_link(ledger.tokens)
         assert ledger.upkeep is not None  # noqa: S101  (opened with its chain)
         ledger.upkeep.start()
         yield stage
@@ -123,7 +123,8 @@ Ready after {seconds:.1f} s. Open
                  (signs in once, within half an hour)
   public page    {places["public"]}
   API            {places["api"]}
-  in a terminal  carnet demo --check      every claim put to the test, in a home of its own
+  in a terminal  {program()} demo --check
+                 (every claim put to the test, in a home of its own)
 
 Ctrl-C stops it. Everything is in {stage.ledger.home.path}.""",
         flush=True,

@@ -17,7 +17,13 @@ from api.demo.readiness import missing
 from api.demo.state import DemoState
 from api.demo.watch import Lookups, watched
 from api.settings import ApiSettings
+from ledger.services.token import OFFICER_SCOPES, Tokens
 from ledger.wiring import Ledger
+
+
+def sign_in_link(tokens: Tokens) -> str:
+    """The path of a fresh one-time link for an officer in Rotterdam."""
+    return f"/officer/sign-in?code={tokens.one_time_link('officer NLRTM', OFFICER_SCOPES, 'NL')}"
 
 
 @dataclass(slots=True)

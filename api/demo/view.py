@@ -10,6 +10,7 @@ from api.advice import Face
 from api.answer import view
 from api.demo import atlas
 from api.demo.cast import BATCHES, COUNTRIES, MOMBASA, PORTS, SANTOS, Batch, Place
+from api.demo.commands import commands
 from api.demo.readiness import ask
 from api.demo.stage import Stage
 from api.demo.story import CASES, Case
@@ -72,7 +73,7 @@ def still(stage: Stage) -> dict[str, Any]:
         "countries": COUNTRIES,
         "origin": founding.origin,
         "pin": founding.pin.hex(),
-        "home": stage.ledger.home.path.name,
+        "commands": commands(stage),
         "base_url": stage.base_url,
     }
 
