@@ -122,11 +122,8 @@ def test_a_printed_label_is_scanned_and_proved_offline(cli: Cli, folder: BatchFo
     cli.yes("label", "make", NAME, "--format", "png", "--serial", "C%3", "--out", image)
     said = cli("scan", "--image", image, "--country", "NL", "--proof", proof, "--json")
     assert said.code == 0
-    assert (said.json["verdict"], said.json["code"]["serial"], said.json["code"]["carrier"]) == (
-        "registered",
-        "C%3",
-        "qr",
-    )
+    read = said.json["code"]
+    assert (said.json["verdict"], read["serial"], read["carrier"]) == ("registered", "C%3", "qr")
     assert {"signature_valid", "unit_registered"} <= {reason["code"] for reason in said.json["reasons"]}
     pin = Home(cli.home).config().pin
     elsewhere = tmp_path / "elsewhere"
