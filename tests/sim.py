@@ -455,7 +455,7 @@ class Sim:
         return self.tree()
 
     def latest_checkpoint(self) -> tuple[int, bytes] | None:
-        return max(self.notes.items())
+        return max(self.notes.items(), default=None)
 
     # as a node of the chain
 

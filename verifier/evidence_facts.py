@@ -59,7 +59,7 @@ def unit_facts(unit: UnitProof, batch: Batch, blind_unknown: bool) -> dict[str, 
         "lot": unit.lot,
         "serial": unit.serial,
         "state": state,
-        "retired": retired_state(unit, batch),
+        "retired": retired_state(unit, batch, blind_unknown),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from verifier import canonical
 from verifier.entry import ENTRY_LIMIT
 from verifier.errors import Malformed
-from verifier.label import LABEL_TEXT_LENGTH
+from verifier.label import LABEL_TEXT_LENGTH, decode_signature, encode_signature
 from verifier.merkle import MAX_TREE_SIZE
 from verifier.note_key import decode_base64
 from verifier.segment import (
@@ -143,7 +143,7 @@ def decode_evidence(raw: bytes) -> EvidenceFile:
         entry=_data(extra["entry"]),
         entries=entries,
         unit=None if extra["unit"] is None else _decode_unit(extra["unit"]),
-        label=None if extra["label"] is None else _text("label", extra["label"], LABEL_TEXT_LENGTH),
+        label=None if extra["label"] is None else _decode_label(extra["label"]),
         anchor=None if extra["anchor"] is None else _decode_anchor(extra["anchor"]),
     )
 
@@ -232,6 +232,13 @@ def _decode_anchor(value: object) -> AnchorProof:
 def _decode_shown(value: object) -> ShownEntry:
     fields = _object("entries", value, {"index", "data", "path"})
     return ShownEntry(_number("index", fields["index"]), _data(fields["data"]), _path(fields["path"]))
+
+
+def _decode_label(value: object) -> str:
+    text = _text("label", value, LABEL_TEXT_LENGTH)
+    if encode_signature(decode_signature(text)) != text:  # print takes either case, a file has one spelling
+        raise _bad("a label signature in small letters", "capitals")
+    return text
 
 
 def _path(value: object) -> tuple[bytes, ...]:

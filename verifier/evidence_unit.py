@@ -58,15 +58,13 @@ def check_retired(unit: UnitProof, batch: Batch) -> None:
             verify_absence(proof.absence, unit_key(unit.blind, unit.serial), count, root)
 
 
-def retired_state(unit: UnitProof, batch: Batch) -> dict[str, Mapping[str, Any]]:
+def retired_state(unit: UnitProof, batch: Batch, blind_unknown: bool) -> dict[str, Mapping[str, Any]]:
     """For each reason with a statement in force: its entry, and whether it holds this unit (yes, no, not_shown)."""
     states: dict[str, Mapping[str, Any]] = {}
     for reason, slot in batch.retired.items():
         if slot.current is not None:
-            states[reason.name.lower()] = {
-                "entry": slot.current.index,
-                "this_unit": _holds(unit, slot.current),
-            }
+            held = "not_shown" if blind_unknown else _holds(unit, slot.current)
+            states[reason.name.lower()] = {"entry": slot.current.index, "this_unit": held}
     return states
 
 

@@ -209,7 +209,7 @@ class Proofs:
             return None
         log_id = self._record.founding.log_id
         found = verify_label(batch.label_key, log_id, batch.gtin, batch.lot, code.serial, code.signature)
-        return code.signature if found is LabelCheck.VALID else None
+        return code.signature.upper() if found is LabelCheck.VALID else None
 
     def _anchor(self, head: _Head) -> AnchorProof | None:
         anchor = self._anchors.newest(AnchorState.FINAL) if self._anchors else None

@@ -1,0 +1,324 @@
+"""Files of evidence, one flaw each, from one small ledger; also writes them as shared vectors.
+
+`python -m tests.verifier.evidence_vectors` writes `tests/vectors/evidence/`: a file a flaw and `cases.json`, which says
+for each whether it holds and, if not, at which step it fails. Other implementations read the same files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.sim import Actor, MadeBatch, Sim, actor, secret, sign_unit
+from verifier import canonical
+from verifier.batch import RetireReason
+from verifier.checkpoint import Checkpoint, sign_checkpoint
+from verifier.evidence_file import EvidenceFile, ShownEntry, UnitProof, decode_evidence, encode_evidence
+from verifier.merkle import consistency_proof, inclusion_proof
+from verifier.note_key import SigningKey
+from verifier.participant import Role
+from verifier.segment import AbsenceProof, SegmentView, unit_key
+from verifier.statement import Kind, Proposal, sign
+from verifier.struct import ZERO32
+from verifier.tlog_proof import TlogProof
+
+FOLDER = Path(__file__).parents[1] / "vectors" / "evidence"
+PREFIX = "9521234"
+SERIAL, MISSING = "S0003", "S9999"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A ledger with two batches, one with a public salt and one without, anchored, recalled, partly sold."""
+
+    sim: Sim
+    maker: Actor
+    carrier: Actor
+    open: MadeBatch
+    hidden: MadeBatch
+
+
+@cache
+def scene() -> Scene:
+    """The ledger that all files are about. Nobody changes it."""
+    sim = Sim.found()
+    maker, carrier = sim.maker("aurora", PREFIX), sim.admit("swift", Role.CARRIER, "KE")
+    open_, hidden = (
+        sim.register_batch(maker, lot="OPEN", units=100, public=True),
+        sim.register_batch(maker, lot="HIDDEN"),
+    )
+    sim.anchor()
+    sim.undo(maker, sim.recall(maker, open_, "a mistake"))
+    sim.retire(maker, open_, RetireReason.SOLD, open_.serials[:70])
+    sim.retire(sim.authorities[1], hidden, RetireReason.STOLEN, [SERIAL])
+    sim.recall(maker, hidden, "seal may leak")
+    return Scene(sim, maker, carrier, open_, hidden)
+
+
+def unit_file() -> EvidenceFile:
+    """That a unit of the batch with the public salt is registered, with its label signature."""
+    here = scene()
+    signed = sign_unit(here.sim, here.open, SERIAL)
+    return decode_evidence(here.sim.proofs().for_unit(here.open.code(SERIAL, signature=signed)))
+
+
+def absence_file(*, hidden: bool = False) -> EvidenceFile:
+    """That a unit is not in one of the batches."""
+    here = scene()
+    return decode_evidence(here.sim.proofs().for_absence((here.hidden if hidden else here.open).code(MISSING)))
+
+
+def shown(sim: Sim, index: int) -> ShownEntry:
+    """One entry with its path to the present root."""
+    tree = sim.tree()
+    return ShownEntry(index, sim.entries[index], inclusion_proof(index, tree.size, tree))
+
+
+def file_of(sim: Sim, own: int, others: list[int], unit: UnitProof | None = None) -> EvidenceFile:
+    """A file about an entry, resting on whatever one likes: what somebody could hand out who owns the log's key."""
+    entry = shown(sim, own)
+    proof = TlogProof(own, entry.path, sim.notes[sim.size()])
+    return EvidenceFile(proof, entry.data, tuple(shown(sim, index) for index in others), unit)
+
+
+def forged_blind() -> EvidenceFile:
+    """A registered unit 'proved' absent under a blind that somebody made up."""
+    here = scene()
+    made_up, batch = secret("made-up blind"), here.hidden
+    absence: AbsenceProof = view(here.sim, batch).absence(unit_key(made_up, SERIAL))
+    unit = UnitProof(batch.gtin, batch.lot, SERIAL, made_up, None, absence)
+    return replace(absence_file(hidden=True), unit=unit)
+
+
+def forged_blind_of_open_batch() -> EvidenceFile:
+    """The same where the salt is public, so that anybody can tell."""
+    here = scene()
+    made_up, batch = secret("made-up blind"), here.open
+    unit = UnitProof(
+        batch.gtin, batch.lot, SERIAL, made_up, None, view(here.sim, batch).absence(unit_key(made_up, SERIAL))
+    )
+    return replace(absence_file(), unit=unit)
+
+
+def view(sim: Sim, batch: MadeBatch) -> SegmentView:
+    found = sim.batch(batch)
+    return sim.segment(found.segment_root, found.unit_count)
+
+
+def another_units_proof() -> EvidenceFile:
+    """The membership of one serial under the name of another."""
+    file = unit_file()
+    assert file.unit is not None
+    return replace(file, unit=replace(file.unit, serial="S0004"), label=None)
+
+
+def another_lots_registration() -> EvidenceFile:
+    """A unit of one lot beside the registration of another."""
+    here = scene()
+    file = unit_file()
+    return replace(file_of(here.sim, here.hidden.index, [0, 2, 3]), unit=file.unit)
+
+
+def with_checkpoint(note: bytes) -> EvidenceFile:
+    file = unit_file()
+    return replace(file, proof=replace(file.proof, checkpoint=note))
+
+
+def signed_by_a_stranger() -> EvidenceFile:
+    """The right head under another key of the same name."""
+    here = scene()
+    stranger = SigningKey(here.sim.log_key.name, secret("stranger"))
+    head = Checkpoint(stranger.name, here.sim.size(), here.sim.root())
+    return with_checkpoint(sign_checkpoint(head, stranger).format())
+
+
+def another_head() -> EvidenceFile:
+    """A head that the log did sign, of another size than the paths lead to."""
+    here = scene()
+    return with_checkpoint(here.sim.notes[here.sim.size() - 1])
+
+
+def another_founding() -> EvidenceFile:
+    """A whole ledger of one's own under the same name."""
+    sim = Sim.found(("NL", "KE"))
+    maker = sim.maker("aurora", PREFIX)
+    batch = sim.register_batch(maker, public=True)
+    return decode_evidence(sim.proofs().for_unit(batch.code(SERIAL)))
+
+
+def changed_entry() -> EvidenceFile:
+    """The registration with another market, under the path of the one that was signed."""
+    file = unit_file()
+    return replace(file, entry=file.entry.replace(b'"markets":["NL"]', b'"markets":["KE"]'))
+
+
+def one_vote() -> EvidenceFile:
+    """An admission that one country alone approved, in a log whose operator let it in."""
+    sim, maker = Sim.found(checked=False), actor("selfmade")
+    body = {
+        **sim.header(),
+        "participant": maker.address,
+        "role": 1,
+        "country": "NL",
+        "nameHash": ZERO32,
+    }
+    admitted = sim.executed(Proposal.PARTICIPANT_ADMITTED, body, [sim.authorities[0]])
+    sim.force(Kind.PARTICIPANT_MIRRORED, admitted.to_body(), None, None)
+    return file_of(sim, 2, [0])
+
+
+def rogue(change: Callable[[Sim, Actor, MadeBatch], tuple[Kind, Mapping[str, Any], Actor]]) -> EvidenceFile:
+    """A statement that no ledger takes, in a log whose operator took it."""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", PREFIX)
+    sim.admit("swift", Role.CARRIER, "KE")
+    batch = sim.register_batch(maker, public=True)
+    kind, body, author = change(sim, maker, batch)
+    index = sim.force(kind, body, author.address, sign(kind, body, sim.domain, author.secret))
+    return file_of(sim, index, list(range(index)))
+
+
+def registered_by_a_stranger() -> EvidenceFile:
+    """A registration under a prefix that its signer does not hold."""
+
+    def change(sim: Sim, maker: Actor, batch: MadeBatch) -> tuple[Kind, Mapping[str, Any], Actor]:
+        statement, _ = sim.registration(maker, lot="ROGUE")
+        return Kind.BATCH_REGISTERED, statement.body, actor("swift")
+
+    return rogue(change)
+
+
+def recalled_by_a_carrier() -> EvidenceFile:
+    """A recall by somebody who has no right to it."""
+
+    def change(sim: Sim, maker: Actor, batch: MadeBatch) -> tuple[Kind, Mapping[str, Any], Actor]:
+        body = {"batch": batch.id, "reason": "spite", "noticeUrl": "", "supersedes": ZERO32}
+        return Kind.BATCH_RECALLED, {**sim.header(), **body}, actor("swift")
+
+    return rogue(change)
+
+
+def signature_of_another() -> EvidenceFile:
+    """A recall in the maker's name that the carrier signed."""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", PREFIX)
+    batch = sim.register_batch(maker, public=True)
+    body = {**sim.header(), "batch": batch.id, "reason": "spite", "noticeUrl": "", "supersedes": ZERO32}
+    index = sim.force(
+        Kind.BATCH_RECALLED, body, maker.address, sign(Kind.BATCH_RECALLED, body, sim.domain, actor("swift").secret)
+    )
+    return file_of(sim, index, list(range(index)))
+
+
+def with_anchor(**changes: Any) -> EvidenceFile:
+    """The file with another anchor."""
+    file = unit_file()
+    assert file.anchor is not None
+    return replace(file, anchor=replace(file.anchor, **changes))
+
+
+def anchor_of_another_log() -> EvidenceFile:
+    """An anchor that this history does not extend."""
+    other = Sim.found(("NL", "KE"), checked=False)
+    while other.size() < scene().sim.size():
+        other.admit(f"filler {other.size()}")
+    path = consistency_proof(4, other.size(), other.tree())
+    return with_anchor(size=4, root=other.root(4), path=path)
+
+
+def without(index: int) -> EvidenceFile:
+    """The file without one of the entries it rests on."""
+    file = unit_file()
+    return replace(file, entries=tuple(entry for entry in file.entries if entry.index != index))
+
+
+def wrong_label() -> EvidenceFile:
+    """The label signature of another unit."""
+    here = scene()
+    return replace(unit_file(), label=sign_unit(here.sim, here.open, "S0004"))
+
+
+def turned_around() -> bytes:
+    """Entries in another order than the log's."""
+    return edited(lambda extra: {**extra, "entries": extra["entries"][::-1]})
+
+
+def edited(change: Callable[[dict[str, Any]], Any]) -> bytes:
+    """The unit's file with a changed `extra`, whether or not it can be read."""
+    file = unit_file()
+    extra = canonical.decode(file.proof.extra or b"")
+    return replace(file.proof, extra=canonical.encode(change(extra))).encode()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file and what a check of it says: `failed` and `unproved` name a step or are None."""
+
+    make: Callable[[], EvidenceFile | bytes]
+    failed: str | None = None
+    unproved: str | None = None
+
+    def raw(self) -> bytes:
+        made = self.make()
+        return made if isinstance(made, bytes) else encode_evidence(made)
+
+
+CASES: Mapping[str, Case] = {
+    "unit": Case(unit_file),
+    "unit-hidden-salt": Case(lambda: scene().sim.proofs().for_unit(scene().hidden.code(SERIAL))),
+    "absence": Case(absence_file),
+    "receipt-of-a-recall": Case(lambda: scene().sim.proofs().for_entry(scene().sim.size() - 1)),
+    "absence-hidden-salt": Case(lambda: absence_file(hidden=True), unproved="unit"),
+    "absence-forged-blind": Case(forged_blind, unproved="unit"),
+    "absence-forged-blind-public-salt": Case(forged_blind_of_open_batch, "unit"),
+    "extra-missing": Case(lambda: replace(unit_file().proof, extra=None).encode(), "file"),
+    "extra-unknown-key": Case(lambda: edited(lambda extra: {**extra, "note": 1}), "file"),
+    "extra-other-version": Case(lambda: edited(lambda extra: {**extra, "spec": "carnet/evidence/2"}), "file"),
+    "entries-turned-around": Case(turned_around, "file"),
+    "founding-of-another-ledger": Case(another_founding, "founding"),
+    "founding-missing": Case(lambda: without(0), "founding"),
+    "checkpoint-by-a-stranger": Case(signed_by_a_stranger, "checkpoint"),
+    "checkpoint-of-another-size": Case(another_head, "inclusion"),
+    "entry-changed": Case(changed_entry, "inclusion"),
+    "admission-missing": Case(lambda: without(2), "participants"),
+    "prefix-missing": Case(lambda: without(3), "registration"),
+    "admission-with-one-vote": Case(one_vote, "participants"),
+    "registration-by-a-stranger": Case(registered_by_a_stranger, "registration"),
+    "recall-by-a-carrier": Case(recalled_by_a_carrier, "changes"),
+    "recall-signed-by-another": Case(signature_of_another, "changes"),
+    "unit-of-another-serial": Case(another_units_proof, "unit"),
+    "unit-of-another-lot": Case(another_lots_registration, "unit"),
+    "label-of-another-unit": Case(wrong_label, "label"),
+    "anchor-of-another-log": Case(anchor_of_another_log, "anchor"),
+    "anchor-ahead": Case(lambda: with_anchor(size=99, path=()), "anchor"),
+    "anchor-path-short": Case(lambda: with_anchor(path=()), "anchor"),
+}
+"""A case for each flaw. Cases that need a lawless operator have ledgers of their own."""
+
+OWN_PIN = {"admission-with-one-vote", "registration-by-a-stranger", "recall-by-a-carrier", "recall-signed-by-another"}
+
+
+def pin(name: str) -> bytes:
+    """The pin under which a case is checked."""
+    sim = scene().sim
+    return Sim.found(checked=False).pin if name in OWN_PIN else sim.pin
+
+
+def write() -> None:
+    """Write all files and their index."""
+    FOLDER.mkdir(exist_ok=True)
+    index = []
+    for name, case in CASES.items():
+        (FOLDER / f"{name}.tlog-proof").write_bytes(case.raw())
+        index.append(
+            {"file": f"{name}.tlog-proof", "pin": pin(name).hex(), "failed": case.failed, "unproved": case.unproved}
+        )
+    (FOLDER / "cases.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    write()
