@@ -7,10 +7,11 @@
   const hint = document.getElementById("wedge");
   const SEPARATOR = "\u001d";
   const FAST = 45; // ms between keys: people need 80 and more, scanners send a key every 1 to 30
+  const PAUSE = 400; // ms after which a new reading starts
   const SHORTEST = 8; // characters: a GTIN-8 is the shortest code there is
   let read = "";
   let last = 0;
-  let slow = 0;
+  let quick = 0; // keys that came fast: a busy computer may hold one or two of a scanner's up
 
   // Scanners send GS as Ctrl+] or F8, which type nothing.
   const character = (event) => {
@@ -18,9 +19,9 @@
     return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? event.key : "";
   };
 
-  const start = () => { read = ""; slow = 0; };
+  const start = () => { read = ""; quick = 0; };
 
-  const byScanner = () => read.length >= SHORTEST && slow === 0;
+  const byScanner = () => read.length >= SHORTEST && quick >= 0.75 * (read.length - 1);
 
   const insert = (text) => {
     code.setRangeText(text, code.selectionStart, code.selectionEnd, "end");
@@ -28,11 +29,10 @@
 
   document.addEventListener("keydown", (event) => {
     const target = event.target;
-    const elsewhere = target !== code && target.matches("input, select, textarea");
     const gap = event.timeStamp - last;
     last = event.timeStamp;
     if (event.key === "Enter" || (event.key === "Tab" && byScanner())) {
-      if (byScanner() && !(elsewhere && gap > FAST)) {
+      if (byScanner() && gap <= PAUSE) {
         event.preventDefault();
         code.value = read;
         form.elements.machine_read.value = "wedge";
@@ -43,9 +43,8 @@
     }
     const typed = character(event);
     if (!typed) return;
-    if (gap > FAST) {
-      if (gap > 1000 || read.length < 2) start(); else slow += 1;
-    }
+    if (gap > PAUSE) start();
+    if (read && gap <= FAST) quick += 1;
     read += typed;
     if (target === code) {
       if (typed === SEPARATOR) { event.preventDefault(); insert(SEPARATOR); }

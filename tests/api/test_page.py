@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ledger_world import MadeBatch
 from served import WATCH, Stage, client
 
 from api.advice import REASONS as ADVISED
@@ -81,16 +82,30 @@ def post(officer: httpx.Client, code: str, **more: str) -> httpx.Response:
 @pytest.fixture(scope="module")
 def pages(stage: Stage, officer: httpx.Client) -> dict[str, str]:
     """One page of each kind."""
-    link = stage.link(stage.batch, stage.batch.serials[30])
-    twice = [post(officer, link, latitude=str(at), longitude="4", unlocode="NLRTM") for at in (51, 20)]
+
+    def path(batch: MadeBatch, at: int) -> str:
+        return stage.link(batch, batch.serials[at]).removeprefix("https://id.example")
+
     paths = {
-        "home": "/", "participants": "/participants", "batch": f"/batches/{stage.recalled.id}", "ledger": "/ledger",
-        "docs": "/docs", "problems": "/problems", "problem kind": "/problems/malformed", "nothing": "/nothing",
-        "registered": stage.link(stage.batch, stage.batch.serials[32]).removeprefix("https://id.example"), "sign in": "/officer/sign-in?code=x",
-        "stop": stage.link(stage.recalled, stage.recalled.serials[0]).removeprefix("https://id.example"),
-        "not registered": f"/01/{WATCH}/21/NOSUCH", "outside": "/01/05012345678900/21/A", "unreadable": "/01/123/21/A",
-        "repairs": f"/?code=01{WATCH}21ABC12310LOT7", "officer": "/officer",
-    }  # fmt: skip
+        "home": "/",
+        "participants": "/participants",
+        "batch": f"/batches/{stage.recalled.id}",
+        "ledger": "/ledger",
+        "docs": "/docs",
+        "problems": "/problems",
+        "problem kind": "/problems/malformed",
+        "nothing": "/nothing",
+        "registered": path(stage.batch, 32),
+        "stop": path(stage.recalled, 0),
+        "not registered": f"/01/{WATCH}/21/NOSUCH",
+        "outside": "/01/05012345678900/21/A",
+        "unreadable": "/01/123/21/A",
+        "repairs": f"/?code=01{WATCH}21ABC12310LOT7",
+        "sign in": "/officer/sign-in?code=x",
+        "officer": "/officer",
+    }
+    copied = stage.link(stage.batch, stage.batch.serials[30])
+    twice = [post(officer, copied, latitude=str(at), longitude="4", unlocode="NLRTM") for at in (51, 20)]
     made = {name: officer.get(path, headers={"Accept": "text/html"}).text for name, path in paths.items()}
     repairs = post(officer, f"01{WATCH}21{stage.recalled.serials[1]}10L2").text
     return {**made, "officer check": twice[1].text, "officer repairs": repairs}

@@ -1,0 +1,234 @@
+"""The officer's page in a real browser: signing in, a hand scanner, a photograph, and without any script."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from served import WATCH, Stage
+from test_scan import photograph
+
+from verifier.element_string import GS
+from verifier.reason import SHOWN_AS, Verdict
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = [
+    pytest.mark.node,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: make setup-test fetches one"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    """One Chromium."""
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+def open_page(browser: playwright.Browser, http: httpx.Client, **options: object) -> playwright.Page:
+    """A page of a fresh browser whose console must stay silent."""
+    context = browser.new_context(base_url=str(http.base_url), **options)
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    return page
+
+
+complaints: list[str] = []
+asked: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_wrong(http: httpx.Client) -> Iterator[None]:
+    """No error in any console, and no request to anybody else."""
+    complaints.clear()
+    asked.clear()
+    yield
+    assert complaints == []
+    assert [url for url in asked if not url.startswith((str(http.base_url), "data:"))] == []
+
+
+@pytest.fixture
+def officer(stage: Stage, http: httpx.Client, browser: playwright.Browser) -> Iterator[playwright.Page]:
+    """Signed in by the printed link."""
+    page = open_page(browser, http)
+    page.goto("/officer/sign-in?code=" + stage.ledger.tokens.one_time_link("desk", country="NL"))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/officer")
+    yield page
+    page.context.close()
+
+
+def verdict(page: playwright.Page) -> str:
+    return page.get_by_role("status").get_by_role("heading").inner_text()
+
+
+def scan_by_wedge(page: playwright.Page, text: str) -> None:
+    """Keys as a hand scanner sends them: fast, GS as Ctrl+], Enter at the end."""
+    for character in text:
+        if character == GS:
+            page.keyboard.press("Control+]")
+        else:
+            page.keyboard.press(character)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_typing_a_code(stage: Stage, officer: playwright.Page) -> None:
+    assert officer.evaluate("document.activeElement.id") == "code", "ready without a click"
+    officer.get_by_label("UN/LOCODE").fill("nlrtm")
+    officer.get_by_label("Scan, type or paste").fill(f"(01){stage.unlabelled.gtin}(21){stage.unlabelled.serials[2]}")
+    officer.get_by_role("button", name="Check").click()
+    assert verdict(officer) == SHOWN_AS[Verdict.REGISTERED]
+    assert officer.get_by_label("UN/LOCODE").input_value() == "NLRTM"
+    size = (
+        officer.get_by_role("status").get_by_role("heading").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
+    )
+    assert size >= 32
+
+
+def test_the_verdict_and_the_next_code_need_no_scrolling(stage: Stage, officer: playwright.Page) -> None:
+    officer.set_viewport_size({"width": 390, "height": 800})
+    officer.get_by_label("Scan, type or paste").fill(stage.link(stage.recalled, stage.recalled.serials[4]))
+    officer.keyboard.press("Enter")
+    officer.wait_for_selector("[role=status]")
+    assert officer.evaluate("scrollY") == 0
+    box = officer.get_by_role("status").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 800
+    assert officer.evaluate("document.activeElement.id") == "code"
+    wide = officer.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390, "nothing sticks out sideways"
+
+
+@pytest.mark.parametrize("focus", ["#code", "body", "button.big", "#photo"])
+def test_a_hand_scanner_finds_the_page_wherever_the_focus_is(
+    stage: Stage, officer: playwright.Page, focus: str
+) -> None:
+    if focus == "body":
+        officer.evaluate("document.activeElement.blur()")
+    else:
+        officer.focus(focus)
+    serial = stage.unlabelled.serials[3]
+    scan_by_wedge(officer, f"]d201{stage.unlabelled.gtin}21{serial}{GS}10U1")
+    assert verdict(officer) == SHOWN_AS[Verdict.REGISTERED]
+    assert "U1" in officer.locator(".counterfoil").inner_text()
+
+
+def test_what_a_scanner_reads_counts_as_machine_read(stage: Stage, officer: playwright.Page) -> None:
+    one, other = stage.batch.serials[33:35]
+    swapped = stage.link(stage.batch, one).split("?")[0] + "?s=" + stage.world.label(stage.ledger, stage.batch, other)
+    scan_by_wedge(officer, swapped)
+    assert verdict(officer) == SHOWN_AS[Verdict.CHECK]
+    scan_by_wedge(officer, swapped)
+    assert verdict(officer) == SHOWN_AS[Verdict.STOP], "wrong in two readings of a decoder"
+
+
+def test_slow_typing_elsewhere_is_left_alone(officer: playwright.Page) -> None:
+    device = officer.get_by_label("Device")
+    device.fill("")
+    device.press_sequentially("gate four", delay=90)
+    assert device.input_value() == "gate four"
+    assert officer.get_by_label("Scan, type or paste").input_value() == ""
+    assert officer.get_by_role("status").count() == 0
+
+
+def test_a_photograph_is_sent_as_soon_as_it_is_chosen(stage: Stage, officer: playwright.Page) -> None:
+    image = photograph(stage.link(stage.batch, stage.batch.serials[35]))
+    with officer.expect_navigation():
+        officer.set_input_files("#photo", {"name": "label.jpg", "mimeType": "image/jpeg", "buffer": image})
+    assert verdict(officer) == SHOWN_AS[Verdict.REGISTERED]
+
+
+def test_a_repair_is_one_button(stage: Stage, officer: playwright.Page) -> None:
+    officer.get_by_label("Scan, type or paste").fill(f"01{WATCH}21{stage.recalled.serials[5]}10L2")
+    officer.keyboard.press("Enter")
+    officer.get_by_role("button", name="leads to: Stop").click()
+    assert verdict(officer) == SHOWN_AS[Verdict.STOP]
+
+
+def test_targets_are_large_enough_for_gloves(officer: playwright.Page) -> None:
+    for target in officer.locator(
+        "main button:visible, main input:visible, main select:visible, summary:visible"
+    ).all():
+        box = target.bounding_box()
+        assert box is not None
+        assert box["height"] >= 56, target.evaluate("e => e.outerHTML")
+
+
+def test_without_a_script(stage: Stage, http: httpx.Client, browser: playwright.Browser) -> None:
+    page = open_page(browser, http, java_script_enabled=False)
+    page.goto("/officer/sign-in?code=" + stage.ledger.tokens.one_time_link("desk"))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[36]))
+    page.get_by_label("Scan, type or paste").press("Enter")
+    assert verdict(page) == SHOWN_AS[Verdict.REGISTERED]
+    page.get_by_role("button", name="Sign out").click()
+    page.goto("/officer")
+    assert page.url.endswith("/officer/sign-in")
+    page.context.close()
+
+
+def test_the_public_page_in_the_dark_in_print_and_without_a_script(
+    stage: Stage, http: httpx.Client, browser: playwright.Browser, tmp_path: Path
+) -> None:
+    page = open_page(browser, http, java_script_enabled=False, color_scheme="dark")
+    link = stage.link(stage.recalled, stage.recalled.serials[6]).removeprefix("https://id.example")
+    page.goto(link)
+    assert verdict(page) == SHOWN_AS[Verdict.STOP]
+    page.emulate_media(media="print")
+    assert not page.locator(".again").is_visible()
+    assert len(page.pdf()) > 10_000
+    page.context.close()
+
+
+CONTRAST = """() => {
+  const parse = (color) => color.match(/[\\d.]+/g).map(Number);
+  const channel = (v) => (v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
+  const over = ([r, g, b, a = 1], under) => [r, g, b].map((v, i) => v * a + under[i] * (1 - a));
+  const ground = (element) => {
+    const above = element.parentElement ? ground(element.parentElement) : [255, 255, 255];
+    return over(parse(getComputedStyle(element).backgroundColor), above);
+  };
+  const ratio = (element) => {
+    const back = ground(element);
+    const both = [light(over(parse(getComputedStyle(element).color), back)), light(back)];
+    return (Math.max(...both) + .05) / (Math.min(...both) + .05);
+  };
+  const speaks = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  return [...document.querySelectorAll("main *, header *, footer *")]
+    .filter((element) => speaks(element) && element.checkVisibility() && !element.closest("svg"))
+    .filter((element) => ratio(element) < 4.5)
+    .map((element) => `${element.tagName} ${ratio(element)}: ${element.textContent.trim().slice(0, 40)}`);
+}"""
+"""Elements whose text has less contrast than WCAG 2.2 1.4.3 asks for."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_can_be_read(stage: Stage, http: httpx.Client, browser: playwright.Browser, scheme: str) -> None:
+    page = open_page(browser, http, color_scheme=scheme, reduced_motion="reduce")
+    link = stage.link(stage.recalled, stage.recalled.serials[7]).removeprefix("https://id.example")
+    for path in ("/", link, "/ledger", "/participants", "/docs"):
+        page.goto(path)
+        assert page.evaluate(CONTRAST) == [], path
+    page.context.close()
