@@ -130,15 +130,17 @@ def found_ledger(
         # If we stop before this line, a home without ledger.json remains: found again in an empty folder.
         home.save_config(_config(home, record.founding, base_url, operator_key))  # 3
     with open_ledger(home, write=True, chain=True) as ledger:
-        ledger.anchor_now()  # 4
+        try:
+            ledger.anchor_now()  # 4
+        except Refused as refusal:
+            # The ledger stands: where authorities keep their keys elsewhere, the operator is named later.
+            report(f"not anchored yet: {refusal}")
     report(f"entry 0 has the digest {record.founding.pin.hex()}: tell it to everybody who will verify")
     return record.founding
 
 
 @contextmanager
-def open_ledger(
-    home: Home, *, write: bool = False, chain: bool = False, report: Report = silent
-) -> Iterator[Ledger]:
+def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report: Report = silent) -> Iterator[Ledger]:
     """Open a founded ledger, for reading, or as its one writer.
 
     `chain` also opens the chain (and starts a local one if none is configured). Raises NotFound (`not_founded`),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.output import Out
+from verifier.errors import CarnetError
 
 if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs none of them
     from ledger.home import Home
@@ -39,6 +40,16 @@ def open_home(path: Path | None) -> Home:
 
     settings = Settings()
     return Home((path or settings.home).expanduser(), settings)
+
+
+def anchor(ledger: Ledger, out: Out) -> None:
+    """Anchor what is new, if the chain is open. What is on record stands without; the next command tries again."""
+    if ledger.upkeep is None:
+        return
+    try:
+        ledger.anchor_now()
+    except CarnetError as error:
+        out.note(f"not anchored yet: {error}")
 
 
 @contextmanager

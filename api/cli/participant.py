@@ -167,6 +167,23 @@ def withdraw_prefix(
     _finish(place, [draft], sign, out_file, Out(json))
 
 
+@app.command("set-operator")
+def set_operator(
+    who: WhoArgument,
+    sign: SignOption = None,
+    out_file: OutOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Name the account that may anchor this log; needed where authorities' keys were elsewhere at the founding."""
+    from verifier.founding import log_id
+    from verifier.statement import Proposal
+
+    place = open_home(home)
+    body = {"logId": "0x" + log_id(place.config().origin).hex(), "operator": _address(place, who)}
+    _finish(place, [_draft(place, Proposal.OPERATOR_SET, body)], sign, out_file, Out(json))
+
+
 @app.command("sign")
 def sign_file(
     file: Annotated[Path, typer.Argument(help="A proposal written with --out.", exists=True, dir_okay=False)],

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from api.cli.known import check_pin
-from api.cli.options import opened
+from api.cli.options import anchor, opened
 from api.cli.output import Out
 from api.cli.remote import Remote
-from verifier.errors import CarnetError, Malformed, NotFound, Refused, Unavailable
+from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.segment import Progress
 from verifier.statement import Domain, Statement
@@ -96,13 +96,13 @@ class LocalLedger:
         if self._ledger.mirror is not None:
             self._ledger.mirror.sync()  # a home without a server has nobody else to read the registry
         receipt = self._ledger.batches.register(statement, salt)
-        self._anchor()
+        anchor(self._ledger, self._out)
         return receipt_json(receipt)
 
     def change(self, statement: Statement) -> dict[str, Any]:
         """Send a recall, a retirement or an undo, and anchor it."""
         receipt = self._ledger.batches.change(statement)
-        self._anchor()
+        anchor(self._ledger, self._out)
         return receipt_json(receipt)
 
     def batch(self, batch: str) -> dict[str, Any]:
@@ -132,15 +132,6 @@ class LocalLedger:
 
         batch = self._ledger.batches.find(batch_id)
         return list(self._ledger.record.retired_units(batch, RetireReason[reason.upper()]))
-
-    def _anchor(self) -> None:
-        """A receipt stands without its anchor; the next command or the server anchors what is left."""
-        if self._ledger.upkeep is None:
-            return
-        try:
-            self._ledger.anchor_now()
-        except CarnetError as error:
-            self._out.note(f"not anchored yet: {error}")
 
 
 class RemoteLedger:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from api.cli.options import opened
+from api.cli.options import anchor, opened
 from api.cli.output import Out
 from api.cli.proposal import Draft
 from verifier.errors import Refused
@@ -34,6 +34,7 @@ def relay(home: Home, drafts: Sequence[Draft], out: Out) -> dict[str, Any]:
                 salt = bytes.fromhex(draft.name["salt"])
                 ledger.participants.keep_name(draft.body["participant"], draft.name["name"], salt)
         mirrored = ledger.mirror.sync() if ledger.mirror is not None else 0
+        anchor(ledger, out)
     if server is not None:
         out.note(f"the server at {server} takes this into the log within seconds")
     return {"relayed": relayed, "mirrored": mirrored, "server": server}

@@ -68,6 +68,28 @@ def test_links_need_a_sound_start(tmp_path: Path, base_url: str) -> None:
     assert Cli(tmp_path / "home").no("init", "--origin", "x.example/l", *words, code=2)["code"] == "base_url"
 
 
+def test_authorities_may_keep_their_keys_elsewhere(tmp_path: Path) -> None:
+    """Founded without any vote at hand: the operator is named afterwards, by proposal."""
+    elsewhere, cli = Cli(tmp_path / "elsewhere"), Cli(tmp_path / "home")
+    keys = {
+        name: elsewhere.yes("key", "new", name)["address"]
+        for country in ("nl", "ke")
+        for name in (country, f"{country}-recovery")
+    }
+    seats = [f"{country.upper()}:{keys[country]}:{keys[f'{country}-recovery']}" for country in ("nl", "ke")]
+    words = [word for seat in seats for word in ("--authority", seat)]
+    made = cli("init", "--origin", "carnet.example/far", *words)
+    assert made.code == 0
+    assert "not anchored yet" in made.err
+    assert [key["name"] for key in cli.yes("key", "list")["keys"]] == ["log", "operator"]
+    file = tmp_path / "operator.json"
+    cli.yes("participant", "set-operator", "operator", "--out", file)
+    for country in ("nl", "ke"):
+        elsewhere.yes("participant", "sign", file, "--key", country)
+    cli.yes("participant", "relay", file)
+    assert cli.yes("audit")["counts"]["anchors"] == 1
+
+
 def test_one_country_cannot_admit(cli: Cli) -> None:
     cli.yes("key", "new", "lonely")
     before = cli.yes("participant", "list")
