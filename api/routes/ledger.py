@@ -44,6 +44,7 @@ def about(here: Site) -> dict[str, Any]:
         "contracts": {"registry": founding.registry, "anchor": founding.anchor},
         "log_keys": [key.format() for key in founding.log_keys],
         "witness_policy": founding.witness_policy,
+        "base_url": here.settings.base_url,
         "authorities": [{"address": a.account, "country": a.country} for a in founding.authorities],
         "entries": record.size,
         "checkpoint": checkpoint[1].decode() if checkpoint is not None else None,

@@ -70,7 +70,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def test_it_answers_where_it_says(served: Served) -> None:
     assert httpx.get(f"{served.url}/healthz").status_code == 200
-    assert httpx.get(f"{served.url}/v1/ledger").json()["founding_pin"] == served.about["pin"]
+    ledger = httpx.get(f"{served.url}/v1/ledger").json()
+    assert (ledger["founding_pin"], ledger["base_url"]) == (served.about["pin"], served.about["base_url"])
     assert served.keeper.yes("doctor")["ok"] is True
     assert served.url in served.keeper("doctor").out
 
