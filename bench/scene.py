@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.home import Home, Settings
-from ledger.keys.store import EvmKey, KeyStore
+from ledger.keys.store import Ed25519Key, EvmKey, KeyStore
 from ledger.services.append import now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.segment import build
@@ -23,7 +23,7 @@ from verifier.struct import ZERO32
 
 ORIGIN = "carnet.example/bench"
 PREFIX = "9521234"
-GTIN = "09521234000013"
+GTIN, OTHER_GTIN = "09521234000013", "09521234000020"
 _COUNTRIES = ("NL", "KE", "BR")
 
 
@@ -75,24 +75,35 @@ class Scene:
         with open_ledger(self.home, write=True, chain=chain) as ledger:
             yield ledger
 
+    def label_key(self) -> Ed25519Key:
+        """A key for label signatures."""
+        return KeyStore(self.home.keys).create_ed25519(f"label-{secrets.token_hex(4)}")
+
     def sign(self, domain: Domain, kind: Kind, body: Mapping[str, Any]) -> Statement:
         """A statement of the maker."""
         full = {**header(now_ms()), **body}
         return Statement(kind, full, self.maker.address, sign(kind, full, domain, self.maker.secret))
 
-    def segment(self, ledger: Ledger, lot: str, serials: Sequence[str], salt: bytes) -> bytes:
+    def segment(self, ledger: Ledger, lot: str, serials: Sequence[str], salt: bytes, gtin: str = GTIN) -> bytes:
         """Build and store a segment; returns its root."""
         with ledger.segments.scratch() as path:
-            built = build(GTIN, lot, serials, salt, path)
+            built = build(gtin, lot, serials, salt, path)
             ledger.segments.put(built.root, path, built.n, move=True)
         return built.root
 
     def registration(
-        self, domain: Domain, lot: str, count: int, root: bytes, salt: bytes, label_key: bytes | None = None
+        self,
+        domain: Domain,
+        lot: str,
+        count: int,
+        root: bytes,
+        salt: bytes,
+        label_key: bytes | None = None,
+        gtin: str = GTIN,
     ) -> Statement:
         """A registration of `count` imported serials under `root`."""
         body = {
-            "gtin": GTIN,
+            "gtin": gtin,
             "lot": lot,
             "unitCount": str(count),
             "segmentRoot": "0x" + root.hex(),
