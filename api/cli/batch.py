@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import HomeOption, JsonOption, ServerOption, SignerOption, TokenOption, open_home
-from api.cli.output import Detailed, Out, pairs, table
+from api.cli.output import Out, pairs, table
+from api.cli.serials import check_rows, read_serials
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
     from ledger.home import Home
-    from ledger.services.serial_file import SerialFile
     from verifier.statement import Kind
 
 app = typer.Typer(no_args_is_help=True, help="Batches: register, recall, retire units, undo, list, show.")
-
-ROWS_SHOWN = 20
-"""Bad rows listed on a terminal; --json lists the first 1,000."""
 
 BatchArgument = Annotated[str, typer.Argument(help="GTIN/LOT, or the batch's id (0x…).", metavar="BATCH")]
 
@@ -93,9 +90,9 @@ def register(
     if gtin14 != gtin:
         out.note(f"GTIN {gtin} is {gtin14}")
     signer = KeyStore(place.keys).load_evm(key)
-    file = _read_serials(serials, gtin14, lot, out) if serials is not None else None
+    file = read_serials(serials, gtin14, lot, out) if serials is not None else None
     if file is not None:
-        _check_rows(file, skip_bad, out)
+        check_rows(file, skip_bad, out)
     carriers = () if no_label_signature else tuple(sorted({c.value for c in carrier or [CarrierName.QR]}))
     order = Order(
         gtin14, lot, signer, file.serials if file is not None else None, generate or 0, serial_length,
@@ -169,8 +166,8 @@ def retire(
     out, place = Out(json), open_home(home)
     named = list(serial or ())
     if serials is not None:
-        file = _read_serials(serials, None, None, out)
-        _check_rows(file, False, out)
+        file = read_serials(serials, None, None, out)
+        check_rows(file, False, out)
         named += file.serials
     if not named:
         raise Malformed("couldn't retire units: give --serial or --serials FILE", code="usage")
@@ -264,41 +261,6 @@ def _change(
     name = f"{found['gtin']} lot {found['lot']}"
     answer = {"kind": kind.value, "batch": found["id"], "receipt": receipt}
     out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['entry']}"])
-
-
-def _read_serials(path: Path, gtin: str | None, lot: str | None, out: Out) -> SerialFile:
-    from ledger.services.serial_file import read_serial_csv
-
-    with out.progress("reading serials") as progress:
-        return read_serial_csv(path, gtin, lot, progress=lambda rows: progress(rows, 0))
-
-
-def _check_rows(file: SerialFile, skip_bad: bool, out: Out) -> None:
-    """Refuse a file with bad rows, all of them named, unless they are to be left out. Raises Detailed (`bad_rows`)."""
-    if not file.bad_count:
-        return
-    lines = [f"  {bad.message}; expected {bad.expected}" for bad in file.bad[:ROWS_SHOWN]]
-    if file.bad_count > len(lines):
-        lines.append(f"  … and {file.bad_count - len(lines)} more; --json lists up to 1,000")
-    if skip_bad:
-        out.note(f"left out {file.bad_count} bad rows of {file.rows}:")
-        for line in lines:
-            out.note(line)
-        if not file.serials:
-            raise Malformed("couldn't register: no row of the file is good", code="bad_rows")
-        return
-    rows = [
-        {"row": bad.row, "value": bad.value, "code": bad.code, "message": bad.message, "expected": bad.expected}
-        for bad in file.bad
-    ]
-    details = {"rows": rows, "bad": file.bad_count, "good": len(file.serials), "reasons": dict(file.reasons)}
-    raise Detailed(
-        f"couldn't use the serials: {file.bad_count} of {file.rows} rows are bad and nothing was written; "
-        "correct them, or leave them out with --skip-bad",
-        code="bad_rows",
-        details=details,
-        lines=lines,
-    )
 
 
 def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:

@@ -102,7 +102,7 @@ def close(batch: LabelBatch, home: HomeOption = None, json: JsonOption = False) 
 
 def _folder(home: Home, batch: str) -> BatchFolder:
     from api.cli.batch_folder import BatchFolder, folders
-    from api.cli.reach import split_batch
+    from api.cli.batch_name import split_batch
 
     if not batch.startswith("0x"):
         return BatchFolder.of(home, *split_batch(batch))

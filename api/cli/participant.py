@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +12,11 @@ import typer
 
 from api.cli.options import HomeOption, JsonOption, ServerOption, open_home, opened
 from api.cli.output import Out, pairs, table
+from api.cli.proposing import address_of, described, draft_of, finish, parse_prefix, parse_time, relayed
 from verifier.errors import Malformed
-from verifier.instant import SECOND
 
 if TYPE_CHECKING:
-    from api.cli.proposal import Draft
     from ledger.home import Home
-    from verifier.statement import Proposal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -75,7 +72,7 @@ def admit(
     from verifier.statement import Proposal
 
     place = open_home(home)
-    address = _address(place, who)
+    address = address_of(place, who)
     if prefix and out_file is not None:
         raise Malformed("couldn't write the proposal: a file holds one; propose prefixes by grant-prefix", code="usage")
     salt = secrets.token_bytes(32)
@@ -85,11 +82,12 @@ def admit(
         "country": country,
         "nameHash": "0x" + name_commitment(salt, name).hex(),
     }
-    drafts = [_draft(place, Proposal.PARTICIPANT_ADMITTED, body, {"name": name, "salt": salt.hex()})]
+    drafts = [draft_of(place, Proposal.PARTICIPANT_ADMITTED, body, {"name": name, "salt": salt.hex()})]
     drafts += [
-        _draft(place, Proposal.PREFIX_GRANTED, {"holder": address, "prefix": _prefix(text)}) for text in prefix or ()
+        draft_of(place, Proposal.PREFIX_GRANTED, {"holder": address, "prefix": parse_prefix(text)})
+        for text in prefix or ()
     ]
-    _finish(place, drafts, sign, out_file, Out(json))
+    finish(place, drafts, sign, out_file, Out(json))
 
 
 @app.command()
@@ -110,11 +108,11 @@ def suspend(
 
     place = open_home(home)
     body = {
-        "participant": _address(place, who),
+        "participant": address_of(place, who),
         "suspensionKind": SuspensionKind[kind.name].value,
-        "effectiveAt": str(_instant(effective_at)),
+        "effectiveAt": str(parse_time(effective_at)),
     }
-    _finish(place, [_draft(place, Proposal.PARTICIPANT_SUSPENDED, body)], sign, out_file, Out(json))
+    finish(place, [draft_of(place, Proposal.PARTICIPANT_SUSPENDED, body)], sign, out_file, Out(json))
 
 
 @app.command()
@@ -129,8 +127,8 @@ def reinstate(
     from verifier.statement import Proposal
 
     place = open_home(home)
-    draft = _draft(place, Proposal.PARTICIPANT_REINSTATED, {"participant": _address(place, who)})
-    _finish(place, [draft], sign, out_file, Out(json))
+    draft = draft_of(place, Proposal.PARTICIPANT_REINSTATED, {"participant": address_of(place, who)})
+    finish(place, [draft], sign, out_file, Out(json))
 
 
 @app.command("grant-prefix")
@@ -146,8 +144,8 @@ def grant_prefix(
     from verifier.statement import Proposal
 
     place = open_home(home)
-    draft = _draft(place, Proposal.PREFIX_GRANTED, {"holder": _address(place, who), "prefix": _prefix(prefix)})
-    _finish(place, [draft], sign, out_file, Out(json))
+    body = {"holder": address_of(place, who), "prefix": parse_prefix(prefix)}
+    finish(place, [draft_of(place, Proposal.PREFIX_GRANTED, body)], sign, out_file, Out(json))
 
 
 @app.command("withdraw-prefix")
@@ -163,8 +161,10 @@ def withdraw_prefix(
     from verifier.statement import Proposal
 
     place = open_home(home)
-    draft = _draft(place, Proposal.PREFIX_WITHDRAWN, {"holder": _address(place, who), "prefix": _prefix(prefix)})
-    _finish(place, [draft], sign, out_file, Out(json))
+    draft = draft_of(
+        place, Proposal.PREFIX_WITHDRAWN, {"holder": address_of(place, who), "prefix": parse_prefix(prefix)}
+    )
+    finish(place, [draft], sign, out_file, Out(json))
 
 
 @app.command("set-operator")
@@ -180,8 +180,8 @@ def set_operator(
     from verifier.statement import Proposal
 
     place = open_home(home)
-    body = {"logId": "0x" + log_id(place.config().origin).hex(), "operator": _address(place, who)}
-    _finish(place, [_draft(place, Proposal.OPERATOR_SET, body)], sign, out_file, Out(json))
+    body = {"logId": "0x" + log_id(place.config().origin).hex(), "operator": address_of(place, who)}
+    finish(place, [draft_of(place, Proposal.OPERATOR_SET, body)], sign, out_file, Out(json))
 
 
 @app.command("sign")
@@ -198,7 +198,7 @@ def sign_file(
     out = Out(json)
     draft = read_draft(file).signed(KeyStore(open_home(home).keys).load_evm(key))
     draft.write(file)
-    out.answer(_described(draft, file), [*draft.lines(), f"signed by {', '.join(draft.signers())}", f"in {file}"])
+    out.answer(described(draft, file), [*draft.lines(), f"signed by {', '.join(draft.signers())}", f"in {file}"])
 
 
 @app.command("relay")
@@ -213,7 +213,7 @@ def relay_files(
     from api.cli.proposal import join
 
     out = Out(json)
-    _relayed(open_home(home), [join(files)], out)
+    relayed(open_home(home), [join(files)], out)
 
 
 @app.command("list")
@@ -233,7 +233,7 @@ def show(who: WhoArgument, server: ServerOption = None, home: HomeOption = None,
     from verifier.errors import NotFound
 
     place = open_home(home)
-    address = _address(place, who)
+    address = address_of(place, who)
     for member in _members(place, server, Out(json)):
         if member["address"] == address:
             Out(json).answer(member, pairs({**member, "suspended": _state(member)}))
@@ -251,87 +251,6 @@ def _members(place: Home, server: str | None, out: Out) -> list[dict[str, Any]]:
             return members
     with opened(place, out) as ledger:
         return ledger.participants.list()
-
-
-def _finish(place: Home, drafts: Sequence[Draft], keys: Sequence[str] | None, path: Path | None, out: Out) -> None:
-    """Sign with the keys that were named, then write the proposal or relay it."""
-    from ledger.keys.store import KeyStore
-
-    store = KeyStore(place.keys)
-    for name in keys or ():
-        drafts = [draft.signed(store.load_evm(name)) for draft in drafts]
-    if path is None:
-        _relayed(place, drafts, out)
-        return
-    drafts[0].write(path)
-    steps = ["carnet participant sign FILE --key NAME   (each authority)", "carnet participant relay FILE…"]
-    out.answer(_described(drafts[0], path), [*drafts[0].lines(), f"written to {path}", *steps])
-
-
-def _relayed(place: Home, drafts: Sequence[Draft], out: Out) -> None:
-    from api.cli.relay import relay
-
-    answer = relay(place, drafts, out)
-    lines = [f"{one['proposal']} in block {one['block_number']}, {one['transaction']}" for one in answer["relayed"]]
-    out.answer(answer, [*lines, f"{answer['mirrored']} mirrored into the log"])
-
-
-def _described(draft: Draft, path: Path) -> dict[str, Any]:
-    return {"file": str(path), **draft.to_json(), "signers": draft.signers()}
-
-
-def _draft(place: Home, kind: Proposal, body: Mapping[str, Any], name: Mapping[str, str] | None = None) -> Draft:
-    from api.cli.proposal import Draft
-    from ledger.services.append import now_ms
-    from verifier.founding import log_id
-    from verifier.statement import LIFETIME_LIMIT, STRUCTS, Domain, header
-
-    config = place.config()
-    whole = {**header(now_ms(), LIFETIME_LIMIT), **body}
-    STRUCTS[kind].check(whole)
-    return Draft(kind, whole, Domain(config.chain_id, config.registry, log_id(config.origin)), (), name)
-
-
-def _address(place: Home, who: str) -> str:
-    if who.lower().startswith("0x"):
-        from verifier.statement import check_hex
-
-        check_hex("address", who.lower(), 20)
-        return who.lower()
-    from ledger.keys.store import KeyStore
-
-    key = KeyStore(place.keys).describe(who)
-    if key["type"] != "evm":
-        raise Malformed(f"couldn't use key {who}: got an ed25519 key, expected evm", code="key_type")
-    return str(key["address"])
-
-
-def _prefix(text: str) -> str:
-    from verifier.participant import PREFIX_LENGTHS
-
-    if not (text.isascii() and text.isdigit() and len(text) in PREFIX_LENGTHS):
-        raise Malformed(
-            f"couldn't read the company prefix: got {text!r}, expected 4 to 12 digits "
-            "(a GS1-8 prefix with 00000 before it)",
-            code="prefix",
-            at="prefix",
-        )
-    return text
-
-
-def _instant(text: str | None) -> int:
-    """Milliseconds of a time as people write it, or of the second that began last: the chain counts in seconds."""
-    from ledger.services.append import now_ms
-
-    if text is None:
-        return now_ms() // SECOND * SECOND
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Malformed(f"couldn't read the instant {text!r}: expected 2026-11-23T22:26:00Z", code="instant") from error
-    if moment.tzinfo is None:
-        raise Malformed(f"couldn't read the instant {text!r}: it names no time zone; end it with Z", code="instant")
-    return int(moment.astimezone(UTC).timestamp() * SECOND)
 
 
 def _state(member: Mapping[str, Any]) -> str:
