@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from verifier.struct import ZERO32
 from verifier.tiles import TILE_WIDTH
 
 PREFIX = "9521234"
+PAGES = ("audit.md", "statement.md", "entry.md")
 SIZE = 13
 """Entries of `built`."""
 
@@ -595,3 +597,8 @@ def test_an_entry_larger_than_any_is_found() -> None:
     assert len(raw) < 65_535
     sim.entries.append(raw)
     assert f"entry {sim.size() - 1}" in found(sim.audit())
+
+
+def test_the_pages_name_every_code_that_has_a_meaning() -> None:
+    pages = "".join((Path(__file__).parents[2] / "docs/spec" / name).read_text() for name in PAGES)
+    assert not [code for code in MEANINGS if f"`{code}`" not in pages and not code.startswith("segment_")]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +32,7 @@ from verifier import canonical
 from verifier.batch import RetireReason
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
 from verifier.evidence import check_evidence
-from verifier.evidence_file import EvidenceFile, decode_evidence, encode_evidence
+from verifier.evidence_file import SPEC, EvidenceFile, decode_evidence, encode_evidence
 from verifier.explain import STEPS, Report, explain
 from verifier.merkle import leaf_hash
 from verifier.participant import Role
@@ -534,3 +536,10 @@ def test_entries_shown_carry_their_own_paths() -> None:
     assert indexes == sorted(indexes)
     assert file.proof.index in indexes
     assert shown(scene().sim, file.proof.index) in file.shown()
+
+
+def test_the_page_lists_every_step_in_order() -> None:
+    page = (Path(__file__).parents[2] / "docs/spec/proof.md").read_text()
+    table = page[page.index("| step |") : page.index("Entries are folded")]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(STEPS)
+    assert SPEC in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from verifier.statement import (
     sign,
     verify,
 )
+from verifier.struct import HEADER
 
 DOMAIN = Domain(31337, "0x" + "11" * 20, secret("log id"))
 MAKER, RIVAL = actor("maker"), actor("rival")
@@ -235,3 +237,11 @@ def test_a_statement_is_taken_only_in_its_lifetime(issued: int, lifetime: int, l
     with pytest.raises(Refused) as refusal:
         check_lifetime(body, issued + late)
     assert refusal.value.code == expected
+
+
+def test_the_page_lists_every_struct_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs/spec/statement.md").read_text()
+    for kind in SIGNED:
+        shape = STRUCTS[kind]
+        fields = ", ".join(f"{type_} {name}" for name, type_ in shape.fields[len(HEADER) :])
+        assert f"| `{kind.value}` | `{shape.name}` | `{fields}` |" in page
