@@ -7,13 +7,14 @@ bytes, save the code itself, whatever its lot, serial or signature.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from api.advice import Face, next_steps
 from api.checks import by_weight, rows
-from ledger.services.participant import Participants
-from ledger.services.verification import Answer
+from api.makers import Makers
+from ledger.services.verification import Answer, AsOf
 from verifier.batch import Batch
 from verifier.behaviour import Sighting
 from verifier.facts import Unit
@@ -30,7 +31,7 @@ LeadsTo = Mapping[str, str]
 def view(
     answer: Answer,
     face: Face,
-    participants: Participants,
+    makers: Makers,
     *,
     carrier: Carrier = Carrier.TEXT,
     leads_to: LeadsTo | None = None,
@@ -49,16 +50,22 @@ def view(
         "checks": rows(answer),
         "next": next_steps(judgement, face),
         "repairs": [_repair(repair, leads_to) for repair in repairs_of(answer, carrier)],
-        "batch": _batch(batch, participants) if batch is not None else None,
+        "batch": _batch(batch, makers) if batch is not None else None,
         "seen": _seen(answer, officer) if present else None,
         "lookups": facts.public_lookups if present else 0,
-        "as_of": {
-            "size": answer.as_of.size,
-            "root": "0x" + answer.as_of.root.hex(),
-            "signed_at": format_instant(answer.as_of.recorded_at),
-            "anchored_size": answer.as_of.anchored_size,
-        },
+        "as_of": _as_of(answer.as_of),
         "proof": proof_link(answer.reading.text) if present or (officer and facts.unit is Unit.ABSENT) else None,
+    }
+
+
+@lru_cache(maxsize=4)
+def _as_of(as_of: AsOf) -> dict[str, Any]:
+    """What answers rest on; the same for all until the log grows."""
+    return {
+        "size": as_of.size,
+        "root": "0x" + as_of.root.hex(),
+        "signed_at": format_instant(as_of.recorded_at),
+        "anchored_size": as_of.anchored_size,
     }
 
 
@@ -120,8 +127,7 @@ def _repair(repair: Repair, leads_to: LeadsTo | None) -> dict[str, Any]:
     return shown if leads_to is None else {**shown, "leads_to": leads_to.get(repair.text)}
 
 
-def _batch(batch: Batch, participants: Participants) -> dict[str, Any]:
-    maker = participants.describe(batch.maker)
+def _batch(batch: Batch, makers: Makers) -> dict[str, Any]:
     return {
         "id": "0x" + batch.id.hex(),
         "gtin": batch.gtin,
@@ -130,19 +136,18 @@ def _batch(batch: Batch, participants: Participants) -> dict[str, Any]:
         "markets": list(batch.markets),
         "expires": batch.expires,
         "recorded_at": format_instant(batch.recorded_at),
-        "maker": {key: maker[key] for key in ("address", "name", "country", "role")},
+        "maker": makers.of(batch.maker),
     }
 
 
 def _seen(answer: Answer, officer: bool) -> dict[str, Any]:
     """Officers' earlier scans: coarse for everybody, exact for officers."""
     seen = answer.seen
-    countries = sorted({s.country for s in answer.facts.sightings if s.country})
     return {
         "times": seen.times,
         "first": _sighting(seen.first, officer),
         "last": _sighting(seen.last, officer),
-        "places": list(seen.places) if officer else countries,
+        "places": list(seen.places) if officer else sorted({s.country for s in answer.facts.sightings if s.country}),
     }
 
 

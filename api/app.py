@@ -16,6 +16,7 @@ from api.access import OPEN_NETWORK
 from api.envelope import Envelope
 from api.examples import problems
 from api.limiter import Limiter
+from api.makers import Makers
 from api.metrics import Metrics
 from api.page import ASSETS, Pages
 from api.problem import install_problems
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ledger.wiring import Ledger
 
 ROUTERS: tuple[APIRouter, ...] = (
+    verify.router,  # first: they are tried in this order, and this is what is asked for most
     page.router,
     participant.router,
     batch.router,
@@ -54,7 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     token.router,
     status.router,
     docs.router,
-    verify.router,  # last: its stems match almost everything
+    verify.stems,
 )
 """Every route there is."""
 
@@ -113,6 +115,7 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         limiter=Limiter(settings),
         metrics=metrics,
         pages=_pages(ledger, settings),
+        makers=Makers(ledger.participants),
         uploads=asyncio.Semaphore(settings.uploads_at_once),
         ready=ready,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from api.advice import Face
@@ -14,7 +15,7 @@ from ledger.services.scan import ScanInput
 from ledger.services.verification import Answer, Question
 from verifier.facts import Context, Unit
 from verifier.gs1 import Carrier
-from verifier.instant import format_instant
+from verifier.instant import DAY, format_instant
 from verifier.reading import Reading, read
 
 
@@ -29,17 +30,27 @@ class Scanned:
     repairs: tuple[str, ...] = ()
 
 
+def today() -> str:
+    """The date in UTC, YYYY-MM-DD."""
+    return _date(now_ms() // DAY)
+
+
+@lru_cache(maxsize=2)
+def _date(days: int) -> str:
+    return format_instant(days * DAY)[:10]
+
+
 def ask_publicly(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
     """The public answer about a reading; a registered unit's look-up is counted. Raises Unavailable."""
-    answer = here.ledger.verification.answer(Question(reading=reading, today=format_instant(now_ms())[:10]))
+    answer = here.ledger.verification.answer(Question(reading=reading, today=today()))
     _count(here, answer)
     here.metrics.answer(Face.PUBLIC.value, answer.judgement.verdict.value)
-    return view(answer, Face.PUBLIC, here.ledger.participants, carrier=carrier)
+    return view(answer, Face.PUBLIC, here.makers, carrier=carrier)
 
 
 def unread(here: Site, reading: Reading) -> Answer:
     """The judged answer for a text that is no code; nothing is looked up or counted."""
-    return here.ledger.verification.answer(Question(reading=reading, today=format_instant(now_ms())[:10]))
+    return here.ledger.verification.answer(Question(reading=reading, today=today()))
 
 
 def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) -> tuple[dict[str, Any], Answer]:
@@ -54,7 +65,7 @@ def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) 
     leads_to = {
         repair.text: _leads_to(here, scan, scanned, repair.text) for repair in repairs_of(answer, scanned.carrier)
     }
-    shown = view(answer, Face.OFFICER, here.ledger.participants, carrier=scanned.carrier, leads_to=leads_to)
+    shown = view(answer, Face.OFFICER, here.makers, carrier=scanned.carrier, leads_to=leads_to)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
     # If we stop after this line, the device finds its scan kept when it sends it again, with this very answer.
     stored = here.ledger.scans.record(scan, officer, answer, response)

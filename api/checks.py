@@ -148,11 +148,19 @@ CHECKS: tuple[Check, ...] = (
 """Every check, in the order shown."""
 
 _ABSENT = frozenset({"unit_absent"})
+_CHECK_OF = {
+    code: [check.name for check in CHECKS if code in check.against] for check in CHECKS for code in check.against
+}
+_WEIGHT = {tier: at for at, tier in enumerate(TIERS)}
 
 
 def rows(answer: Answer) -> list[dict[str, str]]:
     """The checks of one answer as JSON: check, result, text."""
-    found = [_row(check, answer.facts, answer.judgement.reasons) for check in CHECKS]
+    against: dict[str, Reason] = {}
+    for reason in by_weight(answer.judgement.reasons):
+        for name in _CHECK_OF.get(reason.code, ()):
+            against.setdefault(name, reason)
+    found = [_row(check, answer.facts, against.get(check.name)) for check in CHECKS]
     if not isinstance(answer.reading, ReadCode):
         found[0]["text"] += f" {_cause(answer.reading)}"
     return found
@@ -164,17 +172,14 @@ def _cause(reading: NotGs1 | Unreadable) -> str:
 
 def by_weight(reasons: tuple[Reason, ...]) -> list[Reason]:
     """Reasons with the strongest tier first, else in their order."""
-    return sorted(reasons, key=lambda reason: TIERS.index(reason.tier))
+    return sorted(reasons, key=lambda reason: _WEIGHT[reason.tier])
 
 
-def _row(check: Check, facts: Facts, reasons: tuple[Reason, ...]) -> dict[str, str]:
-    adverse = by_weight(tuple(reason for reason in reasons if reason.code in check.against))
-    if adverse:
-        strongest = adverse[0]
+def _row(check: Check, facts: Facts, strongest: Reason | None) -> dict[str, str]:
+    if strongest is not None:
         failed = strongest.tier in (Tier.STOP, Tier.INSPECT) or strongest.code in _ABSENT
-        result, text = Result.FAILED if failed else Result.NOTED, strongest.text
-    elif skipped := check.skipped(facts):
-        result, text = Result.NOT_CHECKED, f"Not checked: {skipped}."
-    else:
-        result, text = Result.PASSED, check.passed
-    return {"check": check.name, "result": result.value, "text": text}
+        return {"check": check.name, "result": "failed" if failed else "noted", "text": strongest.text}
+    skipped = check.skipped(facts)
+    if skipped is not None:
+        return {"check": check.name, "result": "not_checked", "text": f"Not checked: {skipped}."}
+    return {"check": check.name, "result": "passed", "text": check.passed}

@@ -47,12 +47,7 @@ class Envelope:
 
         async def send_in_envelope(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((name, value) for name, value in self._headers if name not in present),
-                    (b"x-request-id", request_id.encode()),
-                ]
+                message["headers"] = [*message["headers"], *self._headers, (b"x-request-id", request_id.encode())]
                 route: Any = scope.get("route")
                 template = route.path if route is not None else "none"
                 self._metrics.request(template, scope["method"], message["status"], time.perf_counter() - started)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,7 +36,8 @@ class Guarded(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the guard around it. Raises KeyError for a route that the table does not list."""
         rules = {method: TABLE[method, self.path] for method in self.methods or ()}
-        handler = super().get_route_handler()
+        # What takes nothing but the request needs no dependencies solved, which costs more than most answers.
+        handler = self.endpoint if _takes_only_the_request(self.dependant) else super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             rule = rules[request.method]
@@ -50,11 +52,23 @@ class Guarded(APIRoute):
                 _check_origin(request, who)
                 request = _bounded(request, rule.body)
             request.scope["caller"] = who
-            response = await handler(request)
-            response.headers.update(headers)
+            response: Response = await handler(request)
+            response.raw_headers.extend((name.encode(), value.encode()) for name, value in headers.items())
             return response
 
         return guarded
+
+
+def _takes_only_the_request(dependant: Dependant) -> bool:
+    given = (
+        dependant.path_params,
+        dependant.query_params,
+        dependant.header_params,
+        dependant.cookie_params,
+        dependant.body_params,
+        dependant.dependencies,
+    )
+    return dependant.request_param_name is not None and not any(given)
 
 
 def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:

@@ -9,9 +9,9 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
+from api.rate_store import RateStore
 from api.settings import ApiSettings, Rate
 
 
@@ -19,10 +19,13 @@ class Limiter:
     """Counts in this process's memory: one process writes a ledger and serves it."""
 
     def __init__(self, settings: ApiSettings) -> None:
-        storage = MemoryStorage()
+        storage = RateStore()
         self._windows = MovingWindowRateLimiter(storage)
         self._budgets = FixedWindowRateLimiter(storage)
         self._items: Mapping[Rate, RateLimitItem] = {rate: parse(settings.rate(rate)) for rate in Rate}
+        self._policies = {
+            rate: f'"{rate.value}";q={item.amount};w={item.get_expiry()}' for rate, item in self._items.items()
+        }
         self._address_budget = RateLimitItemPerDay(settings.upload_mib_address)
         self._whole_budget = RateLimitItemPerDay(settings.upload_mib_all)
 
@@ -36,7 +39,7 @@ class Limiter:
         reset, remaining = self._windows.get_window_stats(item, rate.value, key)
         wait = max(1, math.ceil(reset - time.time()))
         headers = {
-            "RateLimit-Policy": f'"{rate.value}";q={item.amount};w={item.get_expiry()}',
+            "RateLimit-Policy": self._policies[rate],
             "RateLimit": f'"{rate.value}";r={remaining};t={wait}',
         }
         if not passes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -32,14 +33,19 @@ class Metrics:
         writer = Gauge("carnet_writer_up", "1 while the log's writer takes statements.", registry=self._registry)
         writer.set_function(writer_up)
 
+        # Finding a child takes a lock and longer than counting; there are few, as templates and verdicts are few.
+        self._request_child = cache(lambda route, method, status: self._requests.labels(route, method, str(status)))
+        self._seconds_child = cache(self._seconds.labels)
+        self._answer_child = cache(self._answers.labels)
+
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answered request. `route` is the template, so that codes never become labels."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._request_child(route, method, status).inc()
+        self._seconds_child(route).observe(seconds)
 
     def answer(self, face: str, verdict: str) -> None:
         """Count a verdict. `face`: public or officer."""
-        self._answers.labels(face, verdict).inc()
+        self._answer_child(face, verdict).inc()
 
     def export(self) -> bytes:
         """Everything in Prometheus's text format."""

@@ -64,7 +64,7 @@ def problem_response(
         **(extra or {}),
     }
     if errors is None and error.at is not None:
-        errors = [{"detail": detail, "pointer": f"#/{error.at}"}]
+        errors = [{"detail": detail, **_place(error.at)}]
     if errors:
         body["errors"] = errors
     if wants_page(request):
@@ -93,6 +93,11 @@ def install_problems(app: FastAPI) -> None:
     ):
         app.add_exception_handler(kind, cast("_Handler", handler))
     app.add_exception_handler(Exception, _on_fault)
+
+
+def _place(at: str) -> dict[str, str]:
+    """Where an error lies: `?name` is a query parameter, everything else a field of the body."""
+    return {"parameter": at[1:]} if at.startswith("?") else {"pointer": f"#/{at}"}
 
 
 def _on_carnet_error(request: Request, error: CarnetError) -> Response:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.responses import Response
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -14,5 +14,4 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def reply(value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON object, not to be stored."""
-    body = json.dumps(value, separators=(",", ":"))
-    return Response(body, status, {**NO_STORE, **(headers or {})}, "application/json")
+    return Response(to_json(value), status, {**NO_STORE, **(headers or {})}, "application/json")

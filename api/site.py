@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from api.denied import Denied
 from api.limiter import Limiter
+from api.makers import Makers
 from api.metrics import Metrics
 from api.page import Pages
 from api.settings import ApiSettings
@@ -29,6 +30,7 @@ class Site:
     limiter: Limiter
     metrics: Metrics
     pages: Pages
+    makers: Makers
     uploads: asyncio.Semaphore
     ready: Callable[[], bool]
 

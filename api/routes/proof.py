@@ -8,16 +8,15 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from api.asking import today
 from api.examples import EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.site import Site, caller_or_none, site
-from ledger.services.append import now_ms
 from ledger.services.token import Scope
 from ledger.services.verification import Answer, Question
 from verifier.errors import Malformed, NotFound
 from verifier.facts import Unit
 from verifier.gs1 import UnitCode
-from verifier.instant import format_instant
 from verifier.reading import LONGEST_TEXT, ReadCode, read
 
 router = APIRouter(route_class=Guarded, tags=["proofs"])
@@ -59,7 +58,7 @@ async def unit(
         raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
     who = caller_or_none(request)
     entitled = who is not None and Scope.PROOF in who.scopes
-    answer = here.ledger.verification.answer(Question(reading, today=format_instant(now_ms())[:10], officer=entitled))
+    answer = here.ledger.verification.answer(Question(reading, today=today(), officer=entitled))
     data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)
     return _file(data, f"unit-{reading.code.gtin}")
 
