@@ -12,6 +12,7 @@ import os
 import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -72,7 +73,7 @@ class Server:
         self._environment = {**os.environ, "CARNET_HOME": str(home), "PYTHONPATH": str(ROOT)}
         if database is not None:
             self._environment["CARNET_DATABASE"] = database
-        self._home, self._port = home, port
+        self.home, self._port = home, port
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{port}"
         self.nodes: set[int] = set()
@@ -141,7 +142,7 @@ class Server:
         return {pid for pid in self.nodes if _is_node(pid)}
 
     def _remember_node(self) -> None:
-        recorded = self._home / "chain" / "node.json"
+        recorded = self.home / "chain" / "node.json"
         try:
             self.nodes.add(int(json.loads(recorded.read_text())["pid"]))
         except (OSError, ValueError):
@@ -279,6 +280,13 @@ class _Sender:
         return httpx.Client(
             base_url=self._url, timeout=30, transport=httpx.HTTPTransport(local_address=source, retries=0)
         )
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _is_node(pid: int) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kill_world import Clients, Promise, Server
+from kill_world import Clients, Promise, Server, free_port
 from ledger_world import World, gtin
 
 from ledger.storage.database import open_database
@@ -116,12 +115,6 @@ def scene(folder: Path, database: str) -> Iterator[Scene]:
     finally:
         made.server.end()
         made.engine.dispose()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, happened: Callable[[], object], seconds: float, every: float = 0.01) -> None:
