@@ -193,6 +193,7 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     """The officer's answer from this home; whoever holds the home may see everything in it."""
     from api.advice import Face
     from api.answer import repairs_of, view
+    from api.makers import Makers
     from ledger.services.verification import Question
     from verifier.instant import format_instant
     from verifier.reading import read
@@ -214,7 +215,7 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
         repair.text: ledger.verification.answer(question(read(repair.text))).judgement.verdict.value
         for repair in repairs_of(answer, scanned.carrier)
     }
-    shown = view(answer, Face.OFFICER, ledger.participants, carrier=scanned.carrier, leads_to=leads_to)
+    shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=scanned.carrier, leads_to=leads_to)
     response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
     if record:
         ledger.scans.record(scan_, DEVICE, answer, response)
