@@ -151,7 +151,7 @@ class Proofs:
         """The entry and all that it rests on: founding, votes, admissions, prefix, and what was said of its batch."""
         own = self._entry(index)
         batch = self._batch_of(own)
-        entries = {at: self._entry(at) for at in {0, index, *(self._history(batch) if batch else ())} if at < size}
+        entries = {at: self._entry(at) for at in {0, index, *(self._history(batch, own) if batch else ())} if at < size}
         prefixes = {batch.gtin[1 : 1 + length] for length in PREFIX_LENGTHS} if batch else set()
         subjects = set(self._record.standing.authorities)
         subjects |= {entry.actor for entry in entries.values() if entry.actor is not None}
@@ -167,16 +167,21 @@ class Proofs:
         indexes = {at for subject in subjects for at in self._record.standing.decisions(subject) if at < size}
         return {at: self._entry(at) for at in indexes}
 
-    def _history(self, batch: Batch) -> Sequence[int]:
-        """What was said of a batch; of a long history the registration, its withdrawal and what is in force."""
+    def _history(self, batch: Batch, own: Entry) -> Sequence[int]:
+        """What was said of a batch; of a long history the registration, its withdrawal and what is in force.
+
+        An undo that the file is about brings what it undid.
+        """
         history = tuple(batch.history)
         if len(history) <= HISTORY_MAX:
             return history
         slots = (batch.recall, *batch.retired.values())
         kept = {batch.index, *(slot.current.index for slot in slots if slot.current)}
         if batch.withdrawn:
-            own = "0x" + batch.id.hex()
-            kept |= {at for at in history if self._entry(at).body.get("target") == own}
+            registration = "0x" + batch.id.hex()
+            kept |= {at for at in history if self._entry(at).body.get("target") == registration}
+        if own.kind is Kind.UNDONE:
+            kept |= {at for at in history if "0x" + self._entry(at).leaf.hex() == own.body["target"]}
         return sorted(kept)
 
     def _batch_of(self, entry: Entry) -> Batch | None:
