@@ -23,6 +23,8 @@ def run(
         from api.demo.check import run_check
 
         return run_check(json)
+    if not json:
+        print("Starting a ledger of three countries …", flush=True)
     from api.demo.serving import serve
 
     serve((home or HOME).resolve(), port, as_json=json, open_browser=open_browser)

@@ -10,6 +10,7 @@ from api.answer import view
 from api.demo.cast import MOMBASA, ROTTERDAM, SANTOS, Batch, Place
 from api.demo.maker import Run
 from api.demo.state import DemoState
+from api.makers import Makers
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
 from ledger.services.verification import Question
@@ -68,7 +69,7 @@ def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
         machine_read=True,
     )
     answer = ledger.verification.answer(question)
-    shown = view(answer, Face.OFFICER, ledger.participants, carrier=Carrier.QR)
+    shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=Carrier.QR)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
     ledger.scans.record(scan, f"officer {past.place.unlocode}", answer, response)
 

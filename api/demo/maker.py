@@ -11,7 +11,6 @@ from biip.checksums import gs1_standard_check_digit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.cli.batch_folder import BatchFolder, KeptBatch, fingerprint
-from api.cli.reach import receipt_json
 from ledger.keys.store import EvmKey
 from ledger.services.append import Receipt, now_ms
 from ledger.services.segment import build
@@ -20,6 +19,7 @@ from ledger.wiring import Ledger
 from verifier.batch import Batch, RetireReason, SerialSource, may_publish_salt
 from verifier.digital_link import format_digital_link
 from verifier.errors import Refused
+from verifier.instant import format_instant
 from verifier.label import sign_label
 from verifier.segment import blind, salt_commitment, unit_key
 from verifier.statement import Kind, Statement, header, sign
@@ -162,7 +162,13 @@ def _kept(ledger: Ledger, run: Run, statement: Statement, receipt: Receipt) -> K
         base_url=ledger.home.base_url,
         label_carriers=("qr",),
         statement=statement.to_json(),
-        receipt=receipt_json(receipt),
+        receipt={
+            "entry": receipt.index,
+            "leaf": "0x" + receipt.leaf.hex(),
+            "log_size": receipt.size,
+            "recorded_at": format_instant(receipt.recorded_at),
+            "duplicate": receipt.duplicate,
+        },
     )
 
 

@@ -14,6 +14,7 @@ from api.demo.commands import commands
 from api.demo.readiness import ask
 from api.demo.stage import Stage
 from api.demo.story import CASES, Case
+from api.makers import Makers
 from ledger.services.append import now_ms
 from ledger.services.label import LabelKind, render
 from ledger.services.verification import Answer, Question
@@ -35,7 +36,7 @@ def live(stage: Stage) -> dict[str, Any]:
     link = label.link(stage.link_base)
     question = Question(read(link, carrier=Carrier.QR), format_instant(now_ms())[:10])
     answer = stage.ledger.verification.answer(question)
-    shown = view(answer, Face.PUBLIC, stage.ledger.participants, carrier=Carrier.QR)
+    shown = view(answer, Face.PUBLIC, Makers(stage.ledger.participants), carrier=Carrier.QR)
     return {
         "label": {
             "product": next(plan.product for plan in BATCHES if plan.batch is Batch.HERO),
@@ -86,7 +87,7 @@ def asked(stage: Stage, case: Case) -> dict[str, Any]:
     return {
         "case": case,
         "asked": _asked(case),
-        "answer": view(answer, face, stage.ledger.participants, carrier=case.carrier),
+        "answer": view(answer, face, Makers(stage.ledger.participants), carrier=case.carrier),
         "code": code,
         "base_url": stage.base_url,
     }
@@ -185,7 +186,9 @@ def _street(stage: Stage, answer: Answer) -> list[dict[str, str]]:
     ]
     earlier = answer.facts.public_lookups - len(recent)
     if earlier > 0:
-        events.append({"when": "earlier", "what": f"Looked up {earlier} times", "kind": ""})
+        events.append(
+            {"when": "earlier", "what": f"Looked up {earlier} times" if earlier > 1 else "Looked up once", "kind": ""}
+        )
     return events or [{"when": "", "what": "Nobody has looked it up yet. Open it, or scan it.", "kind": "empty"}]
 
 
