@@ -44,6 +44,7 @@ class Guarded(APIRoute):
             here = site(request)
             who = _identify(request, rule, here)
             headers = _count(request, rule, who, here)
+            request.scope["rate_headers"] = headers  # for problems too: they do not pass here again
             if rule.needs is not None:
                 if who is None and rule.page:
                     return RedirectResponse("/officer/sign-in", 303, headers)

@@ -49,10 +49,11 @@ def problem_response(
     """An error as its response: problem+json, or a page with the same status for a browser."""
     code, problem = kind_of(error)
     detail = str(error)
+    headers = {**request.scope.get("rate_headers", {}), **(headers or {})}
     if isinstance(error, Unavailable | Stopped):
         journal.error("no answer", code=error.code, detail=detail, request=request.scope.get("request_id"))
         detail = problem.advice
-        headers = {"Retry-After": str(RETRY_SECONDS), **(headers or {})}
+        headers["Retry-After"] = str(RETRY_SECONDS)
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": problem.title,
@@ -69,8 +70,8 @@ def problem_response(
         body["errors"] = errors
     if wants_page(request):
         page = site(request).pages.render("problem.html", request, problem=problem, body=body)
-        return Response(page, problem.status, dict(headers or {}), "text/html; charset=utf-8")
-    return Response(json.dumps(body), problem.status, dict(headers or {}), "application/problem+json")
+        return Response(page, problem.status, headers, "text/html; charset=utf-8")
+    return Response(json.dumps(body), problem.status, headers, "application/problem+json")
 
 
 @contextmanager

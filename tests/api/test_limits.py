@@ -35,6 +35,7 @@ def test_replies_say_where_their_caller_stands(stage: Stage) -> None:
         replies = [http.get("/v1/ledger") for _ in range(3)]
         assert [reply.headers["ratelimit"].split(";")[1] for reply in replies] == ["r=4", "r=3", "r=2"]
         assert replies[0].headers["ratelimit-policy"] == '"record";q=5;w=60'
+        assert http.get("/v1/batches/0x12").headers["ratelimit"].split(";")[1] == "r=1", "also with a problem"
 
 
 def test_classes_are_counted_apart(stage: Stage) -> None:
