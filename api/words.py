@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_VISIBLE = str.maketrans({"\x1d": "␝", "\x1e": "␞", "\x1c": "␜", "\x04": "␄"})
+# in braces, which no lot or serial can hold; the control pictures of Unicode are missing from many fonts
+_VISIBLE = str.maketrans({"\x1d": "{GS}", "\x1e": "{RS}", "\x1c": "{FS}", "\x04": "{EOT}"})
 
 
 def moment(text: str) -> str:
