@@ -26,3 +26,12 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"nothing is optional here, and this test skipped: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests want to be read: their property `said`, which also comes back from other processes."""
+    reports = [report for category in terminalreporter.stats.values() for report in category]
+    for report in reports:
+        for name, text in getattr(report, "user_properties", ()):
+            if name == "said" and report.when == "call":
+                terminalreporter.write_line(str(text))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -135,26 +134,19 @@ class Enough(Exception):
     """The rule's absence was noticed; the rest need not be asked."""
 
 
-@pytest.fixture(scope="module")
-def outcomes(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
-    """What noticed the absence of each rule; printed as a list at the end."""
-    noticed: dict[str, str] = {}
-    yield noticed
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    lines = [f"  {rule:<18} {probe}" for rule, probe in noticed.items()]
-    with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
-        print("\n\ncarnet demo --check, with a rule switched off:", *lines, sep="\n", flush=True)
+Say = Callable[[str, object], None]
+"""pytest's `record_property`; what is recorded as `said` is printed when all tests have run."""
 
 
-def test_every_answer_is_right_with_every_rule_on(outcomes: dict[str, str]) -> None:
+def test_every_answer_is_right_with_every_rule_on(record_property: Say) -> None:
     probes = check(lambda _line: None, lambda _probe: None)
     assert [probe.to_json() for probe in probes if not probe.ok] == []
     assert {probe.rule for probe in probes} == set(Rule), "every rule has a probe"
-    outcomes["(none)"] = f"all {len(probes)} answers right"
+    record_property("said", f"demo --check with every rule on: all {len(probes)} answers right")
 
 
 @pytest.mark.parametrize("rule", SWITCHES, ids=lambda rule: str(rule).replace(" ", "-").replace("'", ""))
-def test_the_check_fails_without(rule: Rule, monkeypatch: Patch, outcomes: dict[str, str]) -> None:
+def test_the_check_fails_without(rule: Rule, monkeypatch: Patch, record_property: Say) -> None:
     SWITCHES[rule](monkeypatch)
     asked: list[Probe] = []
 
@@ -166,7 +158,8 @@ def test_the_check_fails_without(rule: Rule, monkeypatch: Patch, outcomes: dict[
     check(lambda _line: None, seen)
     noticed = [probe for probe in asked if not probe.ok and probe.rule is rule]
     assert noticed, f"nobody noticed that {rule} is off; {len(asked)} probes asked"
-    outcomes[rule.value] = f"noticed by {noticed[0].name!r}: got {json.dumps(noticed[0].got)[:90]}"
+    what = f"noticed by {noticed[0].name!r}: got {json.dumps(noticed[0].got)[:90]}"
+    record_property("said", f"demo --check without the rule {rule:<18} {what}")
 
 
 @lru_cache
