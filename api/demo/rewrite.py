@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from api.demo.forge import ForgedLog, forge, write_forged_home
 from api.demo.readiness import ask
 from api.demo.state import DemoState
 from api.demo.story import CASES
+from ledger.chain.operator import LedgerChain
 from ledger.chain.transactions import Receipt
 from ledger.services.anchoring import AnchorState
 from ledger.wiring import Ledger, open_ledger
@@ -99,8 +100,7 @@ def _anchor(ledger: Ledger, forged: ForgedLog, head: Checkpoint) -> Refusal:
     assert evm is not None  # noqa: S101
     size = len(forged.entries)
     proof = consistency_proof(head.size, size, forged.tree)
-    raw, transaction, _ = chain.build(head.size, size, forged.root, proof)
-    chain.send(raw)
+    transaction = _send(chain, head.size, size, forged.root, proof)
     state, _, _ = chain.locate(transaction)
     if state is not AnchorState.REVERTED:
         raise Refused(
@@ -111,6 +111,17 @@ def _anchor(ledger: Ledger, forged: ForgedLog, head: Checkpoint) -> Refusal:
     if receipt is None or reason is None:
         raise Unavailable(f"couldn't read what became of {transaction}", code="chain_slow")
     return _refusal(receipt, reason.name, {key: str(value) for key, value in reason.arguments.items()})
+
+
+def _send(chain: LedgerChain, previous: int, size: int, root: bytes, proof: Sequence[bytes]) -> str:
+    """Send an anchor; returns its hash. A second try, because the true log may take the nonce for its own anchor."""
+    raw, transaction, _ = chain.build(previous, size, root, proof)
+    try:
+        chain.send(raw)
+    except Refused:
+        raw, transaction, _ = chain.build(previous, size, root, proof)
+        chain.send(raw)
+    return transaction
 
 
 def _refusal(receipt: Receipt, name: str, arguments: dict[str, str]) -> Refusal:

@@ -34,6 +34,7 @@ class Upkeep:
         self._mirror, self._anchoring, self._signed = mirror, anchoring, signed
         self._interval = interval
         self._wake, self._stop = threading.Event(), False
+        self._one = threading.Lock()
         self.trouble: Trouble | None = None
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -54,12 +55,14 @@ class Upkeep:
 
     def round(self) -> None:
         """Mirror, follow, anchor. Raises what stopped it."""
-        self._mirror.sync()
-        self._anchoring.follow()
-        head = self._signed()
-        final = self._anchoring.final()
-        if head is not None and (final is None or final.size < head.size):
-            self._anchoring.anchor_now(head)
+        # One at a time: a caller's round beside our own would mirror a decision twice and use a nonce twice.
+        with self._one:
+            self._mirror.sync()
+            self._anchoring.follow()
+            head = self._signed()
+            final = self._anchoring.final()
+            if head is not None and (final is None or final.size < head.size):
+                self._anchoring.anchor_now(head)
 
     def _run(self) -> None:
         while not self._stop:
