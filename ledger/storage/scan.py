@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_all, update
+from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_all
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from ledger.services.scan import ScanInput, StoredScan
@@ -24,6 +25,7 @@ class ScanTable:
         self._engine = engine
         self._by_id = Query(engine, select(scan).where(scan.c.id == bindparam("id")))
         self._history = Query(engine, _history())
+        self._add = _adding(engine.dialect.name)
 
     def get(self, scan_id: str) -> StoredScan | None:
         """The scan kept under an id."""
@@ -53,15 +55,17 @@ class ScanTable:
 
     def add_lookups(self, counts: Mapping[bytes, int], seen_at: int) -> None:
         """Add to the counts of several subjects in one transaction."""
+        # In one order, so that two writers never wait for each other's rows.
+        rows = [{"subject": subject, "times": times, "last_ms": seen_at} for subject, times in sorted(counts.items())]
         with writing(self._engine) as connection:
-            for subject, times in counts.items():
-                changed = connection.execute(
-                    update(lookup)
-                    .where(lookup.c.subject == subject)
-                    .values(times=lookup.c.times + times, last_ms=seen_at)
-                )
-                if changed.rowcount == 0:
-                    connection.execute(insert(lookup).values(subject=subject, times=times, last_ms=seen_at))
+            connection.execute(self._add, rows)
+
+
+def _adding(dialect: str) -> Any:
+    """Insert or add, in one statement: a busy server counts thousands of subjects a second."""
+    new: Any = sqlite.insert(lookup) if dialect == "sqlite" else postgresql.insert(lookup)
+    values = {"times": lookup.c.times + new.excluded.times, "last_ms": new.excluded.last_ms}
+    return new.on_conflict_do_update(index_elements=[lookup.c.subject], set_=values)
 
 
 def _history() -> Any:

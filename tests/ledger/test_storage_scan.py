@@ -1,0 +1,47 @@
+"""Look-ups are counted by addition, many subjects in one statement, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.storage.database import create_all, open_database
+from ledger.storage.scan import ScanTable
+
+SUBJECTS = [bytes([number]) * 32 for number in range(40)]
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_database(database_url)
+    create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_look_ups_add_up(engine: Engine) -> None:
+    table = ScanTable(engine)
+    table.add_lookups({SUBJECTS[0]: 2, SUBJECTS[1]: 1}, 1_000)
+    table.add_lookups({SUBJECTS[1]: 5, SUBJECTS[2]: 1}, 2_000)
+    assert [table.history(subject).lookups for subject in SUBJECTS[:4]] == [2, 6, 1, 0]
+
+
+def test_two_writers_lose_none_and_wait_for_no_one_for_ever(engine: Engine) -> None:
+    tables = [ScanTable(engine) for _ in range(2)]
+
+    def count(table: ScanTable, subjects: list[bytes]) -> None:
+        for at in range(20):
+            table.add_lookups(dict.fromkeys(subjects, 1), at)
+
+    threads = [
+        threading.Thread(target=count, args=[table, subjects])
+        for table, subjects in zip(tables, (SUBJECTS, SUBJECTS[::-1]), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {tables[0].history(subject).lookups for subject in SUBJECTS} == {40}
