@@ -37,3 +37,15 @@ def test_the_main_job_by_hand(tmp_path: Path) -> None:
     for said in ("founding pin", "registered: GTIN 09521234000013", "Registered, no reports", "everything holds"):
         assert said in run.stdout
     assert (tmp_path / "labels.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_linked_pages_exist() -> None:
+    root = Path(__file__).parent.parent
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md")), *root.glob("[A-Z]*.md")]
+    missing = {
+        f"{page.relative_to(root)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    }
+    assert not missing
