@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 from biip.checksums import gs1_standard_check_digit
@@ -111,6 +112,7 @@ def prefix_matches(prefix: str, gtin: str) -> bool:
     return gtin.startswith(prefix, 1)
 
 
+@lru_cache(maxsize=4_096)  # a shipment has few products, and the table of ranges is long
 def gs1_office(gtin: str) -> str | None:
     """Who issued the prefix range of a GTIN-14, in words, or None for a range that nobody has been given.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from verifier.errors import Malformed
 
@@ -16,6 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
+@lru_cache(maxsize=4_096)  # an answer names the same few instants as the one before it
 def format_instant(ms: int) -> str:
     """Write milliseconds since the epoch as `2026-11-23T22:26:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=ms)

@@ -179,8 +179,11 @@ class Standing:
 
         A prefix is matched from digit 2; held prefixes never contain one another, so the first match is the only one.
         """
-        prefixes = (gtin[1 : 1 + length] for length in PREFIX_LENGTHS)
-        return next((self.prefixes[prefix] for prefix in prefixes if prefix in self.prefixes), None)
+        for length in PREFIX_LENGTHS:
+            found = self.prefixes.get(gtin[1 : 1 + length])
+            if found is not None:
+                return found
+        return None
 
     def countries(self) -> set[str]:
         """Countries with an active authority."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -69,7 +70,7 @@ async def verify(request: Request) -> Response:
 
     Every verdict is a 200. Looking up is counted for registered units and never moves a verdict.
     """
-    query = request.query_params
+    query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
     code, symbology = query.get("code"), query.get("symbology")
     if code is None or len(code) > MOST_CODE:
         got = "nothing" if code is None else f"{len(code)} characters"
