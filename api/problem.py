@@ -87,18 +87,30 @@ def pointing_at(prefix: str, *own: str) -> Iterator[None]:
 
 def install_problems(app: FastAPI) -> None:
     """Map every error of the application."""
-    for kind, handler in (
-        (CarnetError, _on_carnet_error),
-        (RequestValidationError, _on_validation_error),
-        (HTTPException, _on_http_exception),
-    ):
-        app.add_exception_handler(kind, cast("_Handler", handler))
+    for kind, handler in _handlers().items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _on_fault)
+
+
+def respond_to(request: Request, error: Exception) -> tuple[Response, bool]:
+    """The response to an error where the framework does not stand in between, and whether it is a fault of ours."""
+    for kind, handler in _handlers().items():
+        if isinstance(error, kind):
+            return handler(request, error), False
+    return _on_fault(request, error), True
 
 
 def _place(at: str) -> dict[str, str]:
     """Where an error lies: `?name` is a query parameter, everything else a field of the body."""
     return {"parameter": at[1:]} if at.startswith("?") else {"pointer": f"#/{at}"}
+
+
+def _handlers() -> dict[type[Exception], _Handler]:
+    return {
+        CarnetError: cast("_Handler", _on_carnet_error),
+        RequestValidationError: cast("_Handler", _on_validation_error),
+        HTTPException: cast("_Handler", _on_http_exception),
+    }
 
 
 def _on_carnet_error(request: Request, error: CarnetError) -> Response:

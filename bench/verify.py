@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -46,12 +47,18 @@ class Load:
 
     requests: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     latencies: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
         """Requests a second."""
         return self.requests / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Seconds of processor time that the server took for a request."""
+        return self.cpu / self.requests
 
 
 @benchmark("verify")
@@ -64,13 +71,16 @@ def verify(bench: Bench) -> list[Figure]:
         for name in names
     }
     rounds: dict[str, list[Load]] = {name: [] for name in paths}
-    with _serving(scene.home.path) as port:
+    with _serving(scene.home.path) as (port, pid):
         for name, asked in paths.items():
             asyncio.run(_load(port, asked, 0.5, CONNECTIONS))  # warm
             bench.say(f"{name}: {_check(port, asked[0], name)}")
         for _ in range(3 * bench.repeat):
             for name, asked in paths.items():
-                rounds[name].append(asyncio.run(_load(port, asked, _SECONDS, CONNECTIONS)))
+                before = _cpu(pid)
+                load = asyncio.run(_load(port, asked, _SECONDS, CONNECTIONS))
+                load.cpu = _cpu(pid) - before
+                rounds[name].append(load)
         alone = {name: asyncio.run(_load(port, asked, _SECONDS, 1)) for name, asked in paths.items()}
     return [figure for name in paths for figure in _figures(name, rounds, alone[name])]
 
@@ -100,6 +110,9 @@ def _figures(name: str, rounds: dict[str, list[Load]], alone: Load) -> Iterator[
         least = rounds["floor signed" if name == "signed" else "floor unsigned"]
         ratio = statistics.median(load.rate / floor.rate for load, floor in zip(loads, least, strict=True))
         yield Figure(title, rate, "/s", ratio, LIMIT if name != "invented" else None, at_least=True)
+    cost = statistics.median(load.cost for load in loads)
+    if cost:
+        yield Figure(f"{title}: processor time", cost * 1e6, "µs")
     yield from _latencies(title, alone)
 
 
@@ -183,15 +196,24 @@ def _next_address() -> str:
 
 
 @contextmanager
-def _serving(home: Path) -> Iterator[int]:
-    """The server as a process of its own; gives its port."""
+def _serving(home: Path) -> Iterator[tuple[int, int]]:
+    """The server as a process of its own; gives its port and its process id."""
     command = [sys.executable, "-m", __name__, str(home)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline()), process.pid
         finally:
             process.terminate()
+
+
+def _cpu(pid: int) -> float:
+    """Processor seconds that a process has taken, in user and in system mode; 0 where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _serve(home: Path) -> None:
