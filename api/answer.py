@@ -14,12 +14,14 @@ from urllib.parse import quote
 from api.advice import Face, next_steps
 from api.checks import by_weight, rows
 from api.makers import Makers
+from ledger.services.judging import KEPT
 from ledger.services.verification import Answer, AsOf
 from verifier.batch import Batch
 from verifier.behaviour import Sighting
 from verifier.facts import Unit
 from verifier.gs1 import Carrier
 from verifier.instant import format_instant
+from verifier.judge import Judgement
 from verifier.reading import ReadCode, Unreadable
 from verifier.reason import CAVEAT, SHOWN_AS, Reason, Verdict
 from verifier.repair import Repair, find_repairs
@@ -45,10 +47,7 @@ def view(
         "shown_as": SHOWN_AS[judgement.verdict],
         "caveat": CAVEAT,
         "code": _code(answer, carrier),
-        "reasons": _reasons(answer, face),
-        "not_checked": [{"check": check, "why": why} for check, why in judgement.not_checked],
-        "checks": rows(answer),
-        "next": next_steps(judgement, face),
+        **_judged(answer, face),
         "repairs": [_repair(repair, leads_to) for repair in repairs_of(answer, carrier)],
         "batch": _batch(batch, makers) if batch is not None else None,
         "seen": _seen(answer, officer) if present else None,
@@ -67,6 +66,29 @@ def _as_of(as_of: AsOf) -> dict[str, Any]:
         "signed_at": format_instant(as_of.recorded_at),
         "anchored_size": as_of.anchored_size,
     }
+
+
+_shown: dict[tuple[int, Face], tuple[Judgement, dict[str, Any]]] = {}  # by the judgement itself, which is kept too
+
+
+def _judged(answer: Answer, face: Face) -> dict[str, Any]:
+    """What follows from the judgement; units about which the same is known share it. Not to be changed."""
+    judgement = answer.judgement
+    key = (id(judgement), face)
+    known = _shown.get(key)
+    if known is not None and known[0] is judgement:
+        return known[1]
+    shown = {
+        "reasons": _reasons(answer, face),
+        "not_checked": [{"check": check, "why": why} for check, why in judgement.not_checked],
+        "checks": rows(answer),
+        "next": next_steps(judgement, face),
+    }
+    if isinstance(answer.reading, ReadCode):  # the others have their own cause among the checks
+        if len(_shown) >= KEPT:
+            _shown.clear()
+        _shown[key] = (judgement, shown)
+    return shown
 
 
 def proof_link(text: str) -> str:

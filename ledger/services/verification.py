@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ledger.ports import Segments
 from ledger.services.batch import Batches
+from ledger.services.judging import Judge
 from verifier.batch import Batch, RetireReason
 from verifier.behaviour import Sighting
 from verifier.errors import NotFound, ProofInvalid, Unavailable
@@ -123,6 +124,7 @@ class Verification:
         self._record, self._segments, self._batches = record, segments, batches
         self._histories, self._tip, self._register_stale = histories, tip, register_stale
         self._salts: dict[bytes, bytes] = {}
+        self._judge = Judge()
 
     def answer(self, question: Question) -> Answer:
         """Judge one code.
@@ -143,12 +145,12 @@ class Verification:
         subject = found[0].key if found else _subject(code)
         history = self._histories.history(subject) if code.serial is not None else History()  # 3
         label = self._label(question, code, found, printed, history)  # 4
-        facts = self._facts(question, code, found, printed, history, label, as_of)
+        facts, judgement = self._judge(self._facts(question, code, found, printed, history, label, as_of))
         batches = tuple(f.batch for f in found)
         if not batches and printed is not None and (question.officer or code.serial is None):
             batches = (printed,)
         return Answer(  # 5
-            judge(facts), facts, question.reading, code, batches, found[0].key if found else None, subject,
+            judgement, facts, question.reading, code, batches, found[0].key if found else None, subject,
             _seen(history), as_of,
         )  # fmt: skip
 

@@ -181,12 +181,14 @@ def check_that_life_goes_on(stage: Scene) -> None:
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
-def test_nothing_acknowledged_is_lost(tmp_path: Path, database_url: str, kills: int) -> None:
+def test_nothing_acknowledged_is_lost(
+    tmp_path: Path, database_url: str, kills: int, record_property: Callable[[str, object], None]
+) -> None:
     seed = secrets.randbits(32)
-    print(f"\nseed {seed}")
+    print(f"seed {seed}")
     with scene(tmp_path, database_url) as stage:
         count = kill_and_look(stage, kills, seed)
-        print(count)
+        record_property("said", f"{stage.engine.dialect.name}: {count}")
         assert count.kills == kills
         assert count.in_flight >= kills
         check_that_life_goes_on(stage)
