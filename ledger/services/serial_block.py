@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Sequence
 
@@ -30,24 +31,21 @@ class SoundRows:
         self._starts: list[tuple[int, int]] = []  # of each block: its first line, and its first serial
         self.serials: list[str] = []
 
-    def take(self, lines: Sequence[str], before: int) -> bool:
-        """Take lines with one good row each, and perhaps blank ones after them; `before`: lines before them.
+    def take(self, text: str, before: int) -> bool:
+        """Take whole lines with one good row each, and perhaps blank ones after them; `before`: lines before them.
 
         False when something may be wrong: then none was taken, and the rows from here on are looked at one by one.
         """
-        text = "".join(lines)
         if '"' in text:  # a row may go over several lines
             return False
         if not self._columns.alone:
             try:
-                text = self._column(lines)
+                text = self._column(text)
             except (csv.Error, IndexError):
                 return False
         if not _SOUND.fullmatch(text) or (any(mark in text for mark in _EXPONENTS) and _SPREADSHEET_LINE.search(text)):
             return False
         serials, known = text.split(), len(self._seen)
-        if not self._columns.alone and len(serials) != len(lines):
-            return False  # a row without a serial
         self._seen.update(serials)
         if len(self._seen) != known + len(serials):
             return False  # one came twice
@@ -63,14 +61,26 @@ class SoundRows:
             rows.update(zip(self.serials[at:end], range(line, line + end - at), strict=True))
         return rows
 
-    def _column(self, lines: Sequence[str]) -> str:
-        """The serials of a table, one a line; IndexError when a row states another batch."""
+    def _column(self, text: str) -> str:
+        """The serials of a table, one a line; IndexError when a row has none or states another batch."""
         columns = self._columns
-        cells = list(csv.reader(lines, delimiter=columns.delimiter))
+        cells = list(csv.reader(lines_of(text), delimiter=columns.delimiter))
         stated = {(_cell(row, columns.gtin), _cell(row, columns.lot)) for row in cells}
-        if any(self._contradicts(*pair) for pair in stated):
+        serials = [row[columns.serial] for row in cells]
+        if "" in serials or any(self._contradicts(*pair) for pair in stated):
             raise IndexError
-        return "\n".join([row[columns.serial] for row in cells])
+        return "\n".join(serials)
+
+
+def lines_of(text: str) -> io.StringIO:
+    """The lines of a text with their ends, whichever of the three kinds these are."""
+    return io.StringIO(text, newline="")
+
+
+def count_lines(text: str) -> int:
+    """How many lines `lines_of` gives."""
+    ends = text.count("\n") + text.count("\r") - text.count("\r\n")
+    return ends + (not text.endswith(("\n", "\r")))
 
 
 def _cell(cells: Sequence[str], column: int | None) -> str:

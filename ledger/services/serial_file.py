@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from ledger.services.serial_block import SPREADSHEET, SoundRows
+from ledger.services.serial_block import SPREADSHEET, SoundRows, count_lines, lines_of
 from ledger.services.serial_columns import Columns, find_columns
 from verifier.errors import Malformed, NotFound, Unavailable
 from verifier.gs1 import LONGEST, Gtin, parse_gtin, parse_serial
@@ -23,7 +23,8 @@ from verifier.gs1 import LONGEST, Gtin, parse_gtin, parse_serial
 BAD_ROWS_KEPT = 1_000
 """Bad rows that are kept with their reason; more are only counted. Own limit."""
 
-_BLOCK = 10_000  # lines looked at together, and between two reports of progress
+_BLOCK = 2**18  # characters looked at together
+_PROGRESS_EVERY = 10_000  # rows, where they are looked at one by one
 _SAMPLE = 50  # lines that decide about columns
 _Record = tuple[int, list[str]]  # the line it starts on, its cells
 _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
@@ -79,21 +80,21 @@ def read_serial_csv(
 def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callable[[int], None]) -> SerialFile:
     """Block by block while all is sound; from the first block on that is not, row by row."""
     blocks = _blocks(stream)
-    block = next(blocks, [])
+    block = next(blocks, "")
     try:
-        columns = find_columns([line.strip("\r\n") for line in block[:_SAMPLE] if line.strip()])
+        columns = find_columns([line.strip("\r\n") for line in islice(lines_of(block), _SAMPLE) if line.strip()])
     except csv.Error as error:
         raise Malformed(f"couldn't read the serials: {error}", code="not_csv") from error
     sound = SoundRows(columns, lambda *stated: _contradicts(stated, columns, gtin, lot))
-    before, awaiting_header = _skip_header(block, columns)
-    block = block[before:]
+    before, block, awaiting_header = _skip_header(block, columns)
     while block and not awaiting_header and sound.take(block, before):
         progress(len(sound.serials))
-        before += len(block)
-        block = next(blocks, [])
+        before += count_lines(block)
+        block = next(blocks, "")
     found = SerialFile(sound.serials, rows=len(sound.serials), header=columns.header)
     if block:
-        records = _records(chain(block, chain.from_iterable(blocks)), columns.delimiter, before)
+        lines = chain.from_iterable(map(lines_of, chain([block], blocks)))
+        records = _records(lines, columns.delimiter, before)
         if awaiting_header:
             next(cells for _, cells in records if any(cells))
         _take_each(records, found, sound.rows(), columns, gtin, lot, progress)
@@ -103,12 +104,16 @@ def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callabl
     return found
 
 
-def _skip_header(block: Sequence[str], columns: Columns) -> tuple[int, bool]:
-    """Lines up to and with the header, and whether it is still to come, as it may go over several lines."""
+def _skip_header(block: str, columns: Columns) -> tuple[int, str, bool]:
+    """Lines up to and with the header, what follows, and whether it is still to come: it may go over several lines."""
     if columns.header is None:
-        return 0, False
-    at = next(at for at, line in enumerate(block) if line.strip())
-    return (0, True) if '"' in block[at] else (at + 1, False)
+        return 0, block, False
+    lines, before = lines_of(block), 0
+    for line in lines:
+        before += 1
+        if line.strip():
+            break
+    return (0, block, True) if '"' in line else (before, block[lines.tell() :], False)
 
 
 def _take_each(
@@ -125,7 +130,7 @@ def _take_each(
         if not any(cells):
             continue
         found.rows += 1
-        if found.rows % _BLOCK == 0:
+        if found.rows % _PROGRESS_EVERY == 0:
             progress(found.rows)
         if bad := _check_row(number, cells, columns, rows, gtin, lot):
             _note(found, bad)
@@ -213,8 +218,8 @@ def _records(lines: Iterable[str], delimiter: str, before: int) -> Iterator[_Rec
         start = before + reader.line_num + 1
 
 
-def _blocks(stream: BinaryIO) -> Iterator[list[str]]:
-    """The lines with their ends, some thousand at a time, decoded one by one: a file may hold two encodings."""
+def _blocks(stream: BinaryIO) -> Iterator[str]:
+    """Whole lines with their ends, some thousand at a time; the lines may be in two encodings."""
     start = stream.read(4)
     if start.startswith(_ARCHIVES):
         raise Malformed(
@@ -225,15 +230,14 @@ def _blocks(stream: BinaryIO) -> Iterator[list[str]]:
     encoding = "utf-16" if wide else "utf-8-sig"
     errors = "replace" if wide else "surrogateescape"
     # newline="" keeps the line ends and knows those of Windows and of old Macs
-    lines = io.TextIOWrapper(whole, encoding=encoding, errors=errors, newline="")
-    while block := list(islice(lines, _BLOCK)):
-        yield block if "".join(block).isascii() else [_mend(line) for line in block]
+    text = io.TextIOWrapper(whole, encoding=encoding, errors=errors, newline="")
+    while block := text.read(_BLOCK):
+        block += text.readline()
+        yield block if block.isascii() else "".join(map(_mend, lines_of(block)))
 
 
 def _mend(line: str) -> str:
     """A line that is not UTF-8 is read as Windows-1252, which old exports are in."""
-    if line.isascii():
-        return line
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:
