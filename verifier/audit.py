@@ -217,6 +217,10 @@ class Auditor:
                 self.findings.count("units", int(entry.body["unitCount"]))
             case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED | Kind.UNDONE:
                 self.findings.count("statements")
+            case Kind.SCANS_SEALED:
+                self.findings.count("seals")
+            case Kind.INDEX_SEALED | Kind.INDEX_CONFIRMED:
+                self.findings.count("indexes")
 
 
 def _silent(_what: str, _done: int, _total: int) -> None:

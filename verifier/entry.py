@@ -30,7 +30,7 @@ class Entry:
     """One decoded entry with the bytes it came from.
 
     `recorded_at` is in milliseconds, `previous` the 32-byte chain head before it; `actor` and `signature` are
-    None for `founded` and `participant_mirrored` only.
+    None exactly for the kinds that nobody signs.
     """
 
     kind: Kind

@@ -258,8 +258,6 @@ class _Check:
         """The batch that the file's own entry is about."""
         own = next(entry for index, entry in self._entries if index == self._file.proof.index)
         match own.kind:
-            case Kind.FOUNDED | Kind.PARTICIPANT_MIRRORED:
-                return None
             case Kind.BATCH_REGISTERED:
                 return self._excerpt.batches.get(own.leaf)
             case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED:
@@ -267,6 +265,8 @@ class _Check:
             case Kind.UNDONE:
                 target = self._excerpt.target(own.body["target"])
                 return target.batch if target else None
+            case _:
+                return None
 
     def _shows(self) -> dict[str, Any]:
         own = next(entry for index, entry in self._entries if index == self._file.proof.index)
@@ -293,4 +293,6 @@ def _step_of(kind: Kind) -> str:
         case Kind.BATCH_REGISTERED:
             return "registration"
         case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED | Kind.UNDONE:
+            return "changes"
+        case Kind.SCANS_SEALED | Kind.INDEX_SEALED | Kind.INDEX_CONFIRMED:
             return "changes"

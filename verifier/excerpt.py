@@ -12,8 +12,10 @@ from typing import Any
 from verifier.batch import Batch, RetireReason, Slot
 from verifier.entry import Entry
 from verifier.errors import NotFound, ProofInvalid
+from verifier.index import IndexHead
 from verifier.participant import Mirrored
 from verifier.record import Record
+from verifier.seal import Seal
 from verifier.segment import SegmentView
 from verifier.statement import Kind, verify
 from verifier.struct import ZERO32
@@ -36,7 +38,7 @@ class Excerpt(Record):
                 "indexes",
                 code="excerpt_order",
             )
-        if entry.kind not in (Kind.FOUNDED, Kind.PARTICIPANT_MIRRORED):
+        if entry.actor is not None:
             verify(entry.statement, self.founding.domain)
         self.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)
         if index > self.size:  # the chain is broken by what was left out; the tree stands for it
@@ -45,6 +47,12 @@ class Excerpt(Record):
 
     def _check_decision(self, mirrored: Mirrored) -> None:
         self.standing.check(mirrored, gaps=True)
+
+    def _check_seal(self, seal: Seal) -> None:
+        pass  # how many seals came before is not shown
+
+    def _check_index(self, head: IndexHead) -> None:
+        pass  # only the whole log gives the index; that somebody else recomputed it, a confirmation shows
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass  # the unit's own proof stands for the segment

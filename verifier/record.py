@@ -7,16 +7,18 @@ over stored bytes. So nothing can stand in a log that an auditor would refuse.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.batch import Batch, Change, RetireReason, Slot, batch_from, check_registration
 from verifier.entry import CHAIN_START, Entry, chain_head
 from verifier.errors import ProofInvalid, Refused
 from verifier.founding import Founding, parse_founding
+from verifier.index import Index, IndexHead, IndexView, parse_index_head
 from verifier.participant import Mirrored, Standing, parse_mirrored
 from verifier.retired import RetiredUnits, SegmentReader, check_retirement
-from verifier.rights import RECALL, RETIRE, active, check_change, check_register, check_undo
+from verifier.rights import RECALL, RETIRE, active, check_change, check_confirm, check_register, check_undo
+from verifier.seal import Seal, parse_seal
 from verifier.segment import subset
 from verifier.statement import Kind, check_lifetime
 
@@ -31,6 +33,25 @@ class Target:
     author: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A seal of scans with the index of its entry and the instant (ms) at which that was recorded."""
+
+    seal: Seal
+    index: int
+    recorded_at: int
+
+
+@dataclass(slots=True)
+class SealedIndex:
+    """A sealed index: its rows (None once a later one is confirmed), its entry, and who confirmed it in which entry."""
+
+    head: IndexHead
+    index: int
+    view: IndexView | None
+    confirmed: dict[str, int] = field(default_factory=dict)
+
+
 class Record:
     """The state of one ledger after `size` entries; `head` is the chain head there."""
 
@@ -43,6 +64,9 @@ class Record:
         self.by_gtin: dict[str, list[Batch]] = {}
         self.by_lot: dict[tuple[str, str], Batch] = {}
         self.statement_ids: dict[str, int] = {}
+        self.index = Index()
+        self.index_seals: dict[int, SealedIndex] = {}
+        self.seals: list[Sealed] = []
         self.size = 0
         self.head = CHAIN_START
         self.recorded_at = 0
@@ -78,6 +102,12 @@ class Record:
         if kind is Kind.PARTICIPANT_MIRRORED:
             self._check_decision(parse_mirrored(body))
             return
+        if kind is Kind.SCANS_SEALED:
+            self._check_seal(parse_seal(body))
+            return
+        if kind is Kind.INDEX_SEALED:
+            self._check_index(parse_index_head(body, sealed=True))
+            return
         check_lifetime(body, recorded_at)  # 2
         if body["statementId"] in self.statement_ids:
             raise Refused("couldn't accept the statement: its statementId was used before", code="statement_id_reused")
@@ -100,6 +130,9 @@ class Record:
             case Kind.UNDONE:
                 target = self._in_force(body["target"])
                 check_undo(self.standing, member, target.batch, target.kind, target.author, target.reason)
+            case Kind.INDEX_CONFIRMED:
+                check_confirm(self.standing, member)
+                self._check_confirmed(parse_index_head(body, sealed=False))
 
     def integrate(self, entry: Entry) -> None:
         """Take an admitted entry into the record. Raises ProofInvalid (`chain_broken`) if it does not continue it."""
@@ -112,6 +145,11 @@ class Record:
                 self._standing = Standing(self._founding)
             case Kind.PARTICIPANT_MIRRORED:
                 self.standing.apply(parse_mirrored(entry.body), index)
+            case Kind.SCANS_SEALED:
+                self.seals.append(Sealed(parse_seal(entry.body), index, entry.recorded_at))
+            case Kind.INDEX_SEALED:
+                head = parse_index_head(entry.body, sealed=True)
+                self.index_seals[head.size] = SealedIndex(head, index, self.index.view(head.size))
             case _:
                 self._integrate_statement(entry, leaf, index)
         self.size, self.head, self.recorded_at = index + 1, chain_head(self.head, leaf), entry.recorded_at
@@ -137,21 +175,27 @@ class Record:
     def _integrate_statement(self, entry: Entry, leaf: bytes, index: int) -> None:
         body, actor = entry.body, str(entry.actor)
         self.statement_ids[body["statementId"]] = index
+        if entry.kind is Kind.INDEX_CONFIRMED:
+            self._confirm(parse_index_head(body, sealed=False), actor, index)
+            return
         if entry.kind is Kind.BATCH_REGISTERED:
             batch = batch_from(body, leaf, index, actor, entry.recorded_at)
             self.batches[leaf] = self.by_lot[batch.gtin, batch.lot] = batch
             # A new list each time: readers in other threads may be walking the old one.
             self.by_gtin[batch.gtin] = [batch, *self.by_gtin.get(batch.gtin, ())]
             self._targets[leaf] = Target(entry.kind, batch, 0, actor)
+            self.index.add(batch.gtin, leaf)
             return
         if entry.kind is Kind.UNDONE:
             undone = self._in_force(body["target"])
+            self.index.add(undone.batch.gtin, leaf)
             slot = self.slot(undone)
             slot.stack.pop()
             slot.head = leaf
             undone.batch.history.append(index)
             return
         batch = self.batches[bytes.fromhex(body["batch"][2:])]
+        self.index.add(batch.gtin, leaf)
         batch.history.append(index)
         target = Target(entry.kind, batch, body["reason"] if entry.kind is Kind.UNITS_RETIRED else 0, actor)
         slot = self.slot(target)
@@ -167,6 +211,16 @@ class Record:
             )
         self._check_stored(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
 
+    def _confirm(self, head: IndexHead, actor: str, index: int) -> None:
+        """Note a confirmation; earlier seals lose their rows, since proofs rest on the newest confirmed one."""
+        sealed = self.index_seals.get(head.size)
+        if sealed is None:
+            return
+        sealed.confirmed.setdefault(actor, index)
+        for size, earlier in self.index_seals.items():
+            if size < head.size:
+                earlier.view = None
+
     # What a part of a log can't show, and what an audit reports by itself, subclasses ask differently.
 
     def _check_decision(self, mirrored: Mirrored) -> None:
@@ -174,6 +228,26 @@ class Record:
 
     def _check_stored(self, root: bytes, count: int) -> None:
         self._segments(root, count)
+
+    def _check_seal(self, seal: Seal) -> None:
+        if seal.number != len(self.seals):
+            raise Refused(
+                f"couldn't accept the seal: it has number {seal.number}, expected {len(self.seals)}", code="seal_gap"
+            )
+
+    def _check_index(self, head: IndexHead) -> None:
+        if head != self.index.view(self.size).head:
+            raise Refused(
+                f"couldn't accept the index: the first {self.size} entries give another one", code="index_differs"
+            )
+
+    def _check_confirmed(self, head: IndexHead) -> None:
+        sealed = self.index_seals.get(head.size)
+        if sealed is None or sealed.head != head:
+            raise Refused(
+                f"couldn't accept the confirmation: no such index was sealed at size {head.size}",
+                code="index_unsealed",
+            )
 
     def _live_batch(self, batch_id: str) -> Batch:
         batch = self.batches.get(bytes.fromhex(batch_id[2:]))

@@ -70,6 +70,19 @@ def check_undo(standing: Standing, member: Participant, batch: Batch, kind: Kind
     raise _not_entitled(member, f"undo {kind}", {Relation.AUTHOR, Relation.HOLDER} if theirs else {Relation.AUTHOR})
 
 
+def check_confirm(standing: Standing, member: Participant) -> None:
+    """Check who may confirm an index: an auditor or a customs administration that is not the operator.
+
+    Raises Refused (`not_entitled`).
+    """
+    if member.role not in (Role.AUDITOR, Role.CUSTOMS) or member.address == standing.operator:
+        raise Refused(
+            f"couldn't accept the confirmation: {member.address} ({member.role.name.lower()}) may not confirm an "
+            "index; only an auditor or customs administration other than the operator may",
+            code="not_entitled",
+        )
+
+
 def relations(standing: Standing, member: Participant, batch: Batch) -> set[Relation]:
     """Every relation in which a participant stands to a batch now."""
     found = {

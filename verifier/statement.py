@@ -33,7 +33,7 @@ HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
 class Kind(StrEnum):
-    """The kinds of entry. `founded` and `participant_mirrored` carry no signature of their own."""
+    """The kinds of entry. Those in UNSIGNED are derived, by rules that anybody can check, and carry no signature."""
 
     FOUNDED = "founded"
     PARTICIPANT_MIRRORED = "participant_mirrored"
@@ -41,6 +41,9 @@ class Kind(StrEnum):
     BATCH_RECALLED = "batch_recalled"
     UNITS_RETIRED = "units_retired"
     UNDONE = "undone"
+    SCANS_SEALED = "scans_sealed"
+    INDEX_SEALED = "index_sealed"
+    INDEX_CONFIRMED = "index_confirmed"
 
 
 class Proposal(StrEnum):
@@ -83,6 +86,7 @@ STRUCTS: Mapping[Kind | Proposal, Struct] = {
         "bytes32 supersedes",
     ),
     Kind.UNDONE: struct("Undone", "bytes32 target", "string reason"),
+    Kind.INDEX_CONFIRMED: struct("IndexConfirmed", "uint64 size", "uint64 gtins", "bytes32 root"),
     Proposal.PARTICIPANT_ADMITTED: struct(
         "ParticipantAdmitted", "address participant", "uint8 role", "string country", "bytes32 nameHash"
     ),

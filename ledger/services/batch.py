@@ -138,6 +138,8 @@ class Batches:
             case Kind.UNDONE:
                 target = self._record.target(body["target"])
                 touched.add("0x" + target.batch.id.hex() if target else body["target"])
+            case Kind.INDEX_CONFIRMED:
+                touched.add("index")
             case _:
                 touched.add(body["batch"])
         return frozenset(touched)

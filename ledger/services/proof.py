@@ -186,8 +186,6 @@ class Proofs:
 
     def _batch_of(self, entry: Entry) -> Batch | None:
         match entry.kind:
-            case Kind.FOUNDED | Kind.PARTICIPANT_MIRRORED:
-                return None
             case Kind.BATCH_REGISTERED:
                 return self._record.batches[entry.leaf]
             case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED:
@@ -195,6 +193,8 @@ class Proofs:
             case Kind.UNDONE:
                 target = self._record.target(entry.body["target"])
                 return target.batch if target else None
+            case _:
+                return None
 
     def _retired(self, batch: Batch, hidden: bytes, serial: str, head: _Head) -> tuple[RetiredProof, ...]:
         changes = (slot.current for slot in batch.retired.values())
