@@ -114,6 +114,15 @@ checkpoint = table(
 )
 """Signed checkpoints by size, as notes."""
 
+cosignature = table(
+    "cosignature",
+    Column("size", Int64, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    required("time_s", Int64),
+    required("line", Text),
+)
+"""Witnesses' cosignatures of our checkpoints: a signature line each, and the newest one of a witness for a size."""
+
 for _of, _column in ((bundle, "data"), (tile, "hashes")):
     _store_plain(_of, _column)
 
@@ -166,9 +175,20 @@ scan = table(
     required("salt", LargeBinary),
     required("body", LargeBinary),
     required("response", Text),
+    Column("seal", Int64),
     Index("ix_scan_subject", "subject"),
+    Index("ix_scan_seal", "seal"),
 )
-"""Officers' scans. `subject`: the unit's key, a hash of the code when it is no registered unit, NULL when unread."""
+"""Officers' scans. `subject`: the unit's key, a hash of the code when it is no registered unit, NULL when unread.
+`seal`: the number of the seal that it was promised a place in; NULL for scans older than seals."""
+
+seal = table(
+    "seal",
+    Column("number", Int64, primary_key=True, autoincrement=False),
+    required("leaves", LargeBinary),
+    CheckConstraint("length(leaves) % 32 = 0", name="leaves_size"),
+)
+"""The sorted leaves of every seal, padding included, one after another; written before the entry that seals them."""
 
 lookup = table("lookup", hash_column("subject", primary_key=True), required("times", Int64), required("last_ms", Int64))
 """How often the public looked a registered unit up. Never moves a verdict."""
