@@ -4,6 +4,7 @@ ledger.json    what this ledger is (no secrets)        keys/       private keys,
 ledger.db      the database, unless another is named   segments/   sets of unit keys
 signed_head    newest checkpoint ever signed           chain/      state of the local chain
 writer.lock    held by the one process that writes     batches/    a maker's serials and label codes, 0600
+                                                       published/  the log for everybody, as files
 """
 
 from __future__ import annotations
@@ -106,6 +107,11 @@ class Home:
     def batches(self) -> Path:
         """The folder of what a maker keeps about its batches."""
         return self.path / "batches"
+
+    @property
+    def published(self) -> Path:
+        """The folder of the published log; a copy that is written anew when it is missing."""
+        return self.path / "published"
 
     @property
     def signed_head(self) -> Path:
