@@ -153,7 +153,7 @@ def test_swapping_the_founding() -> None:
 
 
 def test_rewriting_entry_3_and_signing_everything_again() -> None:
-    """rewrite entry 3 and sign all again | holders of proof files, auditors with a node | two signed heads, the anchor"""
+    """rewrite entry 3, sign all again | holders of proofs, auditors with a node | two signed heads, the anchor"""
     sim, _, batch = story()
     kept = sim.proofs().for_unit(batch.code(batch.serials[0]))
     sim.anchor()
