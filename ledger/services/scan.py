@@ -26,7 +26,10 @@ FLUSH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ScanInput:
-    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once."""
+    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once.
+
+    A NUL in `code`, which was not read then, is kept as U+FFFD: no text of PostgreSQL holds one.
+    """
 
     id: str
     code: str
@@ -37,6 +40,9 @@ class ScanInput:
     unlocode: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", self.code.replace("\0", "\ufffd"))
 
     def sighting(self) -> Sighting:
         """The scan as behaviour sees it."""
