@@ -68,7 +68,7 @@ def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) 
     shown = view(answer, Face.OFFICER, here.makers, carrier=scanned.carrier, leads_to=leads_to)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
     # If we stop after this line, the device finds its scan kept when it sends it again, with this very answer.
-    stored = here.ledger.scans.record(scan, officer, answer, response)
+    stored = here.ledger.scans.record(scan, officer, answer, response, machine_read=scanned.machine_read)
     here.metrics.answer(Face.OFFICER.value, answer.judgement.verdict.value)
     return dict(stored.response), answer
 

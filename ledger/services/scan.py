@@ -115,9 +115,14 @@ class Scans:
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
         return kept
 
-    def record(self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any]) -> StoredScan:
-        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`)."""
-        wrong = answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE) and answer.code is not None
+    def record(
+        self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
+    ) -> StoredScan:
+        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`).
+
+        A wrong label signature is remembered only if a decoder read it: what somebody typed confirms no later reading.
+        """
+        wrong = machine_read and answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE)
         stored = StoredScan(
             id=scan.id,
             subject=answer.subject,

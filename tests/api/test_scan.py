@@ -161,6 +161,8 @@ def test_a_wrong_label_signature_stops_only_when_read_twice(stage: Stage, http: 
     typed = stage.link(stage.batch, other).split("?")[0] + "?s=" + stage.world.label(stage.ledger, stage.batch, one)
     for _ in range(2):
         assert scan(http, stage, typed, machine_read=False)["verdict"] == "check"
+    assert scan(http, stage, typed)["verdict"] == "check", "what was typed confirms no reading"
+    assert scan(http, stage, typed)["verdict"] == "stop"
 
 
 def test_a_photograph_is_decoded_here(stage: Stage, http: httpx.Client) -> None:

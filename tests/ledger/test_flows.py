@@ -177,7 +177,7 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     )  # fmt: skip
     first = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=rotterdam.sighting())
     assert first.judgement.verdict is Verdict.REGISTERED
-    scene.ledger.scans.record(rotterdam, "officer", first, {})
+    scene.ledger.scans.record(rotterdam, "officer", first, {}, machine_read=True)
     santos = ScanInput(
         "00000000-0000-4000-8000-000000000002", "x", 1_795_403_600_000, "pier 2", Context.IMPORT, "BR", "BRSSZ",
         -23.95, -46.33,
