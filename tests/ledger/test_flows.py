@@ -10,15 +10,21 @@ from pathlib import Path
 
 import pytest
 from ledger_world import MadeBatch, World, gtin
+from sqlalchemy import select, update
 
 from ledger.keys.store import EvmKey
 from ledger.services.scan import ScanInput
 from ledger.services.verification import Answer, Question
+from ledger.storage.database import open_database, writing
+from ledger.storage.schema import log_head, open_entry
 from ledger.wiring import Ledger, open_ledger
+from verifier import canonical
 from verifier.digital_link import format_digital_link
-from verifier.errors import NotFound, Refused, Stopped
+from verifier.entry import CHAIN_START, chain_head
+from verifier.errors import NotFound, ProofInvalid, Refused, Stopped
 from verifier.facts import Context
 from verifier.gs1 import Carrier
+from verifier.merkle import leaf_hash, root_of
 from verifier.participant import Role
 from verifier.reading import read
 from verifier.reason import Verdict
@@ -229,6 +235,31 @@ def test_storage_rolled_back_below_the_signed_head_is_refused(tmp_path: Path) ->
     with pytest.raises(Stopped) as stopped, world.open():
         pass
     assert stopped.value.code == "signed_head_ahead"
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_database_rewritten_behind_the_log_s_back_is_refused(tmp_path: Path, write: bool) -> None:
+    """Entries, tiles and head agree with one another and the size is the same; only the signature is missing."""
+    world = World.found(tmp_path / "home")
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        world.recall(ledger, maker, world.register(ledger, maker, WATCH, "L1"))
+    engine = open_database(world.home.database_url)
+    with writing(engine) as connection:
+        previous, leaves = CHAIN_START, []
+        for idx, data in connection.execute(select(open_entry.c.idx, open_entry.c.data).order_by(open_entry.c.idx)):
+            value = canonical.decode(data)
+            if value["kind"] == Kind.BATCH_RECALLED:
+                value["body"]["reason"] = "nothing at all"
+            raw = canonical.encode({**value, "previous": previous.hex()})
+            leaves.append(leaf_hash(raw))
+            previous = chain_head(previous, leaves[-1])
+            connection.execute(update(open_entry).where(open_entry.c.idx == idx).values(data=raw, leaf=leaves[-1]))
+        connection.execute(update(log_head).values(root=root_of(leaves), chain_head=previous))
+    engine.dispose()
+    with pytest.raises(ProofInvalid) as refused, open_ledger(world.home, write=write):
+        pass
+    assert refused.value.code == "signed_head_differs"
 
 
 def test_reading_needs_no_lock(scene: Scene) -> None:
