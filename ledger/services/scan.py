@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from ledger.services.append import now_ms
 from ledger.services.verification import Answer, History
 from verifier import canonical
 from verifier.behaviour import Sighting
-from verifier.errors import Refused
+from verifier.errors import Refused, Unavailable
 from verifier.facts import Context, Label
 
 FLUSH_SECONDS = 1.0
@@ -155,8 +156,15 @@ class Scans:
         """Write the pending look-ups."""
         with self._lock:
             counts, self._pending = self._pending, {}
-        if counts:
+        if not counts:
+            return
+        try:
             self._store.add_lookups(counts, now_ms())
+        except Unavailable:  # nothing was written; after Stopped nobody knows, and none is counted twice
+            with self._lock:
+                for subject, times in counts.items():
+                    self._pending[subject] = self._pending.get(subject, 0) + times
+            raise
 
     def close(self) -> None:
         """Write what is pending and stop."""
@@ -166,7 +174,9 @@ class Scans:
 
     def _flush_often(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
-            self.flush()
+            # A database that is away for a moment must not end counting for good.
+            with suppress(Exception):
+                self.flush()
 
 
 def _canonical_scan(scan: ScanInput, officer: str, answer: Answer) -> dict[str, Any]:
