@@ -19,6 +19,7 @@ from verifier.retired import RetiredUnits, SegmentReader, check_retirement
 from verifier.rights import RECALL, RETIRE, active, check_change, check_register, check_undo
 from verifier.segment import subset
 from verifier.statement import Kind, check_lifetime
+from verifier.struct import ZERO32
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Record:
         self.by_gtin: dict[str, list[Batch]] = {}
         self.by_lot: dict[tuple[str, str], Batch] = {}
         self.statement_ids: dict[str, int] = {}
+        self.segment_roots: set[bytes] = set()
         self.size = 0
         self.head = CHAIN_START
         self.recorded_at = 0
@@ -137,6 +139,9 @@ class Record:
     def _integrate_statement(self, entry: Entry, leaf: bytes, index: int) -> None:
         body, actor = entry.body, str(entry.actor)
         self.statement_ids[body["statementId"]] = index
+        if (root := body.get("segmentRoot", ZERO32)) != ZERO32:
+            # Also of sets that were replaced or undone since: whoever reads the whole log needs them all.
+            self.segment_roots.add(bytes.fromhex(root[2:]))
         if entry.kind is Kind.BATCH_REGISTERED:
             batch = batch_from(body, leaf, index, actor, entry.recorded_at)
             self.batches[leaf] = self.by_lot[batch.gtin, batch.lot] = batch

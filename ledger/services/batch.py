@@ -62,6 +62,8 @@ class Batches:
         """Take in a recall, a retirement or an undo. Raises Malformed, Refused (the rule's code), Stopped."""
         if statement.kind is Kind.BATCH_REGISTERED:
             raise Malformed("couldn't change a batch: a registration needs its salt beside it", at="kind")
+        if statement.kind is Kind.UNITS_RETIRED:
+            self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))  # as in `register`
         return self._writer.submit(self._submission(statement))
 
     def find(self, batch_id: str) -> Batch:
