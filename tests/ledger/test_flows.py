@@ -16,7 +16,7 @@ from ledger.keys.store import EvmKey
 from ledger.services.scan import ScanInput
 from ledger.services.verification import Answer, Question
 from ledger.storage.database import open_database, writing
-from ledger.storage.schema import log_head, open_entry
+from ledger.storage.schema import log_head, open_entry, secret
 from ledger.wiring import Ledger, open_ledger
 from verifier import canonical
 from verifier.digital_link import format_digital_link
@@ -66,6 +66,11 @@ def scene(world: World) -> Iterator[Scene]:
     with world.open() as ledger:
         maker = world.maker(ledger, "Aurora", PREFIX)
         yield Scene(world, ledger, maker, world.register(ledger, maker, WATCH, "L1"))
+
+
+def secret_names(ledger: Ledger) -> set[str]:
+    with ledger.engine.connect() as connection:
+        return set(connection.execute(select(secret.c.name)).scalars())
 
 
 def test_a_registered_unit_is_registered_and_an_invented_one_is_not(scene: Scene) -> None:
@@ -121,7 +126,7 @@ def test_units_retire_and_only_theirs_to_say(scene: Scene) -> None:
 
 def test_refusals_leave_nothing_behind(scene: Scene) -> None:
     world, ledger, maker = scene.world, scene.ledger, scene.maker
-    size = ledger.log.head().size
+    size, salts = ledger.log.head().size, secret_names(ledger)
     rival = world.maker(ledger, "Rival", "9529999")
     size += 2
     cases = {
@@ -139,6 +144,7 @@ def test_refusals_leave_nothing_behind(scene: Scene) -> None:
             ledger.batches.register(made.statement, made.salt)
         assert getattr(error.value, "code", None) == code, (code, error.value)
     assert ledger.log.head().size == size
+    assert secret_names(ledger) == salts
 
 
 def test_a_suspended_maker_says_nothing_and_its_batches_are_marked(scene: Scene) -> None:
