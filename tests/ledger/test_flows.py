@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from ledger_world import MadeBatch, World, gtin
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import OperationalError
 
 from ledger.keys.store import EvmKey
 from ledger.services.scan import ScanInput
@@ -21,7 +22,7 @@ from ledger.wiring import Ledger, open_ledger
 from verifier import canonical
 from verifier.digital_link import format_digital_link
 from verifier.entry import CHAIN_START, chain_head
-from verifier.errors import NotFound, ProofInvalid, Refused, Stopped
+from verifier.errors import NotFound, ProofInvalid, Refused, Stopped, Unavailable
 from verifier.facts import Context
 from verifier.gs1 import Carrier
 from verifier.merkle import leaf_hash, root_of
@@ -198,6 +199,28 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     assert second.judgement.verdict is Verdict.CHECK
     assert scene.codes(second) >= {"impossible_travel", "second_country", "seen_before"}
     assert scene.ledger.scans.repeated(rotterdam) is not None
+
+
+def test_a_database_that_fails_before_its_commit_stops_nobody(scene: Scene) -> None:
+    world, ledger, maker = scene.world, scene.ledger, scene.maker
+    made = world.prepare(ledger, maker, WATCH, "L2", ["A1"])
+    body = {"batch": scene.batch.id, "reason": "seal", "noticeUrl": "", "supersedes": "0x" + "00" * 32}
+    recall = world.statement(ledger, maker, Kind.BATCH_RECALLED, body)
+
+    def fail(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if "open_entry" in statement:
+            raise OperationalError("a statement", {}, RuntimeError("disk full"))
+
+    event.listen(ledger.engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(Unavailable):
+            ledger.batches.change(recall)
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", fail)
+    assert ledger.sequencer is not None
+    assert ledger.sequencer.stopped is None
+    assert not ledger.batches.change(recall).duplicate
+    assert ledger.batches.register(made.statement, made.salt).index == ledger.record.size - 1
 
 
 def test_restart_goes_on_and_repeats_are_answered(world: World) -> None:
