@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from api.advice import Face
 from api.answer import repairs_of, view
 from api.site import Site
@@ -16,7 +18,10 @@ from ledger.services.verification import Answer, Question
 from verifier.facts import Context, Unit
 from verifier.gs1 import Carrier
 from verifier.instant import DAY, format_instant
-from verifier.reading import Reading, read
+from verifier.reading import ReadCode, Reading, read
+
+MANY_BATCHES = 16
+"""Batches of one product that are searched on the event loop: about a millisecond. More take a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,14 @@ def ask_publicly(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) 
     _count(here, answer)
     here.metrics.answer(Face.PUBLIC.value, answer.judgement.verdict.value)
     return view(answer, Face.PUBLIC, here.makers, carrier=carrier)
+
+
+async def ask_from_the_loop(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
+    """`ask_publicly` for routes: a product of many batches costs a search in each, and others must not wait for it."""
+    batches = here.ledger.record.by_gtin.get(reading.code.gtin, ()) if isinstance(reading, ReadCode) else ()
+    if len(batches) > MANY_BATCHES:
+        return await run_in_threadpool(ask_publicly, here, reading, carrier)
+    return ask_publicly(here, reading, carrier)
 
 
 def unread(here: Site, reading: Reading) -> Answer:
