@@ -218,7 +218,7 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=scanned.carrier, leads_to=leads_to)
     response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
     if record:
-        ledger.scans.record(scan_, DEVICE, answer, response)
+        ledger.scans.record(scan_, DEVICE, answer, response, machine_read=scanned.machine_read)
     return response
 
 

@@ -12,6 +12,7 @@ from api.guard import Guarded
 from api.reply import reply
 from api.site import Site, site
 from verifier.errors import CarnetError
+from verifier.instant import format_instant
 
 router = APIRouter(route_class=Guarded, tags=["operators"])
 
@@ -26,10 +27,17 @@ async def healthz(request: Request) -> Response:
     "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; which one is said."}}
 )
 async def readyz(request: Request) -> Response:
-    """200 when database, segments, index and writer are all there; 503 names what is not."""
-    parts = await run_in_threadpool(_parts, site(request))
+    """200 when database, segments, index and writer are all there; 503 names what is not.
+
+    `trouble`: why reading the registry or anchoring failed last; answers and statements go on meanwhile.
+    """
+    here = site(request)
+    parts = await run_in_threadpool(_parts, here)
     ready = all(state == "ok" for state in parts.values())
-    return reply({"ready": ready, "parts": parts}, 200 if ready else 503)
+    trouble = here.ledger.upkeep.trouble if here.ledger.upkeep is not None else None
+    # Answers do not wait for the chain, so its trouble is said and turns nobody away.
+    said = {} if trouble is None else {"trouble": {"code": trouble.code, "at": format_instant(trouble.at)}}
+    return reply({"ready": ready, "parts": parts, **said}, 200 if ready else 503)
 
 
 @router.get(
