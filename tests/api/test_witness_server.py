@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,16 +20,18 @@ import httpx
 import pytest
 from cli_world import Cli
 from served import serving
-from witness_world import HTTP, WitnessProcess
+from witness_process import HTTP, WitnessProcess
 
 from api.witness.app import create_app
 from ledger.home import Home, Settings
 from ledger.wiring_witness import create_witness, open_witness
+from tests.sim import Sim
 from tests.verifier.signed_log import SignedLog
 from verifier.checkpoint import Checkpoint
 from verifier.merkle import EMPTY_ROOT
 from verifier.note import Note, open_note
 from verifier.note_key import VerifierKey
+from verifier.tiles import encode_bundle, tile_path
 from verifier.witness import MAX_REQUEST, format_request, origin_hash
 
 LOG, FORKED, OTHER = SignedLog(), SignedLog(fork=40), SignedLog("log.example/two")
@@ -381,6 +385,47 @@ def test_log_keys_from_files(tmp_path: Path) -> None:
     for bad in ("", "{}", "[]", '{"log_keys": []}', "quorum none\n", "\xff"):
         (tmp_path / "file").write_bytes(bad.encode("latin-1"))
         assert cli.no("witness", "trust", tmp_path / "file", code=2)["code"] == "log_source"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Files over HTTP, and not a word about it."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[tuple[str, Path, Sim]]:
+    """A published log of a few entries, served as plain files: its address, its folder, and the ledger."""
+    sim, folder = Sim.found(), tmp_path / "site"
+    sim.admit("acme")
+    bundle = folder / "log" / tile_path("entries", 0, len(sim.entries))
+    bundle.parent.mkdir(parents=True)
+    bundle.write_bytes(encode_bundle(sim.entries))
+    (folder / "log" / "checkpoint").write_bytes(sim.notes[len(sim.entries)])
+    (folder / "log" / "index.html").write_text(json.dumps({"log_keys": sim.founding.body()["log_keys"]}))
+    handler = partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", folder, sim
+        server.shutdown()
+
+
+def test_log_keys_from_the_ledger_itself(tmp_path: Path, published: tuple[str, Path, Sim]) -> None:
+    """With the pin they come out of entry 0; without it they are the server's word, and that is said."""
+    url, folder, sim = published
+    cli, pin = Cli(tmp_path / "w"), sim.pin.hex()
+    made = cli("witness", "init", "--name", "customs.example/witness", "--log", url, "--pin", pin, "--json")
+    assert (made.json["trusted"], made.err) == ([sim.log_key.verifier.format()], "")
+    other = Cli(tmp_path / "other")
+    unproven = other("witness", "init", "--name", "customs.example/other", "--log", f"{url}/log", "--json")
+    assert unproven.json["trusted"] == made.json["trusted"]
+    assert "compare them" in unproven.err
+    assert cli.no("witness", "trust", url, "--pin", "ab" * 32)["code"] == "pin"
+    (folder / "entry0").write_bytes(sim.entries[0])
+    assert cli.yes("witness", "trust", folder / "entry0", "--pin", pin)["trusted"] == []
+    assert cli.no("witness", "trust", folder / "entry0", "--pin", "ab" * 32)["code"] == "pin"
+    assert cli.no("witness", "trust", "http://127.0.0.1:9", code=3)["code"] == "server"
 
 
 def test_evidence_leaves_as_a_file_once(tmp_path: Path) -> None:
