@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from ledger.chain.evm import EvmChain
 from ledger.chain.local import open_chain
 from ledger.chain.operator import LedgerChain
-from ledger.home import Home, LedgerConfig
+from ledger.home import Home, LedgerConfig, WitnessAddress
 from ledger.keys.store import KeyStore
 from ledger.keys.vault import Vault
 from ledger.ports import Report, silent
@@ -104,7 +104,14 @@ class Ledger:
 
 
 def found_ledger(
-    home: Home, plan: FoundingPlan, approve: Approve, base_url: str, report: Report, *, operator_key: str = "operator"
+    home: Home,
+    plan: FoundingPlan,
+    approve: Approve,
+    base_url: str,
+    report: Report,
+    *,
+    operator_key: str = "operator",
+    witnesses: tuple[WitnessAddress, ...] = (),
 ) -> Founding:
     """Found a ledger in an empty home whose keys `log` and `operator_key` exist.
 
@@ -129,7 +136,8 @@ def found_ledger(
         sequencer.close()
         engine.dispose()
         # If we stop before this line, a home without ledger.json remains: found again in an empty folder.
-        home.save_config(_config(home, record.founding, base_url, operator_key))  # 3
+        config = _config(home, record.founding, base_url, operator_key)
+        home.save_config(replace(config, witnesses=witnesses))  # 3
     with open_ledger(home, write=True, chain=True) as ledger:
         try:
             ledger.anchor_now()  # 4
