@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.keys.file import make_folder, write_file
@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     base_url: str | None = None
     server: str | None = None
     token: SecretStr | None = None
+    seal_seconds: float = Field(default=60.0, ge=0.1, le=86_400)
 
 
 @dataclass(frozen=True, slots=True)

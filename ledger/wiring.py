@@ -31,6 +31,8 @@ from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
 from ledger.services.scan import Scans
+from ledger.services.seal import Seals
+from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
@@ -39,6 +41,7 @@ from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.scan import ScanTable
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -83,6 +86,8 @@ class Ledger:
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    seals: Seals | None = None
+    seal_proofs: SealProofs | None = None
 
     @property
     def founding(self) -> Founding:
@@ -192,10 +197,21 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
     stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
+    _sealing(ledger, config, ledger.sequencer, stack)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)
         stack.callback(ledger.upkeep.close)
+
+
+def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
+    table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
+    key = _log_key(ledger.home, config.origin)
+    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
+    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table)
+    stack.callback(ledger.seals.close)
+    ledger.seals.settle()
+    ledger.scans.use(ledger.seals)
 
 
 def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], AsOf]:
