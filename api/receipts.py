@@ -21,7 +21,7 @@ PENDING = ("pending", "overdue")
 def receipt_state(here: Site, scan_id: str, who: Caller) -> dict[str, Any]:
     """The receipt of a scan and what became of it; `evidence` is null while there is no seal.
 
-    Raises NotFound (`scan_unknown`, for others' scans as well; `receipt_none`), ProofInvalid (`seal_missing`),
+    Raises NotFound (`scan_unknown`, for others' scans as well; `receipt_none`), ProofInvalid (`scan_unsealed`),
     Unavailable.
     """
     stored = here.ledger.scans.find(scan_id)

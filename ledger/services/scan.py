@@ -129,7 +129,7 @@ class Scans:
         """The answer first given for a kept scan, with its receipt, which is the same each time.
 
         `receipt` is null for a scan that nobody promised to seal: one kept by an opener that does not write this
-        ledger, or before there were seals. Raises ProofInvalid (`seal_missing`).
+        ledger, or before there were seals. Raises ProofInvalid (`scan_unsealed`).
         """
         receipt = self._promises.receipt(stored) if self._promises is not None else None
         return {**stored.response, "receipt": receipt.to_json() if receipt is not None else None}

@@ -102,14 +102,14 @@ class Seals:
     def receipt(self, scan: StoredScan) -> ScanReceipt | None:
         """The promise about a kept scan, the same bytes each time; None when none was made.
 
-        Raises ProofInvalid (`seal_missing`) for a scan that its seal does not hold: nothing more is signed about it.
+        Raises ProofInvalid (`scan_unsealed`) for a scan that its seal does not hold: nothing more is signed about it.
         """
         if scan.seal is None or scan.deadline is None:
             return None
         leaves = self._store.leaves(scan.seal)
         if leaves is not None and find_leaf(leaves, scan.leaf) is None:
             raise ProofInvalid(
-                f"couldn't give a receipt: seal {scan.seal} does not hold this scan", code="seal_missing"
+                f"couldn't give a receipt: seal {scan.seal} does not hold this scan", code="scan_unsealed"
             )
         log_id = self._record.founding.log_id
         return sign_receipt(self._key, log_id, scan.body, scan.salt, scan.seal, scan.deadline)
