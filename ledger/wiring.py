@@ -230,7 +230,7 @@ def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: 
     table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
     key = _log_key(ledger.home, config.origin)
     ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
-    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table)
+    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
     stack.callback(ledger.seals.close)
     ledger.seals.settle()
     ledger.scans.use(ledger.seals)

@@ -12,12 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 from verifier import canonical
-from verifier.checkpoint import Checkpoint, open_checkpoint
+from verifier.checkpoint import Checkpoint, OpenedCheckpoint, open_checkpoint
 from verifier.entry import Entry, decode_entry
 from verifier.errors import CarnetError, ProofInvalid
-from verifier.explain import NO_WITNESSES, Report, Step
+from verifier.explain import Report, Step
 from verifier.founding import Founding, parse_founding
-from verifier.instant import format_instant
+from verifier.instant import SECOND, format_instant
 from verifier.merkle import leaf_hash, verify_inclusion
 from verifier.note import open_note
 from verifier.reason import CAVEAT
@@ -31,6 +31,7 @@ SCAN_STEPS: Mapping[str, str] = {
     "founding": "entry 0 is the one this verifier was told of",
     "receipt": "the log's key promised this scan a place in a seal, before a deadline",
     "checkpoint": "the tree's head is signed by the log key of entry 0",
+    "witnesses": "witnesses of the policy in entry 0 have seen that head",
     "inclusion": "every entry shown is in that tree",
     "seal": "which entry is that seal, or that the log passed the deadline without it",
     "promise": "whether the scan is in the seal, and whether it came in time",
@@ -42,6 +43,8 @@ NO_CLOCK = (
     "That the log's clock is right: `recorded_at` is the operator's, bounded by cosignatures and anchors around it."
 )
 NO_SEQUENCE = "That the numbers of seals have no gap and stand once each: an audit of the whole log shows that."
+
+NO_QUORUM = "That others were shown the same tree: no quorum of witnesses has cosigned its head."
 
 
 class Promise(StrEnum):
@@ -65,18 +68,24 @@ def check_scan_evidence(raw: bytes, *, pin: bytes) -> Report:
     return _Check(raw, pin).run()
 
 
+class _Open(Exception):
+    """A step that does not apply, or has not come about yet."""
+
+
 class _Check:
-    """One run. Steps set what later steps use; each returns its words or raises a CarnetError."""
+    """One run. Steps set what later steps use; each returns its words, raises a CarnetError, or `_Open`."""
 
     def __init__(self, raw: bytes, pin: bytes) -> None:
         self._raw, self._pin = raw, pin
         self._file: ScanEvidence
         self._entries: list[tuple[int, Entry]]
         self._founding: Founding
+        self._opened: OpenedCheckpoint
         self._head: Checkpoint
         self._sealed: tuple[int, Entry, Seal] | None = None
         self._promise: Promise
         self._words = ""
+        self._witnessed = False
 
     def run(self) -> Report:
         steps: list[Step] = []
@@ -87,9 +96,11 @@ class _Check:
             check: Callable[[], str] = getattr(self, f"_check_{name}")
             try:
                 steps.append(Step(name, True, check(), about))
+            except _Open as open_:
+                steps.append(Step(name, None, str(open_), about))
             except CarnetError as error:
                 steps.append(Step(name, False, str(error), about))
-        good = all(step.ok for step in steps)
+        good = all(step.ok is not False for step in steps)
         return Report(tuple(steps), self._shows() if good else {}, self._limits())
 
     def _check_file(self) -> str:
@@ -116,8 +127,26 @@ class _Check:
         return f"leaf {receipt.leaf.hex()} was promised a place in seal {receipt.seal} by {self._deadline}"
 
     def _check_checkpoint(self) -> str:
-        self._head = _opened(self._file.checkpoint, self._founding)
+        self._opened = _opened(self._file.checkpoint, self._founding)
+        self._head = self._opened.checkpoint
         return f"{self._head.size} entries, root {self._head.root.hex()}"
+
+    def _check_witnesses(self) -> str:
+        """A quorum keeps the operator from growing a tree for one reader; against itself its signature is enough."""
+        policy = self._founding.policy
+        if policy is None:
+            raise _Open("this ledger has no witnesses")
+        names = {key: name for name, key in policy.witnesses.items()}
+        times = {
+            names[found.key]: found.time
+            for found in self._opened.opened.verified
+            if found.key in names and found.time is not None
+        }
+        oldest = policy.quorum_time(times)
+        if oldest is None:
+            raise _Open(f"no quorum has cosigned this head yet: {len(times)} of {len(names)} witnesses did")
+        self._witnessed = True
+        return f"{', '.join(sorted(times))} cosigned this head; the quorum stood at {format_instant(oldest * SECOND)}"
 
     def _check_inclusion(self) -> str:
         for shown in self._file.entries:
@@ -221,17 +250,19 @@ class _Check:
         }
 
     def _limits(self) -> tuple[str, ...]:
-        return (NO_TRUTH, NO_CLOCK, NO_SEQUENCE, NO_WITNESSES, CAVEAT)
+        unseen = () if self._witnessed else (NO_QUORUM,)
+        return (NO_TRUTH, NO_CLOCK, NO_SEQUENCE, *unseen, CAVEAT)
 
 
-def _opened(note: bytes, founding: Founding) -> Checkpoint:
-    open_note(note, founding.log_keys)  # a wrong signature by any known key rejects the note
+def _opened(note: bytes, founding: Founding) -> OpenedCheckpoint:
+    cosigners = founding.policy.witnesses.values() if founding.policy is not None else ()
+    open_note(note, (*founding.log_keys, *cosigners))  # a wrong signature by any known key rejects the note
     refusal: CarnetError = ProofInvalid(
         "couldn't open the checkpoint: entry 0 names no log key", code="signature_missing"
     )
     for key in founding.log_keys:
         try:
-            return open_checkpoint(note, key).checkpoint
+            return open_checkpoint(note, key, cosigners)
         except ProofInvalid as error:
             refusal = error
     raise refusal

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,12 +34,15 @@ GRACE = 60 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class PromisedScan:
-    """What is left of a kept scan for an audit: id, the seal it was promised, its leaf (32 bytes), deadline (ms)."""
+    """What a seal owes a kept scan: id, the number promised, the leaf computed anew (32 bytes), the deadline (ms).
+
+    `deadline` is None where the row is damaged.
+    """
 
     id: str
     seal: int
     leaf: bytes
-    deadline: int
+    deadline: int | None
 
 
 class SealStore(Protocol):
@@ -62,10 +65,6 @@ class SealStore(Protocol):
 
         No scan gets this number once it has begun to gather. Raises Refused (`seal_gap`), Stopped, Unavailable.
         """
-        ...
-
-    def promised(self) -> Iterator[PromisedScan]:
-        """Every scan with a promise."""
         ...
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.services.proof import ProofLog
+from verifier.checkpoint import Checkpoint
 from verifier.errors import NotFound, ProofInvalid, Unavailable
 from verifier.evidence_file import ShownEntry
 from verifier.merkle import HashReader, inclusion_proof
+from verifier.note import Note
 from verifier.record import Record, Sealed
 from verifier.scan_evidence import Promise, check_scan_evidence
 from verifier.scan_evidence_file import ScanEvidence, encode_scan_evidence
@@ -35,8 +37,11 @@ class _Head:
 class SealProofs:
     """Shows what became of receipts. It only reads; any thread may call it."""
 
-    def __init__(self, record: Record, log: ProofLog, leaves: SealLeaves) -> None:
-        self._record, self._log, self._leaves = record, log, leaves
+    def __init__(
+        self, record: Record, log: ProofLog, leaves: SealLeaves, published: Callable[[], bytes | None] = lambda: None
+    ) -> None:
+        """`published`: the newest note that bears witnesses' cosignatures, taken where it covers what is shown."""
+        self._record, self._log, self._leaves, self._published = record, log, leaves, published
 
     def sealed(self, number: int) -> Sealed | None:
         """The seal with a number, once the log has it."""
@@ -84,6 +89,9 @@ class SealProofs:
         )
 
     def _head(self, index: int) -> _Head:
+        note = self._published()
+        if note is not None and (size := Checkpoint.decode(Note.parse(note).text).size) > index:
+            return _Head(size, note, self._log.hashes())
         newest = self._log.latest_checkpoint()
         if newest is None or newest[0] <= index:
             raise Unavailable(

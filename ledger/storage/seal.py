@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text
+from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, or_, select, text
 
 from ledger.services.seal import PromisedScan
 from ledger.storage.database import Query, writing
@@ -36,8 +36,13 @@ class SealTable:
         self._promised = Query(
             engine,
             select(scan.c.id, scan.c.seal, scan.c.salt, scan.c.body, scan.c.response)
-            .where(scan.c.seal.is_not(None), scan.c.id > bindparam("after"))
-            .order_by(scan.c.id)
+            .where(
+                or_(
+                    scan.c.seal > bindparam("seal"),
+                    and_(scan.c.seal == bindparam("seal"), scan.c.id > bindparam("after")),
+                )
+            )
+            .order_by(scan.c.seal, scan.c.id)
             .limit(_PAGE),
         )
 
@@ -75,13 +80,13 @@ class SealTable:
         return leaves
 
     def promised(self) -> Iterator[PromisedScan]:
-        """Every scan with a promise, in order of ids: what an audit compares with the seals."""
-        after = ""
-        while rows := self._promised.all(after=after):
-            for scan_id, number, salt, body, response in rows:
-                deadline = json.loads(response)[DEADLINE]
-                yield PromisedScan(scan_id, int(number), scan_leaf(bytes(salt), bytes(body)), deadline)
-            after = str(rows[-1][0])
+        """Every scan with a promise, by rising number of its seal: what an audit compares with the leaves."""
+        number, after = -1, ""
+        while rows := self._promised.all(seal=number, after=after):
+            for scan_id, in_seal, salt, body, response in rows:
+                leaf = scan_leaf(bytes(salt), bytes(body))
+                yield PromisedScan(scan_id, int(in_seal), leaf, _deadline(response))
+            number, after = int(rows[-1][1]), str(rows[-1][0])
 
 
 def open_seal(connection: Connection) -> int:
@@ -92,3 +97,12 @@ def open_seal(connection: Connection) -> int:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _LOCK})
     return int(connection.execute(_NEXT).scalar_one())
+
+
+def _deadline(response: str) -> int | None:
+    try:
+        value = json.loads(response)
+    except ValueError:
+        return None
+    deadline = value.get(DEADLINE) if isinstance(value, dict) else None
+    return deadline if isinstance(deadline, int) else None
