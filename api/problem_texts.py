@@ -137,6 +137,17 @@ CODES: Mapping[str, Problem] = {
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
     "scan_time": Problem(422, "Scanned at a time that can't be", "Check the device's clock."),
+    "scan_unknown": Problem(
+        404, "No such scan of yours", "Nobody is told of others' scans; ask with the token that sent it."
+    ),
+    "receipt_none": Problem(
+        404,
+        "No promise about this scan",
+        "It was kept before there were seals, or by a program that could not promise one.",
+    ),
+    "scan_unsealed": Problem(
+        503, NO_ANSWER, "The scan is not in the seal that it was put into. Keep the receipt and show it to an auditor."
+    ),
     "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
     "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
     "image": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),
@@ -149,6 +160,12 @@ CODES: Mapping[str, Problem] = {
         "No proof for this code",
         "Proofs are given for codes of registered units; signed-in customs get proofs of absence too.",
     ),
+    # the published log
+    "tile_path": Problem(400, "Not a tile's path", "tile/<level>/<number>[.p/<width>], the number in groups of three."),
+    "tile_missing": Problem(404, "No such tile", "The published log does not reach that far, or the tile grew on."),
+    "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),
+    "segment_unpublished": Problem(404, "No such segment", "No entry of the log names a segment of this root."),
+    "checkpoint_missing": Problem(404, "Nothing published yet", "The first checkpoint is published within seconds."),
     "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
 }
 """code -> problem. A code that is not listed is shown as its class; every listed one has a page of its own."""

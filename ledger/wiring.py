@@ -31,7 +31,10 @@ from ledger.services.founding import Approve, FoundingPlan, append_founding, set
 from ledger.services.opening import check_signed, fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
+from ledger.services.publishing import Publisher
 from ledger.services.scan import Scans
+from ledger.services.seal import Seals
+from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
@@ -39,7 +42,9 @@ from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
+from ledger.storage.published import PublishedFolder
 from ledger.storage.scan import ScanTable
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -78,12 +83,16 @@ class Ledger:
     proofs: Proofs
     engine: Engine
     signed_head: SignedHeadFile
+    published: PublishedFolder
     sequencer: Sequencer | None = None
     evm: EvmChain | None = None
     chain: LedgerChain | None = None
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    publisher: Publisher | None = None
+    seals: Seals | None = None
+    seal_proofs: SealProofs | None = None
 
     @property
     def founding(self) -> Founding:
@@ -94,6 +103,12 @@ class Ledger:
         """The newest signed checkpoint."""
         newest = self.log.latest_checkpoint()
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
+
+    def start(self) -> None:
+        """Begin what a running server does by itself: publish, seal scans, mirror the registry, anchor."""
+        for part in (self.publisher, self.seals, self.upkeep):
+            if part is not None:
+                part.start()
 
     def anchor_now(self) -> dict[str, Any]:
         """Read the registry, anchor the newest signed head, and say where it stands. Raises Refused, Unavailable."""
@@ -188,7 +203,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
         Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine,
-        SignedHeadFile(home.signed_head),
+        SignedHeadFile(home.signed_head), PublishedFolder(home.published),
     )  # fmt: skip
     return ledger, frontier
 
@@ -200,14 +215,29 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
         anchored = ledger.chain.anchored()
     resume(ledger.log, ledger.signed_head, signer, anchored)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
+    publisher = Publisher(ledger.log, ledger.record, ledger.published, SealTable(ledger.engine))
+    ledger.publisher = publisher
+    stack.callback(publisher.close)
     stack.callback(ledger.sequencer.close)
+    ledger.sequencer.after_commit = lambda _size: publisher.nudge()
     ledger.batches.use(ledger.sequencer)
+    _sealing(ledger, config, ledger.sequencer, stack)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         named = ledger.record.segment_roots
         sweep = partial(ledger.segments.sweep, named.__contains__)
         ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS, sweep)
         stack.callback(ledger.upkeep.close)
+
+
+def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
+    table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
+    key = _log_key(ledger.home, config.origin)
+    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
+    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
+    stack.callback(ledger.seals.close)
+    ledger.seals.settle()
+    ledger.scans.use(ledger.seals)
 
 
 def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], AsOf]:

@@ -18,6 +18,7 @@ from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.log_rows import LogRows
 from ledger.storage.migrate import require_current
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -56,6 +57,7 @@ def audit_ledger(
             AnchorTable(engine),
             pin if pin is not None else bytes.fromhex(config.pin),
             secrets=secrets,
+            seals=SealTable(engine),
             chain=reader,
             progress=progress,
         )

@@ -13,15 +13,17 @@ from typing import Protocol
 from verifier.audit_chain import ChainAudit
 from verifier.audit_checkpoints import CheckpointAudit
 from verifier.audit_report import AuditReport, Findings, Progress
+from verifier.audit_seals import SealAudit, SealReader
 from verifier.audit_segments import SegmentAudit
 from verifier.audit_tree import TreeCheck
 from verifier.chain_event import ChainReader
 from verifier.entry import Entry, chain_head, decode_entry
-from verifier.errors import CarnetError, Malformed
+from verifier.errors import CarnetError, Malformed, Refused
 from verifier.founding import Founding
 from verifier.merkle import leaf_hash
 from verifier.participant import parse_mirrored
 from verifier.record import Record
+from verifier.seal import Seal
 from verifier.segment import SegmentView
 from verifier.statement import Kind, verify
 from verifier.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
@@ -51,7 +53,12 @@ class AuditSource(Protocol):
 
 
 def audit(
-    source: AuditSource, pin: bytes, *, chain: ChainReader | None = None, progress: Progress | None = None
+    source: AuditSource,
+    pin: bytes,
+    *,
+    chain: ChainReader | None = None,
+    seals: SealReader | None = None,
+    progress: Progress | None = None,
 ) -> AuditReport:
     """Recompute a log and report everything that does not hold.
 
@@ -59,15 +66,18 @@ def audit(
         source: where its bytes are read from.
         pin: SHA-256 of entry 0's bytes (32 bytes), told out of band.
         chain: the auditor's own node; without it anchors and decisions rest on the log alone, and the report says so.
+        seals: where the leaves of seals are read from; without it only their entries are checked, which is said.
         progress: told what is being checked and how far it has come.
 
     Raises Unavailable when the source gives no answer at all.
     """
-    return Auditor(source, pin, chain=chain, progress=progress).run()
+    return Auditor(source, pin, chain=chain, seals=seals, progress=progress).run()
 
 
 class AuditedRecord(Record):
     """The record of a log under audit: what is refused is skipped, and segments are checked apart."""
+
+    _next_seal = 0
 
     def skip(self, leaf: bytes) -> None:
         """Step over an entry that can't be folded in."""
@@ -75,6 +85,12 @@ class AuditedRecord(Record):
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass
+
+    def _check_seal(self, seal: Seal) -> None:
+        """A gap is reported where it is, and not again at every seal behind it."""
+        expected, self._next_seal = self._next_seal, seal.number + 1
+        if seal.number != expected:
+            raise Refused(f"couldn't follow the seals: got number {seal.number}, expected {expected}", code="seal_gap")
 
 
 class Auditor:
@@ -86,6 +102,7 @@ class Auditor:
         pin: bytes,
         *,
         chain: ChainReader | None = None,
+        seals: SealReader | None = None,
         progress: Progress | None = None,
         sizes: Collection[int] = (),
     ) -> None:
@@ -97,10 +114,11 @@ class Auditor:
         self.chain = ChainAudit(chain, self.findings)
         self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
         self._segments = SegmentAudit(source.segment, self.findings, self._progress)
+        self._seals = SealAudit(seals, self.findings, self._progress)
         self._sizes = frozenset(sizes) | self._checkpoints.sizes
 
     def run(self) -> AuditReport:
-        """1. what is signed and anchored; 2. entries and tree; 3. checkpoints; 4. anchors; 5. segments."""
+        """1. what is signed and anchored; 2. entries and tree; 3. checkpoints; 4. anchors; 5. segments; 6. seals."""
         first = self._first_entry(self._source.size())  # 1
         if first is not None:
             self.chain.read(first)
@@ -116,6 +134,7 @@ class Auditor:
             self.chain.compare(self.tree.roots, size)  # 4
             self.after(first, size, root)
         self._segments.run()  # 5
+        self._seals.run(self.record.seals)  # 6
         found, record = self.findings, self.record
         kept, notes = tuple(found.list), tuple(found.notes)
         return AuditReport(size, root, record.head, record.recorded_at, found.counts, kept, notes, found.more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -27,17 +28,11 @@ async def healthz(request: Request) -> Response:
     "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; which one is said."}}
 )
 async def readyz(request: Request) -> Response:
-    """200 when database, segments, index and writer are all there; 503 names what is not.
-
-    `trouble`: why reading the registry or anchoring failed last; answers and statements go on meanwhile.
-    """
+    """200 when database, segments, index and writer are all there; 503 names what is not. `troubles`: what is late."""
     here = site(request)
     parts = await run_in_threadpool(_parts, here)
     ready = all(state == "ok" for state in parts.values())
-    trouble = here.ledger.upkeep.trouble if here.ledger.upkeep is not None else None
-    # Answers do not wait for the chain, so its trouble is said and turns nobody away.
-    said = {} if trouble is None else {"trouble": {"code": trouble.code, "at": format_instant(trouble.at)}}
-    return reply({"ready": ready, "parts": parts, **said}, 200 if ready else 503)
+    return reply({"ready": ready, "parts": parts, "troubles": _troubles(here)}, 200 if ready else 503)
 
 
 @router.get(
@@ -58,6 +53,17 @@ def _parts(here: Site) -> Mapping[str, str]:
         "stage": here.ready,
     }
     return {name: _state(check) for name, check in checks.items()}
+
+
+def _troubles(here: Site) -> Mapping[str, Any]:
+    """What runs beside the answers and met trouble in its last round: it is tried again, and answers go on."""
+    ledger = here.ledger
+    found = {
+        "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
+        "seals": ledger.seals.trouble if ledger.seals is not None else None,
+        "chain": ledger.upkeep.trouble if ledger.upkeep is not None else None,
+    }
+    return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}
 
 
 def _state(check: Callable[[], bool]) -> str:

@@ -163,7 +163,7 @@ def test_trouble_with_the_chain_is_said_and_turns_nobody_away(own: Stage) -> Non
     with client(own.ledger) as http:
         ready = http.get("/readyz")
         assert (ready.status_code, ready.json()["ready"]) == (200, True)
-        assert ready.json()["trouble"] == {"code": "chain_unavailable", "at": "1970-01-01T00:00:00.000Z"}
+        assert ready.json()["troubles"]["chain"] == {"code": "chain_unavailable", "at": "1970-01-01T00:00:00.000Z"}
         assert "secret" not in ready.text
 
 
@@ -186,4 +186,5 @@ def test_whoever_starts_the_server_can_hold_readiness_back(stage: Stage) -> None
         assert http.get("/readyz").json() == {
             "ready": True,
             "parts": dict.fromkeys(("database", "index", "segments", "writer", "stage"), "ok"),
+            "troubles": {},
         }
