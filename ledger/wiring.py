@@ -114,7 +114,7 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, ask witnesses, seal scans, mirror the registry, anchor."""
+        """Begin what a running server does by itself: publish, ask witnesses, seal scans, mirror, anchor."""
         for part in (self.witnessing, self.publisher, self.seals, self.upkeep):
             if part is not None:
                 part.start()
