@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier import canonical
-from verifier.checkpoint import Checkpoint, open_checkpoint
+from verifier.checkpoint import Checkpoint
 from verifier.entry import decode_entry
 from verifier.errors import CarnetError, Malformed, ProofInvalid
 from verifier.founding import Founding, parse_founding
+from verifier.head import claimed_head, open_head
 from verifier.merkle import HASH_SIZE, HashReader, inclusion_proof, verify_inclusion
-from verifier.note import MAX_NOTE_SIZE, Note
+from verifier.note import MAX_NOTE_SIZE
 from verifier.statement import check_hex
 from verifier.tlog_proof import MAX_PATH
 
@@ -158,7 +159,7 @@ def prove_fork(
 
     Raises Malformed for a note that is no checkpoint, and whatever the readers raise.
     """
-    one, other = (_claimed(note) for note in (head, other_head))
+    one, other = claimed_head(head), claimed_head(other_head)
     if one.size == other.size:
         return Fork(founding, (head, other_head)) if one.root != other.root else None
     index = first_difference(tree, other_tree, min(one.size, other.size))
@@ -219,7 +220,8 @@ class _Check:
         return f"{self._founding.origin}, with {len(self._founding.log_keys)} log keys"
 
     def _signed(self) -> str:
-        first, second = (open_by_log(note, self._founding) for note in self._fork.heads)
+        # Extension lines are refused elsewhere; a head that has some was signed all the same.
+        first, second = (open_head(note, self._founding, own=False).checkpoint for note in self._fork.heads)
         self._heads = first, second
         return f"sizes {first.size} and {second.size}"
 
@@ -250,23 +252,6 @@ class _Check:
             "index": self._fork.leaf.index if self._fork.leaf else None,
             "leaves": ["0x" + leaf.hex() for leaf in self._fork.leaf.leaves] if self._fork.leaf else None,
         }
-
-
-def open_by_log(note: bytes, founding: Founding) -> Checkpoint:
-    """Open a note with whichever log key of the founding signed it. Raises ProofInvalid, Malformed."""
-    failure: CarnetError | None = None
-    for key in founding.log_keys:
-        try:
-            # Extension lines are refused elsewhere; a head that has some was signed all the same.
-            return open_checkpoint(note, key, own=False).checkpoint
-        except (Malformed, ProofInvalid) as error:
-            if failure is None or error.code != "signature_missing":
-                failure = error
-    raise failure or ProofInvalid("couldn't open a checkpoint: the founding names no log key", code="signature_missing")
-
-
-def _claimed(note: bytes) -> Checkpoint:
-    return Checkpoint.decode(Note.parse(note).text)
 
 
 def _encode_leaf(leaf: ForkedLeaf) -> dict[str, Any]:
