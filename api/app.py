@@ -26,6 +26,7 @@ from api.routes import (
     batch,
     docs,
     ledger,
+    log,
     officer,
     page,
     participant,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 ROUTERS: tuple[APIRouter, ...] = (
     verify.router,  # first: they are tried in this order, and this is what is asked for most
     page.router,
+    log.router,
     participant.router,
     batch.router,
     proof.router,

@@ -120,23 +120,25 @@ def _check(founding: Founding) -> None:
     # A key of the cosignature type would let a witness's signature pass for the log's own.
     if any(key.name != founding.origin or key.type is not KeyType.ED25519 for key in founding.log_keys):
         raise Malformed("couldn't read the founding: every log key is Ed25519, named by the origin", code="founding")
-    _check_policy(founding)
+    if founding.policy is not None:
+        check_policy(founding.policy, founding.log_keys)
 
 
-def _check_policy(founding: Founding) -> None:
-    """A policy is about this log only, asks for at least one witness, and no witness is the log itself."""
-    policy = founding.policy
-    if policy is None:
-        return
+def check_policy(policy: Policy, log_keys: tuple[VerifierKey, ...]) -> None:
+    """Check that a policy can stand in entry 0: about this log only, somebody must cosign, and not the log itself.
+
+    Raises:
+        Malformed: it cannot (`founding`).
+    """
     if policy.quorum is None:
         raise Malformed(
             f"couldn't read the founding: got a witness policy without quorum, expected {NO_WITNESSES!r} for that",
             code="founding",
         )
-    if not {log.key for log in policy.logs} <= set(founding.log_keys):
+    if not {log.key for log in policy.logs} <= set(log_keys):
         raise Malformed("couldn't read the founding: its witness policy names another log's key", code="founding")
     # One key must not sign for two: then the operator would be its own witness.
-    if {key.public for key in founding.log_keys} & {key.public for key in policy.witnesses.values()}:
+    if {key.public for key in log_keys} & {key.public for key in policy.witnesses.values()}:
         raise Malformed("couldn't read the founding: a log key is also a witness's", code="founding")
 
 
