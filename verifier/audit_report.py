@@ -34,6 +34,7 @@ MEANINGS: Mapping[str, str] = {
     "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
     "tile_differs": "a stored hash of the tree is not that of the entries below it",
     "tile_length": "a stored piece of the tree is cut short or too long",
+    "file_size": "a published file is larger than any of its kind may be; it was not read to its end",
     "bundle_length": "a stored bundle of entries can't be taken apart; the entries in it can't be checked",
     "entry_missing": "entries are missing from storage",
     "tile_missing": "a piece of the tree is missing from storage",

@@ -14,7 +14,7 @@ from ledger.ports import LogHead, Secrets, SignedHead
 from ledger.services.anchoring import Anchor, AnchorState, AnchorStore
 from ledger.services.batch import salt_name
 from verifier.audit import Auditor
-from verifier.audit_report import AuditReport, Progress
+from verifier.audit_report import AuditReport, Former, Progress
 from verifier.chain_event import ChainReader
 from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import Entry
@@ -109,6 +109,7 @@ class HomeAudit(Auditor):
         secrets: Secrets | None = None,
         chain: ChainReader | None = None,
         progress: Progress | None = None,
+        former: Former | None = None,
     ) -> None:
         self._log, self._rows, self._secrets = log, rows, secrets
         self._statements = 0
@@ -117,7 +118,7 @@ class HomeAudit(Auditor):
         signed = _claimed(self._signed)
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
         self._home = HomeSource(log, rows, segments)
-        super().__init__(self._home, pin, chain=chain, progress=progress, sizes=sizes)
+        super().__init__(self._home, pin, chain=chain, progress=progress, former=former, sizes=sizes)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Compare the two rows that the index of statements has for an entry."""
@@ -217,13 +218,14 @@ def audit_home(
     secrets: Secrets | None = None,
     chain: ChainReader | None = None,
     progress: Progress | None = None,
+    former: Former | None = None,
 ) -> AuditReport:
     """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
 
     `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
     """
     parts = (log, rows, segments, signed_head, anchors, pin)
-    return HomeAudit(*parts, secrets=secrets, chain=chain, progress=progress).run()
+    return HomeAudit(*parts, secrets=secrets, chain=chain, progress=progress, former=former).run()
 
 
 def _read(signed_head: SignedHead) -> tuple[bytes | None, CarnetError | None]:
