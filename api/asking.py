@@ -56,12 +56,13 @@ def unread(here: Site, reading: Reading) -> Answer:
 def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) -> tuple[dict[str, Any], Answer]:
     """The officer's answer about a scan, which is kept with it; a scan sent twice gets its first answer again.
 
-    Writes to the database: not for the event loop. Raises Refused (`scan_id_reused`), Unavailable.
+    `receipt` is the promise to seal it. Writes to the database: not for the event loop. Raises Refused
+    (`scan_id_reused`), Unavailable.
     """
     answer = here.ledger.verification.answer(_question(scan, scanned))
     kept = here.ledger.scans.repeated(scan)
     if kept is not None:
-        return dict(kept.response), answer
+        return here.ledger.scans.answer(kept), answer
     leads_to = {
         repair.text: _leads_to(here, scan, scanned, repair.text) for repair in repairs_of(answer, scanned.carrier)
     }
@@ -70,7 +71,7 @@ def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) 
     # If we stop after this line, the device finds its scan kept when it sends it again, with this very answer.
     stored = here.ledger.scans.record(scan, officer, answer, response)
     here.metrics.answer(Face.OFFICER.value, answer.judgement.verdict.value)
-    return dict(stored.response), answer
+    return here.ledger.scans.answer(stored), answer
 
 
 def _question(scan: ScanInput, scanned: Scanned) -> Question:

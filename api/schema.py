@@ -123,6 +123,27 @@ class ScanOut(Closed):
     recorded: bool
 
 
+class ScanReceiptOut(Closed):
+    """The operator's signed promise to seal a scan; `docs/spec/seal.md` says what is signed."""
+
+    spec: Literal["carnet/scan-receipt/1"]
+    log_id: str
+    scan: dict[str, Any]
+    salt: str
+    leaf: str
+    seal: str
+    deadline: str
+    signature: str
+
+
+class ReceiptStateOut(Closed):
+    """What became of a receipt. `evidence` is a file of its own, for `carnet verify`; null while the seal is open."""
+
+    state: Literal["pending", "overdue", "kept", "late", "missing"]
+    receipt: ScanReceiptOut
+    evidence: dict[str, Any] | None
+
+
 class AnswerOut(Closed):
     """The answer about a code."""
 
@@ -141,6 +162,7 @@ class AnswerOut(Closed):
     as_of: AsOfOut
     proof: str | None
     scan: ScanOut | None = None
+    receipt: ScanReceiptOut | None = None
 
 
 class FieldProblem(BaseModel):

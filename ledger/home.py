@@ -4,7 +4,7 @@ ledger.json    what this ledger is (no secrets)        keys/       private keys,
 ledger.db      the database, unless another is named   segments/   sets of unit keys
 signed_head    newest checkpoint ever signed           chain/      state of the local chain
 writer.lock    held by the one process that writes     batches/    a maker's serials and label codes, 0600
-                                                       published/  the log for everybody, as files
+receipts/      promises that an officer holds         published/  the log for everybody, as files
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.keys.file import make_folder, write_file
@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     base_url: str | None = None
     server: str | None = None
     token: SecretStr | None = None
+    seal_seconds: float = Field(default=60.0, ge=0.1, le=86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,11 @@ class Home:
     def published(self) -> Path:
         """The folder of the published log; a copy that is written anew when it is missing."""
         return self.path / "published"
+
+    @property
+    def receipts(self) -> Path:
+        """The folder of an officer's scan receipts, and of what became of them."""
+        return self.path / "receipts"
 
     @property
     def signed_head(self) -> Path:

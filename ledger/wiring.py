@@ -32,6 +32,8 @@ from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
 from ledger.services.publishing import Publisher
 from ledger.services.scan import Scans
+from ledger.services.seal import Seals
+from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
@@ -41,7 +43,7 @@ from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.published import PublishedFolder
 from ledger.storage.scan import ScanTable
-from ledger.storage.seal_leaves import SealLeaves
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -88,6 +90,8 @@ class Ledger:
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
     publisher: Publisher | None = None
+    seals: Seals | None = None
+    seal_proofs: SealProofs | None = None
 
     @property
     def founding(self) -> Founding:
@@ -100,8 +104,8 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, mirror the registry, anchor."""
-        for part in (self.publisher, self.upkeep):
+        """Begin what a running server does by itself: publish, seal scans, mirror the registry, anchor."""
+        for part in (self.publisher, self.seals, self.upkeep):
             if part is not None:
                 part.start()
 
@@ -209,16 +213,27 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
         anchored = ledger.chain.anchored()
     resume(ledger.log, ledger.signed_head, signer, anchored)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
-    publisher = Publisher(ledger.log, ledger.record, ledger.published, SealLeaves(ledger.engine))
+    publisher = Publisher(ledger.log, ledger.record, ledger.published, SealTable(ledger.engine))
     ledger.publisher = publisher
     stack.callback(publisher.close)
     stack.callback(ledger.sequencer.close)
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
     ledger.batches.use(ledger.sequencer)
+    _sealing(ledger, config, ledger.sequencer, stack)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)
         stack.callback(ledger.upkeep.close)
+
+
+def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
+    table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
+    key = _log_key(ledger.home, config.origin)
+    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
+    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
+    stack.callback(ledger.seals.close)
+    ledger.seals.settle()
+    ledger.scans.use(ledger.seals)
 
 
 def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], AsOf]:

@@ -27,6 +27,7 @@ from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.log_rows import LogRows
 from ledger.storage.migrate import require_current
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -67,6 +68,7 @@ def audit_ledger(
             AnchorTable(engine),
             pin if pin is not None else bytes.fromhex(config.pin),
             secrets=secrets,
+            seals=SealTable(engine),
             chain=reader,
             progress=progress,
             former=former,
@@ -94,7 +96,7 @@ def audit_url(
         kept = FileCache(folder, pin)
         segments = RemoteSegments(files, kept.folder / "segments")
         source = stack.enter_context(PublishedSource(files, segments.open, pin, cache=kept))
-        report = audit(source, pin, chain=_node(chain_rpc), progress=progress, former=former)
+        report = audit(source, pin, chain=_node(chain_rpc), seals=source.seal, progress=progress, former=former)
         if source.kept:
             note = f"{source.kept} files came from {kept.folder}, {source.fetched} from {files.name}"
             report = replace(report, notes=(*report.notes, note))
@@ -112,7 +114,7 @@ def audit_folder(
     """The same for a copied folder of published files. Raises NotFound (`not_published`), Refused, Unavailable."""
     files = FolderFiles(folder)
     with PublishedSource(files, files.segment, pin) as source:
-        return audit(source, pin, chain=_node(chain_rpc), progress=progress, former=former)
+        return audit(source, pin, chain=_node(chain_rpc), seals=source.seal, progress=progress, former=former)
 
 
 def _node(chain_rpc: str | None) -> NodeReader | None:

@@ -75,6 +75,17 @@ MEANINGS: Mapping[str, str] = {
     "anchor_row": "what is kept about an anchor is not what the contract said",
     "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
     "salt_mismatch": "a batch's salt is not the one that its maker committed to",
+    "seal": "the entry is no seal of scans",
+    "seal_gap": "a seal of scans is missing before this one, or stands in the log twice",
+    "seal_missing": "the leaves of a seal are not to be had, so officers can't be shown whether it holds their scans",
+    "seal_length": "the leaves of a seal are cut short or too long",
+    "seal_count": "leaves were added to a seal or taken out of it",
+    "seal_unsorted": "the leaves of a seal are out of order, so a scan could be shown both present and absent",
+    "seal_root": "the leaves are not those that were sealed: a scan was added, changed or dropped afterwards",
+    "seal_scan": "a kept scan is not in the seal that it was promised a place in, or it was changed since",
+    "seal_late": "a scan was sealed after the instant that was promised for it",
+    "seal_overdue": "a scan was promised to be sealed by now, and is not",
+    "scan_row": "what is kept about a scan can't be read",
 }
 """What a code means for whoever relies on the log; codes not listed explain themselves by their sentence."""
 

@@ -39,15 +39,19 @@ NO_ANCHOR = "That this tree was made public at some time: the file carries no an
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `ok` is True, False, or None where it did not apply or could not be told; `words` say why."""
+    """One step: `ok` is True, False, or None where it did not apply or could not be told; `words` say why.
+
+    `about` is given by checks of other files, whose steps are not in `STEPS`.
+    """
 
     step: str
     ok: bool | None
     words: str
+    about: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The step as JSON, with what it is about."""
-        return {"step": self.step, "about": STEPS[self.step], "ok": self.ok, "words": self.words}
+        return {"step": self.step, "about": self.about or STEPS[self.step], "ok": self.ok, "words": self.words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,9 @@ def explain(report: Report) -> list[str]:
 def conclusions(shows: Mapping[str, Any]) -> list[str]:
     """What the facts of a report mean, one sentence each, adverse ones included."""
     lines = []
-    unit, batch = shows.get("unit"), shows.get("batch")
+    unit, batch, promise = shows.get("unit"), shows.get("batch"), shows.get("promise")
+    if promise is not None:
+        lines.append(str(promise["words"]))
     if unit is not None:
         where = f"GTIN {unit['gtin']} lot {unit['lot']} serial {unit['serial']}"
         known = {"present": "is registered", "absent": "is not among the registered units"}

@@ -13,7 +13,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import audit, batch, demo, doctor, founding, key, label, participant, scan, serving, token, verify
+from api.cli import audit, batch, demo, doctor, founding, key, label, participant, receipt, scan, serving, token, verify
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -34,6 +34,7 @@ app.add_typer(participant.app, name="participant")
 app.add_typer(batch.app, name="batch")
 app.add_typer(label.app, name="label")
 app.command("scan")(scan.scan)
+app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.add_typer(token.app, name="token")

@@ -60,6 +60,7 @@ def _troubles(here: Site) -> Mapping[str, Any]:
     ledger = here.ledger
     found = {
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
+        "seals": ledger.seals.trouble if ledger.seals is not None else None,
         "chain": ledger.upkeep.trouble if ledger.upkeep is not None else None,
     }
     return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}

@@ -1,12 +1,11 @@
 """Scans: one reading of a code by somebody, somewhere, at a time, in a context.
 
 Officers' scans feed behaviour reasons; public look-ups are only counted. Scans are not entries of the log: each keeps a
-random salt and its canonical bytes, so that it can be sealed and proved later.
+random salt and its canonical bytes, and the writer promises it a place in the next seal (`ledger.services.seal`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from verifier import canonical
 from verifier.behaviour import Sighting
 from verifier.errors import Refused
 from verifier.facts import Context, Label
+from verifier.scan_receipt import ScanReceipt, scan_leaf
 
 FLUSH_SECONDS = 1.0
 """How long a public look-up may wait in memory before it is written; a crash loses at most that much counting."""
@@ -45,7 +45,10 @@ class ScanInput:
 
 @dataclass(frozen=True, slots=True)
 class StoredScan:
-    """A kept scan. `body` is canonical JSON, `salt` 32 random bytes, `response` the JSON first given for it."""
+    """A kept scan. `body` is canonical JSON, `salt` 32 random bytes, `response` the JSON first given for it.
+
+    `deadline` (ms) and `seal`: what was promised about sealing it; both None for a scan without a receipt.
+    """
 
     id: str
     subject: bytes | None
@@ -57,11 +60,13 @@ class StoredScan:
     salt: bytes
     body: bytes
     response: Mapping[str, Any]
+    seal: int | None = None
+    deadline: int | None = None
 
     @property
     def leaf(self) -> bytes:
-        """SHA-256(0x00, 0x04, salt, canonical scan): what a seal will commit to."""
-        return hashlib.sha256(b"\x00\x04" + self.salt + self.body).digest()
+        """What its seal commits to, 32 bytes."""
+        return scan_leaf(self.salt, self.body)
 
 
 class ScanStore(Protocol):
@@ -71,8 +76,12 @@ class ScanStore(Protocol):
         """A kept scan."""
         ...
 
-    def put(self, scan: StoredScan) -> bool:
-        """Keep a scan; False when its id is taken (by a concurrent request), and nothing was written."""
+    def put(self, scan: StoredScan) -> StoredScan | None:
+        """Keep a scan; None when its id is taken (by a concurrent request), and nothing was written.
+
+        One with a deadline is given, in the same transaction, the number of the seal that is open then: no seal is
+        closed while a scan is on its way into it. Durable when it returns the scan as kept.
+        """
         ...
 
     def history(self, subject: bytes) -> History:
@@ -84,20 +93,46 @@ class ScanStore(Protocol):
         ...
 
 
+class Promises(Protocol):
+    """Who promises scans a place in a seal: the ledger's writer."""
+
+    def deadline(self) -> int | None:
+        """Until when (ms) a scan kept now will be sealed; None when nothing can be promised."""
+        ...
+
+    def receipt(self, scan: StoredScan) -> ScanReceipt | None:
+        """The promise about a kept scan, signed; None when none was made."""
+        ...
+
+
 class Scans:
     """Keeps scans and answers for their history, pending look-ups included."""
 
     def __init__(self, store: ScanStore) -> None:
         self._store = store
+        self._promises: Promises | None = None
         self._pending: dict[bytes, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._flush_often, name="lookups", daemon=True)
         self._thread.start()
 
+    def use(self, promises: Promises) -> None:
+        """Give receipts from now on."""
+        self._promises = promises
+
     def find(self, scan_id: str) -> StoredScan | None:
         """The scan kept under this id."""
         return self._store.get(scan_id)
+
+    def answer(self, stored: StoredScan) -> dict[str, Any]:
+        """The answer first given for a kept scan, with its receipt, which is the same each time.
+
+        `receipt` is null for a scan that nobody promised to seal: one kept by an opener that does not write this
+        ledger, or before there were seals. Raises ProofInvalid (`scan_unsealed`).
+        """
+        receipt = self._promises.receipt(stored) if self._promises is not None else None
+        return {**stored.response, "receipt": receipt.to_json() if receipt is not None else None}
 
     def repeated(self, scan: ScanInput) -> StoredScan | None:
         """The scan kept under this id, if the device sent it before.
@@ -123,11 +158,12 @@ class Scans:
             salt=secrets.token_bytes(32),
             body=canonical.encode(_canonical_scan(scan, officer, answer)),
             response=response,
+            deadline=self._promises.deadline() if self._promises is not None else None,
         )
-        if not self._store.put(stored):
-            kept = self.repeated(scan)
-            return kept if kept is not None else stored
-        return stored
+        # If we stop before this returns, nothing was promised: restart finds the scan, to be sealed with the others, or
+        # nothing, and the device sends it again. A receipt is signed only for what `put` gave back.
+        kept = self._store.put(stored) or self.repeated(scan)
+        return kept if kept is not None else stored
 
     def count_lookup(self, subject: bytes) -> None:
         """Count one public look-up of a registered unit; written within a second."""
