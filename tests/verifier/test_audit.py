@@ -29,7 +29,7 @@ from verifier.struct import ZERO32
 from verifier.tiles import TILE_WIDTH
 
 PREFIX = "9521234"
-PAGES = ("audit.md", "statement.md", "entry.md")
+PAGES = ("audit.md", "statement.md", "entry.md", "index.md")
 SIZE = 13
 """Entries of `built`."""
 
