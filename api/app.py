@@ -25,6 +25,7 @@ from api.problem import install_problems
 from api.routes import (
     batch,
     docs,
+    index,
     ledger,
     officer,
     page,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     page.router,
     participant.router,
     batch.router,
+    index.router,
     proof.router,
     segment.router,
     scan.router,

@@ -27,6 +27,7 @@ from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
@@ -75,6 +76,7 @@ class Ledger:
     freshness: Freshness
     tokens: Tokens
     proofs: Proofs
+    indexes: Indexes
     engine: Engine
     signed_head: SignedHeadFile
     sequencer: Sequencer | None = None
@@ -83,11 +85,18 @@ class Ledger:
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    index_cadence: IndexCadence | None = None
 
     @property
     def founding(self) -> Founding:
         """Entry 0."""
         return self.record.founding
+
+    def start(self) -> None:
+        """Begin what a running server does by itself."""
+        for work in (self.upkeep, self.index_cadence):
+            if work is not None:
+                work.start()
 
     def signed(self) -> Checkpoint | None:
         """The newest signed checkpoint."""
@@ -177,7 +186,8 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine,
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors),
+        Indexes(record, participants), engine,
         SignedHeadFile(home.signed_head),
     )  # fmt: skip
     return ledger, frontier
@@ -192,6 +202,9 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
     stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
+    ledger.indexes.use(ledger.sequencer)
+    ledger.index_cadence = IndexCadence(ledger.indexes)
+    stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)

@@ -61,14 +61,14 @@ class Excerpt(Record):
                 code="index_differs",
             )
 
-    def _check_confirmed(self, head: IndexHead) -> None:
+    def _check_confirmed(self, head: IndexHead, actor: str) -> None:
         if self.standing.operator is None:
             raise Refused(
                 "couldn't take the confirmation: the decision that names the operator is not shown, so it could be "
                 "the operator's own",
                 code="not_entitled",
             )
-        super()._check_confirmed(head)
+        super()._check_confirmed(head, actor)
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass  # the unit's own proof stands for the segment

@@ -145,7 +145,7 @@ class Record:
                 check_undo(self.standing, member, target.batch, target.kind, target.author, target.reason)
             case Kind.INDEX_CONFIRMED:
                 check_confirm(self.standing, member)
-                self._check_confirmed(parse_index_head(body, sealed=False))
+                self._check_confirmed(parse_index_head(body, sealed=False), member.address)
 
     def integrate(self, entry: Entry) -> None:
         """Take an admitted entry into the record. Raises ProofInvalid (`chain_broken`) if it does not continue it."""
@@ -238,7 +238,7 @@ class Record:
     def _confirm(self, head: IndexHead, actor: str, index: int) -> None:
         """Note a confirmation; indexes sealed before lose their rows, since proofs rest on the newest confirmed one."""
         sealed = self.index_seals[head.size]
-        sealed.confirmed.setdefault(actor, index)
+        sealed.confirmed = {**sealed.confirmed, actor: index}  # readers in other threads may be walking the old one
         if sealed not in self._unconfirmed:
             return
         if self.confirmed_index is not None:
@@ -267,12 +267,17 @@ class Record:
                 f"couldn't accept the index: the first {self.size} entries give another one", code="index_differs"
             )
 
-    def _check_confirmed(self, head: IndexHead) -> None:
+    def _check_confirmed(self, head: IndexHead, actor: str) -> None:
         sealed = self.index_seals.get(head.size)
         if sealed is None or sealed.head != head:
             raise Refused(
                 f"couldn't accept the confirmation: no such index was sealed at size {head.size}",
                 code="index_unsealed",
+            )
+        if actor in sealed.confirmed:
+            raise Refused(
+                f"couldn't accept the confirmation: {actor} confirmed this index in entry {sealed.confirmed[actor]}",
+                code="index_confirmed",
             )
 
     def _live_batch(self, batch_id: str) -> Batch:

@@ -42,8 +42,7 @@ def serve(
             out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
         app = create_app(ledger, settings=ApiSettings(base_url=place.base_url, public_only=public_only))
         place.announce(url)
-        if ledger.upkeep is not None:
-            ledger.upkeep.start()
+        ledger.start()
         about = _about(ledger, place, url, public_only)
         run(app, sock, lambda: out.answer(about, _lines(about)))
         out.note("stopped")
