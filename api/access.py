@@ -45,6 +45,7 @@ FORM_BODY = 4 * 1024
 
 _PAGE = Rule(Rate.PAGE, page=True)
 _RECORD = Rule(Rate.RECORD)
+_LOG = Rule(Rate.LOG)
 _STATUS = Rule(Rate.STATUS)
 _OFFICER_PAGE = Rule(Rate.OFFICER, needs=Scope.SCAN, page=True)
 _STATEMENT = Rule(Rate.SUBMIT, signed=True, body=STATEMENT_BODY)
@@ -74,6 +75,12 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/index"): _RECORD,
     ("GET", "/v1/proofs/entries/{index}"): _RECORD,
     ("GET", "/v1/proofs/units"): Rule(Rate.LOOKUP, more=Scope.PROOF),
+    # the published log, for mirrors and strangers' tools
+    ("GET", "/log/"): _LOG,
+    ("GET", "/log/checkpoint"): _LOG,
+    ("GET", "/log/tile/{rest:path}"): _LOG,
+    ("GET", "/log/segment/{root}"): _LOG,
+    ("GET", "/log/seal/{number}"): _LOG,
     # makers and whoever else signs
     ("HEAD", "/v1/segments/{root}"): _RECORD,
     ("PUT", "/v1/segments/{root}"): Rule(Rate.UPLOAD, body=2 * 1024 * MIB),

@@ -27,6 +27,7 @@ from api.routes import (
     docs,
     index,
     ledger,
+    log,
     officer,
     page,
     participant,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 ROUTERS: tuple[APIRouter, ...] = (
     verify.router,  # first: they are tried in this order, and this is what is asked for most
     page.router,
+    log.router,
     participant.router,
     batch.router,
     index.router,

@@ -11,12 +11,12 @@ _DATA = ("application/json", "application/problem+json", "application/*")
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a page is wanted: never below /v1, elsewhere unless JSON is named before pages.
+    """Whether a page is wanted: never below /v1 and /log, elsewhere unless JSON is named before pages.
 
     Phones that preview a link and `curl` send `*/*`, and a printed code is for people first.
     """
     path = request.scope["path"]
-    if path.startswith("/v1/") or path in ("/openapi.json", "/healthz", "/readyz", "/metrics"):
+    if path.startswith(("/v1/", "/log/")) or path in ("/openapi.json", "/healthz", "/readyz", "/metrics"):
         return False
     return prefers_page(request.headers.get("accept", "*/*"))
 

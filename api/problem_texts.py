@@ -152,6 +152,12 @@ CODES: Mapping[str, Problem] = {
         "No proof for this code",
         "Proofs are given for codes of registered units; signed-in customs get proofs of absence too.",
     ),
+    # the published log
+    "tile_path": Problem(400, "Not a tile's path", "tile/<level>/<number>[.p/<width>], the number in groups of three."),
+    "tile_missing": Problem(404, "No such tile", "The published log does not reach that far, or the tile grew on."),
+    "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),
+    "segment_unpublished": Problem(404, "No such segment", "No entry of the log names a segment of this root."),
+    "checkpoint_missing": Problem(404, "Nothing published yet", "The first checkpoint is published within seconds."),
     "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
 }
 """code -> problem. A code that is not listed is shown as its class; every listed one has a page of its own."""

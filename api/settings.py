@@ -15,6 +15,7 @@ class Rate(StrEnum):
     LOOKUP = "lookup"
     PAGE = "page"
     RECORD = "record"
+    LOG = "log"
     SUBMIT = "submit"
     UPLOAD = "upload"
     SIGN_IN = "sign_in"
@@ -26,6 +27,7 @@ RATES: Mapping[Rate, str] = {
     Rate.LOOKUP: "120/minute",
     Rate.PAGE: "240/minute",
     Rate.RECORD: "120/minute",
+    Rate.LOG: "6000/minute",
     Rate.SUBMIT: "60/minute",
     Rate.UPLOAD: "60/minute",
     Rate.SIGN_IN: "20/minute",

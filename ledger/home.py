@@ -4,6 +4,7 @@ ledger.json    what this ledger is (no secrets)        keys/       private keys,
 ledger.db      the database, unless another is named   segments/   sets of unit keys
 signed_head    newest checkpoint ever signed           chain/      state of the local chain
 writer.lock    held by the one process that writes     batches/    a maker's serials and label codes, 0600
+                                                       published/  the log for everybody, as files
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -19,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.keys.file import make_folder, write_file
 from ledger.lock import WriterLock
-from ledger.urls import without_password
+from ledger.urls import check_http_url, without_password
 from verifier.errors import Malformed, NotFound, Unavailable
 
 FORMAT = "carnet-home/1"
@@ -40,12 +42,20 @@ class Settings(BaseSettings):
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessAddress:
+    """Where a witness is asked: its name in the policy of entry 0, and its submission prefix (tlog-witness)."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerConfig:
     """What `ledger.json` says: public facts only.
 
     `pin`: SHA-256 of entry 0's bytes, 64 hex; `registry` and `anchor`: 0x and 40 lower hex; `log_key` and
     `operator_key`: names in the key store. `database` and `chain_rpc` are None for the home's own database and
-    local chain.
+    local chain. `witnesses`: addresses only; who counts is said in entry 0. Files without the key are older.
     """
 
     origin: str
@@ -58,6 +68,7 @@ class LedgerConfig:
     chain_rpc: str | None = None
     log_key: str = "log"
     operator_key: str = "operator"
+    witnesses: tuple[WitnessAddress, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes of `ledger.json`."""
@@ -70,14 +81,31 @@ class LedgerConfig:
             value = json.loads(raw)
         except ValueError as error:
             raise _bad_config(str(error)) from error
-        known = {f.name: f for f in fields(cls)}
-        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) != set(known):
+        known = {f.name for f in fields(cls)}
+        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) | {"witnesses"} != known:
             raise _bad_config(f"expected a {FORMAT} object of {sorted(known)}")
+        witnesses = _witnesses(value.pop("witnesses", []))
         for name, item in value.items():
             optional = name in ("database", "chain_rpc")
             if type(item) is not (int if name == "chain_id" else str) and not (optional and item is None):
                 raise _bad_config(f"{name} has another type")
-        return cls(**value)
+        return cls(**value, witnesses=witnesses)
+
+
+def _witnesses(value: Any) -> tuple[WitnessAddress, ...]:
+    if not isinstance(value, list):
+        raise _bad_config("witnesses is no list")
+    for item in value:
+        if (
+            not isinstance(item, dict)
+            or set(item) != {"name", "url"}
+            or {type(text) for text in item.values()} != {str}
+        ):
+            raise _bad_config("each of witnesses is an object of name and url")
+        check_http_url(item["url"])
+    if len({item["name"] for item in value}) != len(value):
+        raise _bad_config("a witness stands twice")
+    return tuple(WitnessAddress(**item) for item in value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +134,11 @@ class Home:
     def batches(self) -> Path:
         """The folder of what a maker keeps about its batches."""
         return self.path / "batches"
+
+    @property
+    def published(self) -> Path:
+        """The folder of the published log; a copy that is written anew when it is missing."""
+        return self.path / "published"
 
     @property
     def signed_head(self) -> Path:

@@ -1,8 +1,10 @@
-"""URLs of databases and nodes, as they may be shown."""
+"""URLs of databases, nodes and witnesses: as they may be shown, and as they may be asked."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
+
+from verifier.errors import Malformed
 
 
 def without_password(url: str) -> str:
@@ -12,3 +14,18 @@ def without_password(url: str) -> str:
         return url
     user, _, host = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{user.partition(':')[0]}@{host}").geturl()
+
+
+def check_http_url(url: str) -> None:
+    """Check that a part can be asked over HTTP here, below a path: http or https, a host, nothing after the path.
+
+    Raises:
+        Malformed: anything else, or a user name in it (`url`).
+    """
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        sound = False
+    if not sound or parts.username is not None or parts.query or parts.fragment or not url.isprintable() or " " in url:
+        raise Malformed(f"couldn't use the address {url[:200]!r}: expected http(s)://host[:port][/path]", code="url")

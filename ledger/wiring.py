@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_account import Account
@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from ledger.chain.evm import EvmChain
 from ledger.chain.local import open_chain
 from ledger.chain.operator import LedgerChain
-from ledger.home import Home, LedgerConfig
+from ledger.home import Home, LedgerConfig, WitnessAddress
 from ledger.keys.store import KeyStore
 from ledger.keys.vault import Vault
 from ledger.ports import Report, silent
@@ -31,6 +31,7 @@ from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
+from ledger.services.publishing import Publisher
 from ledger.services.scan import Scans
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
@@ -39,7 +40,9 @@ from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
+from ledger.storage.published import PublishedFolder
 from ledger.storage.scan import ScanTable
+from ledger.storage.seal_leaves import SealLeaves
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -79,6 +82,7 @@ class Ledger:
     indexes: Indexes
     engine: Engine
     signed_head: SignedHeadFile
+    published: PublishedFolder
     sequencer: Sequencer | None = None
     evm: EvmChain | None = None
     chain: LedgerChain | None = None
@@ -86,22 +90,23 @@ class Ledger:
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
     index_cadence: IndexCadence | None = None
+    publisher: Publisher | None = None
 
     @property
     def founding(self) -> Founding:
         """Entry 0."""
         return self.record.founding
 
-    def start(self) -> None:
-        """Begin what a running server does by itself."""
-        for work in (self.upkeep, self.index_cadence):
-            if work is not None:
-                work.start()
-
     def signed(self) -> Checkpoint | None:
         """The newest signed checkpoint."""
         newest = self.log.latest_checkpoint()
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
+
+    def start(self) -> None:
+        """Begin what a running server does by itself: publish, mirror the registry, anchor, seal the index."""
+        for part in (self.publisher, self.upkeep, self.index_cadence):
+            if part is not None:
+                part.start()
 
     def anchor_now(self) -> dict[str, Any]:
         """Read the registry, anchor the newest signed head, and say where it stands. Raises Refused, Unavailable."""
@@ -112,7 +117,14 @@ class Ledger:
 
 
 def found_ledger(
-    home: Home, plan: FoundingPlan, approve: Approve, base_url: str, report: Report, *, operator_key: str = "operator"
+    home: Home,
+    plan: FoundingPlan,
+    approve: Approve,
+    base_url: str,
+    report: Report,
+    *,
+    operator_key: str = "operator",
+    witnesses: tuple[WitnessAddress, ...] = (),
 ) -> Founding:
     """Found a ledger in an empty home whose keys `log` and `operator_key` exist.
 
@@ -137,7 +149,8 @@ def found_ledger(
         sequencer.close()
         engine.dispose()
         # If we stop before this line, a home without ledger.json remains: found again in an empty folder.
-        home.save_config(_config(home, record.founding, base_url, operator_key))  # 3
+        config = _config(home, record.founding, base_url, operator_key)
+        home.save_config(replace(config, witnesses=witnesses))  # 3
     with open_ledger(home, write=True, chain=True) as ledger:
         try:
             ledger.anchor_now()  # 4
@@ -187,8 +200,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
         Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors),
-        Indexes(record, participants), engine,
-        SignedHeadFile(home.signed_head),
+        Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
     )  # fmt: skip
     return ledger, frontier
 
@@ -200,7 +212,11 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
         anchored = ledger.chain.anchored()
     resume(ledger.log, ledger.signed_head, signer, anchored)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
+    publisher = Publisher(ledger.log, ledger.record, ledger.published, SealLeaves(ledger.engine))
+    ledger.publisher = publisher
+    stack.callback(publisher.close)
     stack.callback(ledger.sequencer.close)
+    ledger.sequencer.after_commit = lambda _size: publisher.nudge()
     ledger.batches.use(ledger.sequencer)
     ledger.indexes.use(ledger.sequencer)
     ledger.index_cadence = IndexCadence(ledger.indexes)

@@ -10,15 +10,19 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from verifier.entry import Entry
 from verifier.errors import Malformed
 from verifier.note import KeyType, VerifierKey
+from verifier.policy import Policy
 from verifier.statement import Domain, Kind, check_hex
 
 SPEC = "carnet/1"
 """The version of these formats; written into entry 0."""
+NO_WITNESSES = "none"
+"""The witness policy of a log that nobody cosigns."""
 COUNTRIES_MIN = 2
 """No ledger exists with the authorities of fewer countries; production starts with three."""
 
@@ -37,7 +41,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """Entry 0, parsed. `pin` is SHA-256 of its bytes."""
+    """Entry 0, parsed. `witness_policy` is `none` or a policy's text; `pin` is SHA-256 of the entry's bytes."""
 
     origin: str
     chain_id: int
@@ -57,6 +61,11 @@ class Founding:
     def domain(self) -> Domain:
         """What statements for this log are signed over."""
         return Domain(self.chain_id, self.registry, self.log_id)
+
+    @property
+    def policy(self) -> Policy | None:
+        """Which witnesses must have cosigned a checkpoint; None where the founding asks for none."""
+        return None if self.witness_policy == NO_WITNESSES else _parse_policy(self.witness_policy)
 
     def body(self) -> dict[str, Any]:
         """The body of the `founded` entry."""
@@ -95,7 +104,7 @@ def parse_founding(entry: Entry) -> Founding:
         anchor=body["anchor"],
         authorities=tuple(_authority(value) for value in _list(body, "authorities")),
         log_keys=tuple(VerifierKey.parse(_plain(key)) for key in _list(body, "log_keys")),
-        witness_policy=_text(body, "witness_policy"),
+        witness_policy=_plain(body["witness_policy"]),
         pin=hashlib.sha256(entry.raw).digest(),
     )
     _check(founding)
@@ -111,10 +120,32 @@ def _check(founding: Founding) -> None:
     # A key of the cosignature type would let a witness's signature pass for the log's own.
     if any(key.name != founding.origin or key.type is not KeyType.ED25519 for key in founding.log_keys):
         raise Malformed("couldn't read the founding: every log key is Ed25519, named by the origin", code="founding")
-    if founding.witness_policy != "none":
+    if founding.policy is not None:
+        check_policy(founding.policy, founding.log_keys)
+
+
+def check_policy(policy: Policy, log_keys: tuple[VerifierKey, ...]) -> None:
+    """Check that a policy can stand in entry 0: about this log only, somebody must cosign, and not the log itself.
+
+    Raises:
+        Malformed: it cannot (`founding`).
+    """
+    if policy.quorum is None:
         raise Malformed(
-            f"couldn't read the founding: unknown witness policy {founding.witness_policy!r}", code="founding"
+            f"couldn't read the founding: got a witness policy without quorum, expected {NO_WITNESSES!r} for that",
+            code="founding",
         )
+    if not {log.key for log in policy.logs} <= set(log_keys):
+        raise Malformed("couldn't read the founding: its witness policy names another log's key", code="founding")
+    # One key must not sign for two: then the operator would be its own witness.
+    if {key.public for key in log_keys} & {key.public for key in policy.witnesses.values()}:
+        raise Malformed("couldn't read the founding: a log key is also a witness's", code="founding")
+
+
+@lru_cache(maxsize=16)
+def _parse_policy(text: str) -> Policy:
+    """Remembered: a verifier asks for the same policy with each checkpoint."""
+    return Policy.parse(text)
 
 
 def _authority(value: Any) -> Authority:

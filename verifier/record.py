@@ -64,7 +64,10 @@ class SealedIndex:
 
 
 class Record:
-    """The state of one ledger after `size` entries; `head` is the chain head there."""
+    """The state of one ledger after `size` entries; `head` is the chain head there.
+
+    `segment_roots`: every segment that an entry names, so what of the segment store is public.
+    """
 
     def __init__(self, segments: SegmentReader) -> None:
         self._segments = segments
@@ -80,6 +83,7 @@ class Record:
         self.confirmed_index: SealedIndex | None = None  # the newest one that proofs can rest on
         self._unconfirmed: deque[SealedIndex] = deque()  # sealed after it, with their rows
         self.seals: list[Sealed] = []
+        self.segment_roots: set[bytes] = set()
         self.size = 0
         self.head = CHAIN_START
         self.recorded_at = 0
@@ -202,6 +206,7 @@ class Record:
             self.by_gtin[batch.gtin] = [batch, *self.by_gtin.get(batch.gtin, ())]
             self._targets[leaf] = Target(entry.kind, batch, 0, actor)
             self.index.add(batch.gtin, batch.lot, leaf)
+            self.segment_roots.add(batch.segment_root)
             return
         if entry.kind is Kind.UNDONE:
             undone = self._in_force(body["target"])
@@ -214,6 +219,8 @@ class Record:
         batch = self.batches[bytes.fromhex(body["batch"][2:])]
         self.index.add(batch.gtin, batch.lot, leaf)
         batch.history.append(index)
+        if entry.kind is Kind.UNITS_RETIRED and not body["keys"]:
+            self.segment_roots.add(bytes.fromhex(body["segmentRoot"][2:]))
         target = Target(entry.kind, batch, body["reason"] if entry.kind is Kind.UNITS_RETIRED else 0, actor)
         slot = self.slot(target)
         slot.stack.append(Change(leaf, index, actor, entry.recorded_at, body))

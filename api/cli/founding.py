@@ -13,6 +13,7 @@ import typer
 from api.cli.links import check_base_url
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import Out, pairs
+from api.cli.policy import read_policy, witness_addresses
 from verifier.errors import Malformed, Refused
 
 if TYPE_CHECKING:
@@ -60,6 +61,21 @@ def init(
     operator_key: Annotated[
         str, typer.Option("--operator-key", help="The EVM key that anchors; made if it is not there.")
     ] = "operator",
+    witness_policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--witness-policy",
+            help="A C2SP tlog-policy file: who must cosign checkpoints. It becomes part of entry 0, for good; without "
+            "it there are no witnesses.",
+        ),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--witness",
+            help="NAME=URL: where the policy's witness NAME is asked, instead of the URL that its line gives.",
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -67,11 +83,14 @@ def init(
     from ledger.keys.store import KeyStore
     from ledger.services.founding import FoundingPlan
     from ledger.wiring import LOG_KEY, found_ledger
+    from verifier.founding import NO_WITNESSES
 
     out = Out(json)
     seats = [_parse_seat(text) for text in authority]
     _check_seats(seats, out)
     check_base_url(base_url, out)
+    policy = read_policy(witness_policy) if witness_policy is not None else NO_WITNESSES
+    addresses = witness_addresses(policy, witness or (), out)
     place = _with_parts(open_home(home), database, chain_rpc)
     if place.founded:
         raise Refused(f"couldn't found a ledger in {place.path}: there is one already", code="founded")
@@ -79,18 +98,18 @@ def init(
     store = KeyStore(place.keys)
     log_key = store.load_ed25519(LOG_KEY) if LOG_KEY in store else store.create_ed25519(LOG_KEY)
     operator = store.load_evm(operator_key) if operator_key in store else store.create_evm(operator_key)
-    plan = FoundingPlan(
-        origin, tuple(_seated(store, seat) for seat in seats), log_key.note_key(origin).verifier, operator.address
-    )
+    log_vkey = log_key.note_key(origin).verifier
+    plan = FoundingPlan(origin, tuple(_seated(store, seat) for seat in seats), log_vkey, operator.address, policy)
     voters = [seat.key for seat in seats if seat.key is not None]
     approve = approve_with(store, voters)
-    founding = found_ledger(place, plan, approve, base_url, out.note, operator_key=operator_key)
+    founding = found_ledger(place, plan, approve, base_url, out.note, operator_key=operator_key, witnesses=addresses)
     answer: dict[str, Any] = {
         "home": str(place.path),
         "pin": founding.pin.hex(),
         "log_id": "0x" + founding.log_id.hex(),
         "operator": operator.address,
         "base_url": base_url,
+        "witnesses": [{"name": each.name, "url": each.url} for each in addresses],
         **founding.body(),
     }
     out.answer(answer, _summary(answer))
@@ -176,8 +195,9 @@ def _seated(store: KeyStore, seat: Seat) -> Authority:
 def _summary(answer: Mapping[str, Any]) -> list[str]:
     shown = {name: answer[name] for name in ("home", "origin", "chain_id", "registry", "anchor", "operator")}
     voters = [f"{seat['country']} {seat['account']}" for seat in answer["authorities"]]
+    witnesses = [f"{each['name']} at {each['url']}" for each in answer["witnesses"]] or None
     return [
-        *pairs({**shown, "authorities": voters}),
+        *pairs({**shown, "authorities": voters, "witnesses": witnesses, "log key": answer["log_keys"]}),
         "",
         f"founding pin  {answer['pin']}",
         "Give the pin to everybody who will verify, by another way than this ledger: print it, read it out.",

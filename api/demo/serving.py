@@ -58,6 +58,7 @@ def staged(folder: Path, base_url: str, report: Report) -> Iterator[Stage]:
         state.save(home.path)
         stage = Stage(ledger, state, base_url)
         stage.sign_in = sign_in_link(ledger.tokens)
+        assert ledger.upkeep is not None  # noqa: S101  (opened with its chain)
         ledger.start()
         yield stage
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +13,7 @@ from api.guard import Guarded
 from api.reply import reply
 from api.site import Site, site
 from verifier.errors import CarnetError
+from verifier.instant import format_instant
 
 router = APIRouter(route_class=Guarded, tags=["operators"])
 
@@ -26,10 +28,11 @@ async def healthz(request: Request) -> Response:
     "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; which one is said."}}
 )
 async def readyz(request: Request) -> Response:
-    """200 when database, segments, index and writer are all there; 503 names what is not."""
-    parts = await run_in_threadpool(_parts, site(request))
+    """200 when database, segments, index and writer are all there; 503 names what is not. `troubles`: what is late."""
+    here = site(request)
+    parts = await run_in_threadpool(_parts, here)
     ready = all(state == "ok" for state in parts.values())
-    return reply({"ready": ready, "parts": parts}, 200 if ready else 503)
+    return reply({"ready": ready, "parts": parts, "troubles": _troubles(here)}, 200 if ready else 503)
 
 
 @router.get(
@@ -50,6 +53,16 @@ def _parts(here: Site) -> Mapping[str, str]:
         "stage": here.ready,
     }
     return {name: _state(check) for name, check in checks.items()}
+
+
+def _troubles(here: Site) -> Mapping[str, Any]:
+    """What runs beside the answers and met trouble in its last round: it is tried again, and answers go on."""
+    ledger = here.ledger
+    found = {
+        "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
+        "chain": ledger.upkeep.trouble if ledger.upkeep is not None else None,
+    }
+    return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}
 
 
 def _state(check: Callable[[], bool]) -> str:

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from ledger.ports import Report
 from ledger.services.append import Sequencer, Submission, now_ms
 from verifier.errors import Refused
-from verifier.founding import Authority, Founding
+from verifier.founding import NO_WITNESSES, Authority, Founding, check_policy, log_id
 from verifier.note import VerifierKey
+from verifier.policy import Policy
 from verifier.statement import Domain, Kind, Proposal, header
 
 Approve = Callable[[Proposal, Mapping[str, Any], Domain], Sequence[str]]
@@ -23,12 +24,16 @@ Approve = Callable[[Proposal, Mapping[str, Any], Domain], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class FoundingPlan:
-    """What founders agree on. `operator` is the EVM address that may anchor, `log_key` signs checkpoints."""
+    """What founders agree on. `operator` is the EVM address that may anchor, `log_key` signs checkpoints.
+
+    `witness_policy`: `none`, or the text of a policy that `verifier.founding.check_policy` takes for this log key.
+    """
 
     origin: str
     authorities: tuple[Authority, ...]
     log_key: VerifierKey
     operator: str
+    witness_policy: str = NO_WITNESSES
 
 
 class FoundingChain(Protocol):
@@ -56,13 +61,18 @@ def set_up_contracts(chain: FoundingChain, plan: FoundingPlan, approve: Approve,
     """Deploy both contracts and name the operator; returns what entry 0 will say (its pin still empty).
 
     Without enough signatures here, OperatorSet is left to be relayed later; until then nothing can be anchored.
+    Raises Malformed for a witness policy that cannot stand in entry 0, before anything is deployed.
     """
-    draft = Founding(plan.origin, chain.chain_id, "", "", plan.authorities, (plan.log_key,), "none", b"")
-    registry = chain.deploy_registry(draft.log_id, plan.authorities)
+    if plan.witness_policy != NO_WITNESSES:
+        # Now, not when entry 0 is written: contracts cannot be taken back.
+        check_policy(Policy.parse(plan.witness_policy), (plan.log_key,))
+    registry = chain.deploy_registry(log_id(plan.origin), plan.authorities)
     report(f"registry contract at {registry}")
     anchor = chain.deploy_anchor()
     report(f"anchor contract at {anchor}")
-    founding = Founding(plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), "none", b"")
+    founding = Founding(
+        plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), plan.witness_policy, b""
+    )
     body = {**header(now_ms()), "logId": "0x" + founding.log_id.hex(), "operator": plan.operator}
     try:
         chain.execute(Proposal.OPERATOR_SET, body, approve(Proposal.OPERATOR_SET, body, founding.domain))

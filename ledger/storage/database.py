@@ -2,14 +2,17 @@
 
 Drivers never open a transaction by themselves here: single reads are autocommitted, and BEGIN is ours. Writes go
 through `writing`, which on SQLite takes the write lock at once; a read that becomes a write later could not wait
-for that lock and would fail.
+for that lock and would fail. Threads of one process queue for it here: SQLite lets those who wait sleep and try again,
+in no order, so that on a busy machine one of them can run into the timeout.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import make_url
@@ -21,6 +24,9 @@ from verifier.errors import Malformed, Stopped, Unavailable
 BUSY_TIMEOUT_MS = 10_000  # a second process (a `carnet` command beside the server) waits this long for SQLite's lock
 CONNECT_TIMEOUT_S = 5  # of PostgreSQL, unless the URL says otherwise; libpq would wait for minutes
 _WRITE = "carnet_write"
+
+_turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
+"""Of each SQLite engine: held by the thread that writes."""
 
 
 def open_database(url: str) -> Engine:
@@ -45,6 +51,7 @@ def open_database(url: str) -> Engine:
             engine = create_engine(parsed.set(drivername="sqlite+pysqlite"))
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+            _turns[engine] = threading.Lock()
         case "postgresql":
             patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S}
             address = parsed.set(drivername="postgresql+psycopg")
@@ -70,18 +77,14 @@ def create_all(engine: Engine) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One write transaction, committed when the block ends and durable when `writing` returns.
+    """One write transaction, committed when the block ends and durable when `writing` returns. Not to be nested.
 
     Raises:
         Unavailable: the database failed before the commit; nothing was written.
         Stopped: the commit failed, so it is not known whether it was written. Reload from storage.
         Whatever the block raises, after a rollback.
     """
-    try:
-        connection = engine.execution_options(**{_WRITE: True}).connect()
-    except DBAPIError as error:
-        raise unavailable(error) from error
-    with connection:
+    with _turn(engine), _writer(engine) as connection:
         try:
             transaction = connection.begin()
             try:
@@ -101,6 +104,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
         except BaseException as error:
             connection.invalidate()
             raise Stopped(f"couldn't tell whether the database committed: {_cause(error)}") from error
+
+
+def _turn(engine: Engine) -> AbstractContextManager[object]:
+    return _turns.get(engine) or nullcontext()
+
+
+def _writer(engine: Engine) -> Connection:
+    try:
+        return engine.execution_options(**{_WRITE: True}).connect()
+    except DBAPIError as error:
+        raise unavailable(error) from error
 
 
 class Query:

@@ -60,6 +60,10 @@ class SegmentStore:
         """Tell whether the segment with that root (32 bytes) is here."""
         return self._folder.file(root).exists()
 
+    def file(self, root: bytes) -> Path:
+        """Where the segment with that root (32 bytes) lies, if it is here."""
+        return self._folder.file(root)
+
     def open(self, root: bytes, n: int) -> SegmentView:
         """Return the segment; `n` and `root` come from the signed registration.
 

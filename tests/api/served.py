@@ -52,6 +52,8 @@ class Stage:
         recalled = world.register(ledger, maker, WATCH, "L2")
         world.recall(ledger, maker, recalled)
         dutch = world.register(ledger, maker, BUCKLE, "NL1", markets=["NL"], expires="2031-01-31")
+        assert ledger.publisher is not None
+        ledger.publisher.round()
         unlabelled = world.register(ledger, maker, STRAP, "U1", labelKey="0x" + "00" * 32, labelCarriers=[])
         return cls(world, ledger, maker, carrier, batch, recalled, dutch, unlabelled)
 

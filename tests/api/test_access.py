@@ -28,6 +28,7 @@ FILLED = {
     "{name}": "carnet.css",
     "{address}": "0x" + "00" * 20,
     "{index}": "0",
+    "{number}": "0",
     "{root}": "0x" + "00" * 32,
     "{token_id}": "0000000000000000",
 }

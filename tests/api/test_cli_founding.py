@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from cli_world import Cli, process
 
 from ledger.home import Home
+from verifier.note_key import KeyType, SigningKey
 
 pytestmark = pytest.mark.node
 ADMIT = ("--role", "carrier", "--country", "KE", "--name", "Dhow Lines")
@@ -66,6 +68,46 @@ def test_unsound_plans_found_nothing(tmp_path: Path, seats: list[str], code: str
 def test_links_need_a_sound_start(tmp_path: Path, base_url: str) -> None:
     words = ("--authority", "NL", "--authority", "KE", "--base-url", base_url)
     assert Cli(tmp_path / "home").no("init", "--origin", "x.example/l", *words, code=2)["code"] == "base_url"
+
+
+def vkey(number: int) -> str:
+    return SigningKey(f"w{number}.example", number.to_bytes(32, "big"), KeyType.COSIGNATURE_V1).verifier.format()
+
+
+def test_a_witness_policy_stands_in_entry_0_and_addresses_in_the_configuration(tmp_path: Path) -> None:
+    file, words = tmp_path / "policy", ("--authority", "NL", "--authority", "KE", "--origin", "carnet.example/seen")
+    names = ("nl", "ke", "br")
+    lines = [f"witness {name} {vkey(n)} https://{name}.example/" for n, name in enumerate(names, start=1)]
+    text = "\n".join(["# who looks on", lines[0], lines[1], f"witness br {vkey(3)}", "group all-of-them 2 nl ke br"])
+    file.write_text(text + "\nquorum all-of-them\n")
+    cli = Cli(tmp_path / "home")
+    made = cli("init", *words, "--witness-policy", file, "--witness", "ke=http://127.0.0.1:8701/w", "--json")
+    assert (made.code, "no address of the witness br" in made.err) == (0, True)
+    assert made.json["witness_policy"] == file.read_text()
+    expected = [{"name": "nl", "url": "https://nl.example/"}, {"name": "ke", "url": "http://127.0.0.1:8701/w"}]
+    assert made.json["witnesses"] == expected
+    assert [asdict(each) for each in Home(cli.home).config().witnesses] == expected
+    assert cli.yes("audit")["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("policy", "more", "code"),
+    [
+        ("quorum nobody\n", (), "policy"),
+        (f"witness a {vkey(1)}\nquorum none\n", (), "founding"),
+        (f"witness a {vkey(1)}\nquorum a\n", ("--witness", "b=http://127.0.0.1"), "witness"),
+        (f"witness a {vkey(1)}\nquorum a\n", ("--witness", "http://127.0.0.1"), "witness"),
+        (f"witness a {vkey(1)} w.example\nquorum a\n", (), "url"),
+        (None, ("--witness", "a=http://127.0.0.1"), "witness"),
+    ],
+)
+def test_unsound_witnesses_found_nothing(tmp_path: Path, policy: str | None, more: tuple[str, ...], code: str) -> None:
+    words: tuple[object, ...] = ("--authority", "NL", "--authority", "KE", "--origin", "carnet.example/seen", *more)
+    if policy is not None:
+        (tmp_path / "policy").write_text(policy)
+        words = (*words, "--witness-policy", tmp_path / "policy")
+    assert Cli(tmp_path / "home").no("init", *words, code=2)["code"] == code
+    assert not Home(tmp_path / "home").founded
 
 
 def test_authorities_may_keep_their_keys_elsewhere(tmp_path: Path) -> None:

@@ -175,4 +175,5 @@ def test_whoever_starts_the_server_can_hold_readiness_back(stage: Stage) -> None
         assert http.get("/readyz").json() == {
             "ready": True,
             "parts": dict.fromkeys(("database", "index", "segments", "writer", "stage"), "ok"),
+            "troubles": {},
         }

@@ -77,6 +77,7 @@ def test_verdicts_checks_and_fields_are_the_code_s() -> None:
         (Rate.LOOKUP, "look-ups"),
         (Rate.PAGE, "pages"),
         (Rate.RECORD, "reads of the record"),
+        (Rate.LOG, "reads of the published log"),
         (Rate.SUBMIT, "statements"),
         (Rate.UPLOAD, "uploads"),
         (Rate.SIGN_IN, "attempts to sign in"),

@@ -61,7 +61,7 @@ class World:
     log: list[str] = field(default_factory=list)
 
     @classmethod
-    def found(cls, folder: Path, database: str | None = None) -> World:
+    def found(cls, folder: Path, database: str | None = None, witness_policy: str = "none") -> World:
         """Found a ledger of three countries."""
         settings = Settings(home=folder, database=SecretStr(database) if database else None)
         world = cls(Home(folder, settings), KeyStore(folder / "keys"))
@@ -72,7 +72,7 @@ class World:
             Authority(world._authority(c).address, c, world.keys.create_evm(f"recovery-{c.lower()}").address)
             for c in COUNTRIES
         )
-        plan = FoundingPlan(ORIGIN, authorities, log_key.verifier, operator.address)
+        plan = FoundingPlan(ORIGIN, authorities, log_key.verifier, operator.address, witness_policy)
         found_ledger(world.home, plan, world.approve, "http://127.0.0.1:8000", world.log.append)
         return world
 

@@ -7,11 +7,12 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ledger.home import Home, LedgerConfig, Settings
+from ledger.home import Home, LedgerConfig, Settings, WitnessAddress
 from ledger.urls import without_password
 from verifier.errors import Malformed, NotFound, Refused
 
@@ -72,13 +73,43 @@ def test_a_home_without_a_ledger_says_how_to_found_one(home: Home) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": "carnet-home/2"}, {"origin": 7}, {"origin": None}, {"chain_id": True}, {"extra": "x"}],
+    [
+        {"format": "carnet-home/2"},
+        {"origin": 7},
+        {"origin": None},
+        {"chain_id": True},
+        {"extra": "x"},
+        {"witnesses": None},
+        {"witnesses": ["https://w.example"]},
+        {"witnesses": [{"name": "nl"}]},
+        {"witnesses": [{"name": "nl", "url": None}]},
+        {"witnesses": [{"name": "nl", "url": "https://w.example"}] * 2},
+    ],
 )
 def test_a_damaged_configuration_is_refused(change: dict[str, object]) -> None:
     value = {**json.loads(CONFIG.encode()), **change}
     with pytest.raises(Malformed) as caught:
         LedgerConfig.decode(json.dumps(value).encode())
     assert caught.value.code == "config"
+
+
+def test_witnesses_come_back_and_older_files_have_none(home: Home) -> None:
+    config = replace(CONFIG, witnesses=(WitnessAddress("nl", "https://w.example/nl"), WitnessAddress("ke", "http://k")))
+    home.save_config(config)
+    assert home.config() == config
+    older = json.loads(CONFIG.encode())
+    del older["witnesses"]
+    assert LedgerConfig.decode(json.dumps(older).encode()) == CONFIG
+
+
+@pytest.mark.parametrize(
+    "url", ["w.example", "ftp://w.example", "https://", "http://w:x", "http://me@w", "http://w?a=b", "http://w/ x"]
+)
+def test_a_witness_is_asked_over_http_below_a_path(url: str) -> None:
+    value = {**json.loads(CONFIG.encode()), "witnesses": [{"name": "nl", "url": url}]}
+    with pytest.raises(Malformed) as caught:
+        LedgerConfig.decode(json.dumps(value).encode())
+    assert caught.value.code == "url"
 
 
 def test_passwords_stay_out_of_the_configuration(home: Home) -> None:

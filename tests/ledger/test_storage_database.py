@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, bindparam, event, insert, inspect, select, text
@@ -145,6 +146,34 @@ def test_writers_wait_for_each_other(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert subjects(engine) == [f"{n:02d}" for n in range(41)]
+
+
+def test_threads_take_turns_also_when_they_wait_longer_than_the_timeout(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'turns.db'}")
+    create_all(engine)
+
+    @event.listens_for(engine, "connect")
+    def _impatient(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA busy_timeout = 1")
+
+    engine.dispose()
+    failures: list[BaseException] = []
+
+    def write(name: str) -> None:
+        try:
+            for number in range(10):
+                put(engine, f"{name}{number}")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(subjects(engine)) == 80
+    engine.dispose()
 
 
 def test_reads_do_not_wait_for_a_writer(engine: Engine) -> None:

@@ -563,6 +563,8 @@ def test_the_operator_is_changed_for_this_log_only_and_to_somebody_else() -> Non
         {"log_keys": ["x"]},
         {"log_keys": "cosignature"},
         {"witness_policy": "any"},
+        {"witness_policy": None},
+        {"witness_policy": ""},
         {"note": 1},
     ],
 )

@@ -1,0 +1,149 @@
+"""Publishing: what was signed becomes files for everybody, at a fixed pace, and never holds up a registration.
+
+Order of writing (each step assumes a stop right after it):
+1. the head is signed and kept (by the signer);
+2. tiles, bundles and seals of that size are written as files;
+3. witnesses are asked for their cosignatures;
+4. `checkpoint` is replaced.
+So whoever reads a checkpoint finds every file it speaks of. Restart goes through the same round.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from ledger.services.append import now_ms
+from ledger.services.upkeep import Trouble
+from verifier.errors import CarnetError, NotFound, Unavailable
+from verifier.record import Record
+from verifier.tiles import TILE_WIDTH, Level, tile_path, tiles_of
+
+PUBLISH_SECONDS = 1.0
+"""How often a new head is published at most. A pace, not one checkpoint an entry: else no two witnesses ever see the
+same one."""
+
+
+class LogTiles(Protocol):
+    """What publishing reads of a log."""
+
+    def latest_checkpoint(self) -> tuple[int, bytes] | None:
+        """Size and note of the newest signed checkpoint."""
+        ...
+
+    def tile(self, level: Level, n: int, width: int = TILE_WIDTH) -> bytes:
+        """The bytes of a tile or bundle. Raises NotFound, ProofInvalid, Unavailable."""
+        ...
+
+
+class Published(Protocol):
+    """Where the log is published."""
+
+    def checkpoint(self) -> bytes | None:
+        """The newest published note, or None."""
+        ...
+
+    def size(self) -> int:
+        """Entries under the published checkpoint, 0 before the first. Raises ProofInvalid, Unavailable."""
+        ...
+
+    def put(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write files that stay for ever; durable when it returns, and never over other bytes."""
+        ...
+
+    def put_checkpoint(self, note: bytes) -> None:
+        """Replace the checkpoint; durable when it returns."""
+        ...
+
+
+class SealLeaves(Protocol):
+    """The leaves of seals, kept beside the log."""
+
+    def leaves(self, number: int) -> bytes | None:
+        """The sorted 32-byte leaves of a seal, one after another, or None when they are not here."""
+        ...
+
+
+class Publisher:
+    """Publishes on a thread of its own. `start` begins; a trouble is remembered for `/readyz` and tried again."""
+
+    def __init__(
+        self,
+        log: LogTiles,
+        record: Record,
+        folder: Published,
+        seals: SealLeaves,
+        *,
+        interval: float = PUBLISH_SECONDS,
+    ) -> None:
+        self._log, self._record, self._folder, self._seals = log, record, folder, seals
+        self._interval = interval
+        self._wake, self._stop, self._one = threading.Event(), False, threading.Lock()
+        self._last = -interval
+        self.trouble: Trouble | None = None
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """There is something new to publish."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Finish the round under way and stop."""
+        self._stop = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def round(self) -> int:
+        """Publish the newest signed head, and return its size. Raises what stopped it; a repeat goes on from there."""
+        with self._one:
+            newest = self._log.latest_checkpoint()
+            if newest is None:
+                return 0
+            size, note = newest
+            published = self._folder.size()
+            if published > size:
+                raise Unavailable(
+                    f"couldn't publish size {size}: size {published} is published already, so this database was "
+                    "restored from an old copy",
+                    code="published_ahead",
+                )
+            if published < size:
+                self._last = time.monotonic()
+                self._folder.put(self._files(size, published))
+                # If we stop here, restart finds files that no checkpoint speaks of yet; the same ones come out again.
+                self._folder.put_checkpoint(note)
+            return size
+
+    def _files(self, size: int, since: int) -> Iterator[tuple[str, bytes]]:
+        for tile in tiles_of(size, since):
+            yield tile_path(tile.level, tile.n, tile.width), self._log.tile(tile.level, tile.n, tile.width)
+        for sealed in tuple(self._record.seals):
+            if since <= sealed.index < size:
+                yield f"seal/{sealed.seal.number}", self._leaves(sealed.seal.number)
+
+    def _leaves(self, number: int) -> bytes:
+        leaves = self._seals.leaves(number)
+        if leaves is None:
+            raise NotFound(f"couldn't publish seal {number}: its leaves are not here", code="seal_missing")
+        return leaves
+
+    def _run(self) -> None:
+        while not self._stop:
+            try:
+                self.round()
+                self.trouble = None
+            except CarnetError as error:
+                self.trouble = Trouble(error.code, str(error), now_ms())
+            self._wake.wait(self._interval)
+            self._wake.clear()
+            # Right away when nothing was published for a while, else at the pace.
+            while not self._stop and (left := self._last + self._interval - time.monotonic()) > 0:
+                self._wake.wait(left)
+                self._wake.clear()
