@@ -189,7 +189,7 @@ class ProblemOut(BaseModel):
 class StatementIn(Closed):
     """A signed statement. `body` holds exactly the fields of the kind's EIP-712 struct."""
 
-    kind: Literal["batch_registered", "batch_recalled", "units_retired", "undone"]
+    kind: Literal["batch_registered", "batch_recalled", "units_retired", "undone", "index_confirmed"]
     body: dict[str, Any]
     actor: str = Field(examples=["0x" + "1f" * 20])
     signature: str = Field(examples=["0x" + "5e" * 65])
@@ -203,9 +203,38 @@ class RegistrationIn(Closed):
 
 
 class ChangeIn(Closed):
-    """A statement about a batch."""
+    """A statement about a batch or an index."""
 
     statement: StatementIn
+
+
+class ConfirmationOut(Closed):
+    """Who recomputed an index, and in which entry it says so."""
+
+    entry: int
+    by: str
+    name: str | None
+    role: str
+    country: str
+
+
+class SealedIndexOut(Closed):
+    """An index: of the first `size` entries, about `gtins` products. Large numbers are decimal strings."""
+
+    entry: int
+    size: str
+    gtins: str
+    root: str
+    recorded_at: str
+    confirmations: list[ConfirmationOut]
+
+
+class IndexOut(Closed):
+    """The newest index, the newest confirmed one, and how many entries about products came after the former."""
+
+    sealed: SealedIndexOut | None
+    confirmed: SealedIndexOut | None
+    new: int
 
 
 class ReceiptOut(Closed):

@@ -27,6 +27,7 @@ from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
@@ -80,6 +81,7 @@ class Ledger:
     freshness: Freshness
     tokens: Tokens
     proofs: Proofs
+    indexes: Indexes
     engine: Engine
     signed_head: SignedHeadFile
     published: PublishedFolder
@@ -89,6 +91,7 @@ class Ledger:
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    index_cadence: IndexCadence | None = None
     publisher: Publisher | None = None
     seals: Seals | None = None
     seal_proofs: SealProofs | None = None
@@ -104,8 +107,8 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, seal scans, mirror the registry, anchor."""
-        for part in (self.publisher, self.seals, self.upkeep):
+        """Begin what a running server does by itself: publish, seal scans and index, mirror the registry, anchor."""
+        for part in (self.publisher, self.seals, self.upkeep, self.index_cadence):
             if part is not None:
                 part.start()
 
@@ -200,8 +203,8 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine,
-        SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors),
+        Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
     )  # fmt: skip
     return ledger, frontier
 
@@ -220,6 +223,9 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
     ledger.batches.use(ledger.sequencer)
     _sealing(ledger, config, ledger.sequencer, stack)
+    ledger.indexes.use(ledger.sequencer)
+    ledger.index_cadence = IndexCadence(ledger.indexes)
+    stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)

@@ -313,6 +313,16 @@ class Sim:
         body = {**self.header(), "target": leaf, "reason": reason}
         return self._leaf(self.say(self.statement(by, Kind.UNDONE, body)))
 
+    def seal_index(self) -> int:
+        """Seal the index of everything said so far; returns the entry's index, which is the size it is of."""
+        return self.append(Kind.INDEX_SEALED, self.record.index.view(self.record.size).head.body(), None, None)
+
+    def confirm_index(self, by: Actor, size: int | None = None) -> int:
+        """Confirm an index, the newest if no other is named, as somebody who recomputed it."""
+        sealed = self.record.index_seals[size] if size is not None else self.record.sealed_index
+        assert sealed is not None
+        return self.say(self.statement(by, Kind.INDEX_CONFIRMED, {**self.header(), **sealed.head.body()}))
+
     def statement(self, by: Actor, kind: Kind, body: Mapping[str, Any]) -> Statement:
         """Sign a body for this ledger."""
         return Statement(kind, body, by.address, sign(kind, body, self.domain, by.secret))

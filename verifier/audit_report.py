@@ -67,6 +67,8 @@ MEANINGS: Mapping[str, str] = {
     "supersedes": "the statement does not name the one that it replaces",
     "statement_id_reused": "one statement stands in the log twice",
     "lot_registered": "one lot stands in the log twice",
+    "index_differs": "the index does not cover what the log says: something was left out of it, or put in",
+    "index_unsealed": "somebody confirmed an index that this log does not hold",
     "signed_head_ahead": "more was signed than is stored here: storage was restored from an old copy",
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",

@@ -13,7 +13,22 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import audit, batch, demo, doctor, founding, key, label, participant, receipt, scan, serving, token, verify
+from api.cli import (
+    audit,
+    batch,
+    demo,
+    doctor,
+    founding,
+    index,
+    key,
+    label,
+    participant,
+    receipt,
+    scan,
+    serving,
+    token,
+    verify,
+)
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -37,6 +52,7 @@ app.command("scan")(scan.scan)
 app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
 
 

@@ -62,6 +62,8 @@ class Batches:
         """Take in a recall, a retirement or an undo. Raises Malformed, Refused (the rule's code), Stopped."""
         if statement.kind is Kind.BATCH_REGISTERED:
             raise Malformed("couldn't change a batch: a registration needs its salt beside it", at="kind")
+        if statement.kind is Kind.INDEX_CONFIRMED:
+            raise Malformed("couldn't change a batch: a confirmation is about the index", at="kind")
         return self._writer.submit(self._submission(statement))
 
     def find(self, batch_id: str) -> Batch:
@@ -138,8 +140,6 @@ class Batches:
             case Kind.UNDONE:
                 target = self._record.target(body["target"])
                 touched.add("0x" + target.batch.id.hex() if target else body["target"])
-            case Kind.INDEX_CONFIRMED:
-                touched.add("index")
             case _:
                 touched.add(body["batch"])
         return frozenset(touched)

@@ -30,7 +30,7 @@ from verifier.tiles import TILE_WIDTH
 
 PREFIX = "9521234"
 NO_WITNESSES = "this log has no witnesses: nobody says that others were shown the same"
-PAGES = ("audit.md", "statement.md", "entry.md")
+PAGES = ("audit.md", "statement.md", "entry.md", "index.md")
 SIZE = 13
 """Entries of `built`."""
 
