@@ -62,7 +62,7 @@ class ScanSearch:
             if self._entry(index).recorded_at > deadline:
                 if index - start + 2 > ENTRIES_MAX:
                     raise Refused(
-                        f"couldn't show that the seal is overdue: {index - start} entries came since the one before it, "
+                        f"couldn't show that the seal is overdue: {index - start} entries came since the last one, "
                         f"a file holds {ENTRIES_MAX}; an audit of the whole log shows it",
                         code="seal_run",
                     )
