@@ -28,6 +28,7 @@ from api.cli import (
     serving,
     token,
     verify,
+    witness,
 )
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
@@ -54,6 +55,7 @@ app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
+app.add_typer(witness.app, name="witness")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -7,10 +7,11 @@ therefore gives an error, never a file that fails in somebody's hands.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ledger.services.anchoring import AnchorState, AnchorStore
+from ledger.services.witnessed import WitnessedHead, with_cosignatures
 from verifier.batch import Batch, Change
 from verifier.entry import Entry, decode_entry
 from verifier.errors import NotFound, ProofInvalid, Refused, Unavailable
@@ -44,6 +45,10 @@ class ProofLog(Protocol):
         """Size and note of the newest signed checkpoint."""
         ...
 
+    def read_checkpoint(self, size: int) -> bytes | None:
+        """The signed note of exactly so many entries, or None."""
+        ...
+
 
 class ProofSegments(Protocol):
     """What proofs read of segments."""
@@ -72,9 +77,14 @@ class Proofs:
         segments: ProofSegments,
         salt: Callable[[Batch], bytes | None],
         anchors: AnchorStore | None = None,
+        witnessed: WitnessedHead | None = None,
     ) -> None:
-        """`salt` gives a batch's salt, published or kept beside the log, or None; `anchors` None: no chain is used."""
+        """`salt` gives a batch's salt, published or kept beside the log, or None; `anchors` None: no chain is used.
+
+        `witnessed` None: no cosignatures go into the files.
+        """
         self._record, self._log, self._segments, self._salt, self._anchors = record, log, segments, salt, anchors
+        self._witnessed = witnessed
 
     def for_entry(self, index: int) -> bytes:
         """The receipt of one entry, with what it rests on.
@@ -127,13 +137,17 @@ class Proofs:
         return self._build(head, batch.index, unit, None, salt)
 
     def _build(self, head: _Head, index: int, unit: UnitProof | None, label: str | None, salt: bytes | None) -> bytes:
-        """1. gather the entries; 2. their paths; 3. the anchor; 4. write; 5. check as any reader would."""
+        """1. gather the entries; 2. their paths; 3. the anchor; 4. write; 5. check as any reader would.
+
+        A witnessed checkpoint serves when it covers all that is to be shown, recalls included; else the newest one.
+        """
         if index >= head.size:
             raise Unavailable(
                 f"couldn't prove entry {index}: the newest checkpoint covers {head.size}; ask again in a moment",
                 code="not_signed_yet",
             )
         entries = self._gather(index, head.size)  # 1
+        head = self._covering(max(entries), head)
         shown = {  # 2
             at: ShownEntry(at, entry.raw, inclusion_proof(at, head.size, head.hashes)) for at, entry in entries.items()
         }
@@ -235,6 +249,16 @@ class Proofs:
         if newest is None:
             raise Unavailable("couldn't build a proof: no checkpoint has been signed yet", code="not_signed_yet")
         return _Head(*newest, self._log.hashes())
+
+    def _covering(self, last: int, newest: _Head) -> _Head:
+        """The witnessed checkpoint if it covers entry `last`, else the newest one; with what cosignatures it has."""
+        if self._witnessed is None:
+            return newest
+        w = self._witnessed.current()
+        note = self._log.read_checkpoint(w.size) if w is not None and last < w.size < newest.size else None
+        if w is None or note is None:
+            return replace(newest, note=with_cosignatures(newest.note, self._witnessed.lines(newest.size)))
+        return _Head(w.size, with_cosignatures(note, self._witnessed.lines(w.size)), self._log.hashes())
 
     def _entry(self, index: int) -> Entry:
         return decode_entry(self._log.read_entries(index, index + 1)[0])
