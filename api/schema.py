@@ -107,6 +107,23 @@ class SeenOut(Closed):
     places: list[str]
 
 
+class AlarmOut(Closed):
+    """Why a mirror follows its log no more, and the file of evidence that it keeps."""
+
+    code: str
+    words: str
+    at: str
+    evidence: str
+
+
+class MirrorOut(Closed):
+    """Whose copy answers, and when it was last compared. With an alarm nothing good rests on it."""
+
+    of: str
+    checked_at: str | None
+    alarm: AlarmOut | None
+
+
 class AsOfOut(Closed):
     """The signed checkpoint that the answer rests on, and how far witnesses have cosigned (null without any)."""
 
@@ -117,6 +134,7 @@ class AsOfOut(Closed):
     witnessed_size: int | None
     witnessed_at: str | None
     witnesses: list[str]
+    mirror: MirrorOut | None
 
 
 class ScanOut(Closed):

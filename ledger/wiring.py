@@ -29,6 +29,7 @@ from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
 from ledger.services.index_seal import IndexCadence, Indexes
+from ledger.services.mirroring import Mirroring
 from ledger.services.opening import fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
@@ -104,6 +105,7 @@ class Ledger:
     seals: Seals | None = None
     seal_proofs: SealProofs | None = None
     witnessing: Witnessing | None = None
+    following: Mirroring | None = None
 
     @property
     def founding(self) -> Founding:
@@ -182,6 +184,10 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
     Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
+    if write and config.mirror_of is not None:
+        raise Refused(
+            f"couldn't write: this home is a mirror of {config.mirror_of}; `carnet mirror` follows it", code="mirror"
+        )
     with ExitStack() as stack:
         if write:
             stack.enter_context(home.writer())

@@ -53,13 +53,15 @@ def audit_ledger(
     config = home.config()
     with ExitStack() as stack:
         reader = None
-        if chain:
+        if chain and config.mirror_of is None:  # a mirror has no chain of its own, and must not start one
             reader = NodeReader(stack.enter_context(open_chain(home.path, home.chain_rpc, report=report)).rpc)
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
         require_current(engine)
         # A copy for an auditor comes without the keys; then nobody can look at the salts.
-        secrets = SecretTable(engine, Vault.open(home.keys)) if (home.keys / FILE).exists() else None
+        # A mirror has the salts that it was given, which is no promise.
+        kept = (home.keys / FILE).exists() and config.mirror_of is None
+        secrets = SecretTable(engine, Vault.open(home.keys)) if kept else None
         return audit_home(
             LogStore(engine, log_id(config.origin)),
             LogRows(engine),

@@ -22,6 +22,7 @@ from api.cli import (
     index,
     key,
     label,
+    mirror,
     participant,
     receipt,
     scan,
@@ -53,6 +54,7 @@ app.command("scan")(scan.scan)
 app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("mirror")(mirror.mirror)
 app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
 app.add_typer(witness.app, name="witness")

@@ -61,11 +61,12 @@ def audit(
 
     What is fetched is kept, so an audit that was interrupted goes on where it was.
     """
+    from api.cli.pin import parse_pin
     from ledger.wiring_audit import audit_folder, audit_ledger, audit_url
 
     out, place = Out(json), open_home(home)
     former = _former(since) if since is not None else None
-    pin = _pin(founding)
+    pin = parse_pin(founding)
     if log is None and (chain_rpc is not None or cache is not None):
         raise Malformed("couldn't audit: --chain-rpc and --cache are for a log that others publish", code="usage")
     with out.progress("auditing") as bar:
@@ -88,16 +89,6 @@ def audit(
     out.answer(answer, _lines(report))
     if not report.ok:
         raise typer.Exit(ExitCode.NO)
-
-
-def _pin(founding: str | None) -> bytes | None:
-    from verifier.statement import check_hex
-
-    if founding is None:
-        return None
-    text = founding.lower().removeprefix("0x")
-    check_hex("founding", f"0x{text}", 32)
-    return bytes.fromhex(text)
 
 
 def _told(pin: bytes | None, place: Any, out: Out) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
@@ -12,10 +11,9 @@ from typing import Self
 from ledger.remote.cache import FileCache
 from ledger.remote.files import PublishedFiles, read_checkpoint, read_seal, read_tile
 from verifier.checked_tiles import CheckedTiles
-from verifier.entry import Entry, decode_entry
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused
-from verifier.founding import Founding, parse_founding
-from verifier.head import Head, claimed_head, open_head
+from verifier.founding import Founding, open_founding
+from verifier.head import claimed_head, open_head
 from verifier.segment import SegmentView
 from verifier.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
 
@@ -145,27 +143,8 @@ def read_founding(fetch: Callable[[Level, int, int], bytes], size: int, pin: byt
 
     Raises ProofInvalid (`pin`), Malformed, NotFound, Unavailable.
     """
-    return parse_founding(read_first(fetch, size, pin))
-
-
-def read_first(fetch: Callable[[Level, int, int], bytes], size: int, pin: bytes) -> Entry:
-    """Entry 0 itself. Raises as `read_founding`."""
     width = width_of("entries", 0, size)
-    raw = decode_bundle(fetch("entries", 0, width), width)[0] if width else b""
-    got = hashlib.sha256(raw).digest()
-    if got != pin:
-        raise ProofInvalid(
-            f"couldn't trust the log: its entry 0 has the digest {got.hex()}, you were told {pin.hex()}", code="pin"
-        )
-    return decode_entry(raw)
-
-
-def read_head(files: PublishedFiles, pin: bytes) -> tuple[Entry, Head]:
-    """Entry 0 and the newest head of a published log, believed because of the pin. Raises as `read_founding`."""
-    note = read_checkpoint(files)
-    size = claimed_head(note).size
-    first = read_first(lambda level, n, width: read_tile(files, level, n, width), size, pin)
-    return first, open_head(note, parse_founding(first))
+    return open_founding(decode_bundle(fetch("entries", 0, width), width)[0] if width else b"", pin)
 
 
 def _claimed_size(note: bytes) -> int:

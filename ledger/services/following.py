@@ -28,8 +28,8 @@ from verifier.checked_tiles import CheckedTiles
 from verifier.entry import Entry, decode_entry
 from verifier.errors import Malformed, ProofInvalid, Refused
 from verifier.fork import Fork, prove_fork
-from verifier.founding import Founding
-from verifier.head import Head, open_head
+from verifier.founding import Founding, open_founding
+from verifier.head import Head, claimed_head, open_head
 from verifier.instant import MINUTE
 from verifier.merkle import Frontier, inclusion_proof, root_at
 from verifier.record import Record
@@ -37,7 +37,7 @@ from verifier.seal import check_leaves, parse_seal
 from verifier.segment import salt_commitment
 from verifier.statement import Kind, verify
 from verifier.struct import ZERO32
-from verifier.tiles import TILE_WIDTH, Level
+from verifier.tiles import TILE_WIDTH, Level, decode_bundle, width_of
 from verifier.tlog_proof import TlogProof
 
 PART = 16 * TILE_WIDTH
@@ -116,15 +116,16 @@ class Follower:
         self,
         remote: RemoteLog,
         kept: Kept,
-        founding: Founding,
+        pin: bytes,
         new_record: Callable[[], Record],
         *,
         clock: Callable[[], int] = now_ms,
     ) -> None:
-        """`new_record` makes an empty record over the mirror's own segments."""
-        self._remote, self._kept, self._founding, self._new_record = remote, kept, founding, new_record
+        """`pin`: SHA-256 of entry 0's bytes; `new_record` makes an empty record over the mirror's own segments."""
+        self._remote, self._kept, self._pin, self._new_record = remote, kept, pin, new_record
         self._clock = clock
         self._one = threading.Lock()
+        self._founding: Founding | None = None
         self._checked: tuple[Record, Frontier] | None = None
         self._served: Record | None = None
         self.checked_at: int | None = None
@@ -164,10 +165,12 @@ class Follower:
 
     def _round(self) -> int:
         """1. a signed head; 2. one history; 3. its quorum; 4. what is new; 5. the record that answers."""
-        head = open_head(self._remote.checkpoint(), self._founding)  # 1
-        last = self._last()
+        note = self._remote.checkpoint()
+        founding = self._pinned(note)
+        head = open_head(note, founding)  # 1
+        last = self._last(founding)
         tiles = self._compare(head, last)  # 2
-        if self._founding.policy is not None and head.quorum_time(self._founding) is None:  # 3
+        if founding.policy is not None and head.quorum_time(founding) is None:  # 3
             self.waiting = f"the head of {head.checkpoint.size} entries awaits its witnesses"
             return self._kept.log.head().size
         self.waiting = None
@@ -184,12 +187,23 @@ class Follower:
             self.after(head.checkpoint.size)
         return head.checkpoint.size
 
-    def _last(self) -> Head | None:
+    def _pinned(self, note: bytes) -> Founding:
+        """Entry 0, from the copy or, before there is one, from the log; believed because of the pin."""
+        if self._founding is None:
+            if self._kept.log.head().size:
+                raw = self._kept.log.read_entries(0, 1)[0]
+            else:
+                width = width_of("entries", 0, claimed_head(note).size)
+                raw = decode_bundle(self._remote.tile("entries", 0, width), width)[0] if width else b""
+            self._founding = open_founding(raw, self._pin)
+        return self._founding
+
+    def _last(self, founding: Founding) -> Head | None:
         """The head accepted last: as it was remembered, or as it was stored."""
         raw, newest = self._kept.signed_head.read(), self._kept.log.latest_checkpoint()
         if raw is None and newest is not None:
             raw = newest[1]
-        return open_head(raw, self._founding) if raw is not None else None
+        return open_head(raw, founding) if raw is not None else None
 
     def _compare(self, head: Head, last: Head | None) -> CheckedTiles | None:
         """The tree under a head that extends everything accepted before; None for the last one once more.
@@ -294,7 +308,7 @@ class Follower:
         """The record at the stored head, as this mirror checks new entries against it."""
         if self._checked is None:
             record = self._new_record()
-            self._checked = record, fold(self._kept.log, record, self._founding.pin.hex())
+            self._checked = record, fold(self._kept.log, record, self._pin.hex())
         return self._checked
 
     def _move_on(self) -> None:

@@ -111,6 +111,7 @@ class Mirroring:
     ) -> None:
         self._follower, self._interval, self._on_alarm, self._clock = follower, interval, on_alarm, clock
         self._stop = threading.Event()
+        self.after: Callable[[], None] = _nothing
         self.trouble: Trouble | None = None
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
@@ -164,6 +165,7 @@ class Mirroring:
                 self._on_alarm(self._follower.alarm)
             raise
         self.trouble = None
+        self.after()
         return size
 
     def _run(self) -> None:
@@ -175,6 +177,10 @@ class Mirroring:
             except CarnetError:
                 pass  # `trouble` or `alarm` says it
             self._stop.wait(self._interval)
+
+
+def _nothing() -> None:
+    """After a round there is nothing to do."""
 
 
 def describe_view(view: MirrorView) -> dict[str, Any]:
