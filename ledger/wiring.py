@@ -29,6 +29,8 @@ from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.index_seal import IndexCadence, Indexes
+from ledger.services.mirroring import Mirroring
 from ledger.services.opening import check_signed, fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
@@ -87,6 +89,7 @@ class Ledger:
     freshness: Freshness
     tokens: Tokens
     proofs: Proofs
+    indexes: Indexes
     engine: Engine
     signed_head: SignedHeadFile
     published: PublishedFolder
@@ -98,10 +101,12 @@ class Ledger:
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    index_cadence: IndexCadence | None = None
     publisher: Publisher | None = None
     seals: Seals | None = None
     seal_proofs: SealProofs | None = None
     witnessing: Witnessing | None = None
+    following: Mirroring | None = None
 
     @property
     def founding(self) -> Founding:
@@ -114,8 +119,8 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, ask witnesses, seal scans, mirror, anchor."""
-        for part in (self.witnessing, self.publisher, self.seals, self.upkeep):
+        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
+        for part in (self.witnessing, self.publisher, self.seals, self.upkeep, self.index_cadence):
             if part is not None:
                 part.start()
 
@@ -180,6 +185,10 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
     Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
+    if write and config.mirror_of is not None:
+        raise Refused(
+            f"couldn't write: this home is a mirror of {config.mirror_of}; `carnet mirror` follows it", code="mirror"
+        )
     with ExitStack() as stack:
         if write:
             stack.enter_context(home.writer())
@@ -213,8 +222,9 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed), engine,
-        SignedHeadFile(home.signed_head), PublishedFolder(home.published), cosignatures, witnessed,
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed),
+        Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        cosignatures, witnessed,
     )  # fmt: skip
     return ledger, frontier
 
@@ -231,6 +241,9 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
     _sealing(ledger, config, ledger.sequencer, stack)
+    ledger.indexes.use(ledger.sequencer)
+    ledger.index_cadence = IndexCadence(ledger.indexes)
+    stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         named = ledger.record.segment_roots

@@ -11,7 +11,7 @@ from typing import Any
 
 from verifier.batch import Batch, RetireReason, Slot
 from verifier.entry import Entry
-from verifier.errors import NotFound, ProofInvalid
+from verifier.errors import NotFound, ProofInvalid, Refused
 from verifier.index import IndexHead
 from verifier.participant import Mirrored
 from verifier.record import Record
@@ -26,6 +26,7 @@ class Excerpt(Record):
 
     def __init__(self) -> None:
         super().__init__(_no_segments)
+        self._at = 0
 
     def take(self, index: int, entry: Entry) -> None:
         """Check an entry and fold it in: its order, its signature, its author's standing and right.
@@ -38,6 +39,7 @@ class Excerpt(Record):
                 "indexes",
                 code="excerpt_order",
             )
+        self._at = index
         if entry.actor is not None:
             verify(entry.statement, self.founding.domain)
         self.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)
@@ -52,7 +54,21 @@ class Excerpt(Record):
         pass  # how many seals came before is not shown
 
     def _check_index(self, head: IndexHead) -> None:
-        pass  # only the whole log gives the index; that somebody else recomputed it, a confirmation shows
+        # Only the whole log gives the index; that somebody else recomputed it, a confirmation shows.
+        if head.size != self._at:
+            raise Refused(
+                f"couldn't take the index: got size {head.size} in entry {self._at}, expected its own index",
+                code="index_differs",
+            )
+
+    def _check_confirmed(self, head: IndexHead, actor: str) -> None:
+        if self.standing.operator is None:
+            raise Refused(
+                "couldn't take the confirmation: the decision that names the operator is not shown, so it could be "
+                "the operator's own",
+                code="not_entitled",
+            )
+        super()._check_confirmed(head, actor)
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass  # the unit's own proof stands for the segment

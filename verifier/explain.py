@@ -109,6 +109,8 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
     unit, batch, promise = shows.get("unit"), shows.get("batch"), shows.get("promise")
     if promise is not None:
         lines.append(str(promise["words"]))
+    if (fork := shows.get("fork")) is not None:
+        lines.append(str(fork["words"]))
     if unit is not None:
         where = f"GTIN {unit['gtin']} lot {unit['lot']} serial {unit['serial']}"
         known = {"present": "is registered", "absent": "is not among the registered units"}

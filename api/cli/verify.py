@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def verify(
-    proof: Annotated[Path, typer.Argument(help="A .tlog-proof file, or scan evidence.", exists=True, dir_okay=False)],
+    proof: Annotated[
+        Path,
+        typer.Argument(
+            help="A .tlog-proof file, scan evidence, or the evidence of a fork.", exists=True, dir_okay=False
+        ),
+    ],
     founding: Annotated[
         str | None,
         typer.Option("--founding", help="The founding pin, 64 hex digits, as you were told by somebody you trust."),
@@ -36,7 +41,8 @@ def verify(
 ) -> None:
     """Check a proof file step by step. Nothing in it is believed but through the pin; no server is asked.
 
-    A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way.
+    A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way. The
+    evidence of a fork shows that a log signed two histories.
     """
     from verifier.evidence import check_evidence
     from verifier.reading import ReadCode, read
@@ -63,10 +69,12 @@ def verify(
 
 def _check_of(raw: bytes) -> Callable[..., Report] | None:
     """The check of a JSON file, by its `spec`; None for a file that is none, which is a .tlog-proof."""
+    from verifier.fork import SPEC as FORK
+    from verifier.fork import check_fork
     from verifier.scan_evidence import check_scan_evidence
     from verifier.scan_evidence_file import SPEC as SCAN_EVIDENCE
 
-    checks: dict[str, Callable[..., Report]] = {SCAN_EVIDENCE: check_scan_evidence}
+    checks: dict[str, Callable[..., Report]] = {SCAN_EVIDENCE: check_scan_evidence, FORK: check_fork}
     if not raw.startswith(b"{"):
         return None
     try:

@@ -16,7 +16,7 @@ from ledger.services.append import now_ms
 from ledger.services.batch import salt_name
 from ledger.services.seal import PromisedScan
 from verifier.audit import Auditor
-from verifier.audit_report import AuditReport, Progress
+from verifier.audit_report import AuditReport, Former, Progress
 from verifier.chain_event import ChainReader
 from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import Entry
@@ -127,6 +127,7 @@ class HomeAudit(Auditor):
         seals: AuditSeals | None = None,
         chain: ChainReader | None = None,
         progress: Progress | None = None,
+        former: Former | None = None,
     ) -> None:
         self._log, self._rows, self._secrets, self._sealed_rows = log, rows, secrets, seals
         # Read before the entries: what had to be sealed by now must be among them, however long the audit takes.
@@ -138,7 +139,7 @@ class HomeAudit(Auditor):
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
         self._home = HomeSource(log, rows, segments)
         read = None if seals is None else lambda number: _leaves(seals, number)
-        super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, sizes=sizes)
+        super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Compare the two rows that the index of statements has for an entry."""
@@ -278,13 +279,14 @@ def audit_home(
     seals: AuditSeals | None = None,
     chain: ChainReader | None = None,
     progress: Progress | None = None,
+    former: Former | None = None,
 ) -> AuditReport:
     """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
 
     `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
     """
     parts = (log, rows, segments, signed_head, anchors, pin)
-    return HomeAudit(*parts, secrets=secrets, seals=seals, chain=chain, progress=progress).run()
+    return HomeAudit(*parts, secrets=secrets, seals=seals, chain=chain, progress=progress, former=former).run()
 
 
 def _read(signed_head: SignedHead) -> tuple[bytes | None, CarnetError | None]:
