@@ -108,12 +108,15 @@ class SeenOut(Closed):
 
 
 class AsOfOut(Closed):
-    """The signed checkpoint that the answer rests on."""
+    """The signed checkpoint that the answer rests on, and how far witnesses have cosigned (null without any)."""
 
     size: int
     root: str
     signed_at: str
     anchored_size: int | None
+    witnessed_size: int | None
+    witnessed_at: str | None
+    witnesses: list[str]
 
 
 class ScanOut(Closed):

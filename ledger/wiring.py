@@ -6,6 +6,7 @@ a context: what was started (writer, threads, a local chain) ends with it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -36,7 +37,10 @@ from ledger.services.scan import Scans
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
+from ledger.services.witnessed import WitnessedHead, with_cosignatures
+from ledger.services.witnessing import Cosigner, Witnessing
 from ledger.storage.anchor import AnchorTable
+from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
@@ -47,12 +51,14 @@ from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
 from ledger.storage.token import TokenTable
+from ledger.witness_http import HttpWitness
 from verifier.checkpoint import Checkpoint
 from verifier.errors import Refused
 from verifier.founding import Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
 from verifier.note_key import SigningKey
+from verifier.policy import Policy
 from verifier.record import Record
 
 LOG_KEY = "log"
@@ -83,6 +89,8 @@ class Ledger:
     engine: Engine
     signed_head: SignedHeadFile
     published: PublishedFolder
+    cosignatures: CosignatureTable
+    witnessed: WitnessedHead
     sequencer: Sequencer | None = None
     evm: EvmChain | None = None
     chain: LedgerChain | None = None
@@ -91,6 +99,7 @@ class Ledger:
     upkeep: Upkeep | None = None
     index_cadence: IndexCadence | None = None
     publisher: Publisher | None = None
+    witnessing: Witnessing | None = None
 
     @property
     def founding(self) -> Founding:
@@ -103,8 +112,8 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, mirror the registry, anchor, seal the index."""
-        for part in (self.publisher, self.upkeep, self.index_cadence):
+        """Begin what a running server does by itself: publish, ask witnesses, mirror, anchor, seal the index."""
+        for part in (self.witnessing, self.publisher, self.upkeep, self.index_cadence):
             if part is not None:
                 part.start()
 
@@ -195,12 +204,15 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     participants, freshness = Participants(record, details), Freshness(details)
     batches = Batches(record, log, segments, secrets, participants, freshness)
     scans = Scans(ScanTable(engine))
-    tip = _tip(log, record, anchors)
+    cosignatures = CosignatureTable(engine)
+    witnessed = WitnessedHead(record.founding.policy, cosignatures)
+    tip = _tip(log, record, anchors, witnessed)
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors),
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed),
         Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        cosignatures, witnessed,
     )  # fmt: skip
     return ledger, frontier
 
@@ -212,11 +224,9 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
         anchored = ledger.chain.anchored()
     resume(ledger.log, ledger.signed_head, signer, anchored)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
-    publisher = Publisher(ledger.log, ledger.record, ledger.published, SealLeaves(ledger.engine))
-    ledger.publisher = publisher
-    stack.callback(publisher.close)
-    stack.callback(ledger.sequencer.close)
+    publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
+    stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
     ledger.indexes.use(ledger.sequencer)
     ledger.index_cadence = IndexCadence(ledger.indexes)
@@ -227,7 +237,30 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
         stack.callback(ledger.upkeep.close)
 
 
-def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], AsOf]:
+def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
+    """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
+    policy, witnessed = ledger.founding.policy, ledger.witnessed
+    if policy is not None:
+        ledger.witnessing = Witnessing(policy, cosigners(policy, config), ledger.log, ledger.cosignatures, witnessed)
+        stack.callback(ledger.witnessing.close)
+    publisher = ledger.publisher = Publisher(
+        ledger.log, ledger.record, ledger.published, SealLeaves(ledger.engine),
+        lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
+    )  # fmt: skip
+    if ledger.witnessing is not None:
+        ledger.witnessing.changed = publisher.nudge
+    stack.callback(publisher.close)
+    return publisher
+
+
+def cosigners(policy: Policy, config: LedgerConfig) -> list[Cosigner]:
+    """The witnesses of a policy that can be asked: their addresses are configuration, else the policy's own."""
+    addresses = {address.name: address.url for address in config.witnesses}
+    found = ((witness, addresses.get(witness.name, witness.url)) for witness in policy.named)
+    return [Cosigner(witness.name, witness.key, HttpWitness(url)) for witness, url in found if url is not None]
+
+
+def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: WitnessedHead) -> Callable[[], AsOf]:
     """What answers rest on; the parts that cost a read are read again only when the log has grown or anchored."""
     kept: dict[str, Any] = {}
 
@@ -239,7 +272,15 @@ def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], As
             kept["size"] = checkpoint.size if checkpoint is not None else -1
         checkpoint = kept["checkpoint"]
         size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, bytes(32))
-        return AsOf(size, root, record.recorded_at, anchors.final_size())
+        if witnessed.policy is None:
+            return AsOf(size, root, record.recorded_at, anchors.final_size())
+        w = witnessed.current()
+        if w is None:
+            return AsOf(size, root, record.recorded_at, anchors.final_size(), has_witnesses=True, fresh=False)
+        return AsOf(
+            size, root, record.recorded_at, anchors.final_size(),
+            w.size, w.time * 1000, w.names, True, w.fresh(time.time()),
+        )  # fmt: skip
 
     return tip
 

@@ -482,6 +482,9 @@ class Sim:
     def latest_checkpoint(self) -> tuple[int, bytes] | None:
         return max(self.notes.items(), default=None)
 
+    def read_checkpoint(self, size: int) -> bytes | None:
+        return self.notes.get(size)
+
     # as a node of the chain
 
     def chain_id(self) -> int:

@@ -215,6 +215,8 @@ class Record:
             slot.stack.pop()
             slot.head = leaf
             undone.batch.history.append(index)
+            if undone.kind is not Kind.BATCH_REGISTERED:
+                undone.batch.favoured = index
             return
         batch = self.batches[bytes.fromhex(body["batch"][2:])]
         self.index.add(batch.gtin, batch.lot, leaf)

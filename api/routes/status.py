@@ -62,6 +62,8 @@ def _troubles(here: Site) -> Mapping[str, Any]:
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
         "chain": ledger.upkeep.trouble if ledger.upkeep is not None else None,
     }
+    if ledger.witnessing is not None:
+        found |= {f"witness {name}": trouble for name, trouble in ledger.witnessing.troubles().items()}
     return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}
 
 

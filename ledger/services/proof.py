@@ -7,12 +7,13 @@ therefore gives an error, never a file that fails in somebody's hands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ledger.services.anchoring import AnchorState, AnchorStore
 from ledger.services.proof_entries import ProofEntries
 from ledger.services.proof_index import absent, completeness
+from ledger.services.witnessed import WitnessedHead, with_cosignatures
 from verifier.batch import Batch, Change
 from verifier.errors import NotFound, ProofInvalid, Refused, Unavailable
 from verifier.evidence import check_evidence
@@ -48,6 +49,10 @@ class ProofLog(Protocol):
         """Size and note of the newest signed checkpoint."""
         ...
 
+    def read_checkpoint(self, size: int) -> bytes | None:
+        """The signed checkpoint of a size, or None."""
+        ...
+
 
 class ProofSegments(Protocol):
     """What proofs read of segments."""
@@ -55,10 +60,6 @@ class ProofSegments(Protocol):
     def open(self, root: bytes, n: int) -> SegmentView:
         """A view of a stored segment. Raises NotFound."""
         ...
-
-
-WitnessedCheckpoint = Callable[[], tuple[int, bytes] | None]
-"""Gives size and note, with cosignatures, of the newest checkpoint that a quorum of witnesses has seen, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,11 @@ class Proofs:
         segments: ProofSegments,
         salt: Callable[[Batch], bytes | None],
         anchors: AnchorStore | None = None,
-        witnessed: WitnessedCheckpoint | None = None,
+        witnessed: WitnessedHead | None = None,
     ) -> None:
         """`salt` gives a batch's salt, published or kept beside the log, or None; `anchors` None: no chain is used.
 
-        `witnessed` None: nobody cosigns this log.
+        `witnessed` None: no cosignatures go into the files.
         """
         self._record, self._log, self._segments, self._salt, self._anchors = record, log, segments, salt, anchors
         self._witnessed = witnessed
@@ -97,7 +98,7 @@ class Proofs:
         """
         if not 0 <= index < self._record.size:
             raise NotFound(f"couldn't prove entry {index}: the log has {self._record.size}", code="entry_missing")
-        return self._build(self._head(index), index)
+        return self._build(self._head(), index)
 
     def for_unit(self, code: UnitCode) -> bytes:
         """That a code's unit is registered, in the lot it names or else in the one it is found in.
@@ -114,7 +115,7 @@ class Proofs:
             view = self._view(batch)
             position = view.find(unit_key(hidden, serial))
             if position is not None:
-                head = self._head(batch.history[-1])
+                head = self._head()
                 membership = view.membership(position, hidden)
                 retired = self._retired(batch, hidden, serial, head)
                 unit = UnitProof(batch.gtin, batch.lot, serial, hidden, membership, None, retired)
@@ -140,7 +141,7 @@ class Proofs:
         if view.find(key) is not None:
             raise Refused("couldn't prove absence: the unit is registered", code="unit_present")
         unit = UnitProof(batch.gtin, batch.lot, serial, hidden, None, view.absence(key))
-        return self._build(self._head(batch.history[-1]), batch.index, unit, None, salt, (batch.gtin, batch.lot))
+        return self._build(self._head(), batch.index, unit, None, salt, (batch.gtin, batch.lot))
 
     def for_absent_lot(self, gtin: str, lot: str | None) -> bytes:
         """That no batch of this GTIN-14 and lot is registered, or with lot None, none of this GTIN.
@@ -153,7 +154,8 @@ class Proofs:
             raise Unavailable(
                 "couldn't prove absence: nobody but the operator has confirmed an index yet", code="index_unconfirmed"
             )
-        return self._build(self._head(max(sealed.confirmed.values())), sealed.index, subject=(gtin, lot))
+        first = min(sealed.confirmed.values())
+        return self._build(self._head(), sealed.index, subject=(gtin, lot), least=first)
 
     def _build(
         self,
@@ -163,19 +165,25 @@ class Proofs:
         label: str | None = None,
         salt: bytes | None = None,
         subject: tuple[str, str | None] | None = None,
+        least: int = 0,
     ) -> bytes:
-        """1. gather the entries; 2. their paths; 3. index and anchor; 4. write; 5. check as any reader would."""
+        """1. gather the entries; 2. their paths; 3. index and anchor; 4. write; 5. check as any reader would.
+
+        A witnessed checkpoint serves when it covers all that is to be shown, recalls included; else the newest one.
+        """
         if index >= head.size:
             raise Unavailable(
                 f"couldn't prove entry {index}: the newest checkpoint covers {head.size}; ask again in a moment",
                 code="not_signed_yet",
             )
-        complete = completeness(self._record, head.size, *subject) if subject is not None else None  # 1
-        entries = self._entries.gather(index, head.size, complete)
-        if subject is not None and unit is None and complete is None:
-            raise Unavailable("couldn't prove absence: the confirmed index just changed", code="index_unconfirmed")
-        if complete is not None and len(entries) > ENTRIES_MAX:
-            complete, entries = None, self._entries.gather(index, head.size, None)
+        entries = self._entries.gather(index, head.size, None)  # 1
+        head = self._covering(max(*entries, least), head)
+        complete = completeness(self._record, head.size, *subject) if subject is not None else None
+        if complete is not None:
+            whole = self._entries.gather(index, head.size, complete)
+            complete, entries = (complete, whole) if len(whole) <= ENTRIES_MAX else (None, entries)
+        if complete is None and subject is not None and unit is None:
+            raise Unavailable("couldn't prove absence: no confirmed index covers this", code="index_unconfirmed")
         shown = {  # 2
             at: ShownEntry(at, entry.raw, inclusion_proof(at, head.size, head.hashes)) for at, entry in entries.items()
         }
@@ -225,16 +233,21 @@ class Proofs:
             path=consistency_proof(anchor.size, head.size, head.hashes),
         )
 
-    def _head(self, last: int) -> _Head:
-        """The newest witnessed checkpoint if it covers entry `last`, else the newest signed one.
-
-        What came past the witnesses may be adverse: a file without it would be good, and would hide it.
-        """
-        witnessed = self._witnessed() if self._witnessed is not None else None
-        newest = witnessed if witnessed is not None and last < witnessed[0] else self._log.latest_checkpoint()
+    def _head(self) -> _Head:
+        newest = self._log.latest_checkpoint()
         if newest is None:
             raise Unavailable("couldn't build a proof: no checkpoint has been signed yet", code="not_signed_yet")
         return _Head(*newest, self._log.hashes())
+
+    def _covering(self, last: int, newest: _Head) -> _Head:
+        """The witnessed checkpoint if it covers entry `last`, else the newest one; with what cosignatures it has."""
+        if self._witnessed is None:
+            return newest
+        w = self._witnessed.current()
+        note = self._log.read_checkpoint(w.size) if w is not None and last < w.size < newest.size else None
+        if w is None or note is None:
+            return replace(newest, note=with_cosignatures(newest.note, self._witnessed.lines(newest.size)))
+        return _Head(w.size, with_cosignatures(note, self._witnessed.lines(w.size)), newest.hashes)
 
     def _view(self, batch: Batch) -> SegmentView:
         return self._segments.open(batch.segment_root, batch.unit_count)

@@ -63,12 +63,29 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """What an answer rests on: the newest signed checkpoint, when it was recorded, and the newest final anchor."""
+    """What an answer rests on: the newest signed checkpoint, when it was recorded, and the newest final anchor.
+
+    `witnessed_size`: W, the newest size that a quorum of witnesses has cosigned; `witnessed_at`: when the quorum-th
+    newest cosignature was made (ms); `witnesses`: whose. `fresh`: whether good facts may rest on W now. A ledger
+    without witnesses has no W: there good facts rest on `size`, and the answer says so.
+    """
 
     size: int
     root: bytes
     recorded_at: int
     anchored_size: int | None
+    witnessed_size: int | None = None
+    witnessed_at: int | None = None
+    witnesses: tuple[str, ...] = ()
+    has_witnesses: bool = False
+    fresh: bool = True
+
+    @property
+    def good_size(self) -> int:
+        """Good facts count below this size."""
+        if not self.has_witnesses:
+            return self.size
+        return (self.witnessed_size or 0) if self.fresh else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +251,6 @@ class Verification:
     ) -> Facts:
         named = found or ([_Found(printed, b"")] if printed is not None and code.serial is None else [])
         holder = self._record.standing.holder(code.gtin)
-        past_tip = any(f.batch.index >= as_of.size for f in named)
         return Facts(
             readable=Readable.GS1,
             today=question.today,
@@ -251,9 +267,22 @@ class Verification:
             sightings=history.sightings + ((question.scan,) if question.scan else ()),
             officer=question.scan is not None,
             public_lookups=history.lookups,
-            witnessing=Witnessing.AWAITING if past_tip else Witnessing.NO_WITNESSES,
+            witnessing=self._witnessing(code.gtin, named, holder, as_of),
             register_stale=self._register_stale(),
         )
+
+    def _witnessing(self, gtin: str, named: Sequence[_Found], holder: str | None, as_of: AsOf) -> Witnessing:
+        """Whether the good facts lie below W: registration, admission, prefix, and whatever was undone or ended.
+
+        Bad facts are not asked about: they count as soon as they are integrated.
+        """
+        standing, good = self._record.standing, as_of.good_size
+        rests_on = max((found.batch.favoured for found in named), default=0)
+        if standing.favoured_last >= good:  # seldom, and else nobody's standing has to be looked up
+            rests_on = max(rests_on, standing.favours(gtin, holder, *(found.batch.maker for found in named)))
+        if rests_on >= good:
+            return Witnessing.AWAITING
+        return Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES
 
     def _absence(self, question: Question, printed: Batch | None) -> dict[str, object]:
         """What absence rests on: a proof for officers, else the operator's statement, the same for every code."""
@@ -305,6 +334,8 @@ def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
         why_unreadable=why,
         suspects=tuple(suspect.value for suspect in reading.suspects) if isinstance(reading, ReadCode) else (),
         officer=question.officer,
+        # Nothing of it rests on the log.
+        witnessing=Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES,
     )
     return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.ports import Cosignature
 from ledger.services.proof import Proofs
+from ledger.services.witnessed import WitnessedHead
+from ledger.storage.cosignature import CosignatureTable
+from ledger.storage.database import create_all, open_database
 from tests.sim import Sim, gtin_of
 from tests.verifier.evidence_vectors import (
     CASES,
@@ -29,6 +34,7 @@ from verifier.evidence_file import EvidenceFile, decode_evidence, encode_evidenc
 from verifier.evidence_index import LATER_MAX
 from verifier.explain import NO_DECISION_LEFT_OUT, NO_OMISSION, NO_QUORUM, NO_WITNESSES, Report, explain
 from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.note import Note
 from verifier.participant import Role
 
 
@@ -205,18 +211,39 @@ def test_too_few_witnesses_prove_nothing_unless_one_does_without() -> None:
     assert NO_QUORUM in lenient.does_not_show
 
 
-def test_proofs_rest_on_the_witnessed_head_unless_something_adverse_came_after() -> None:
+def test_proofs_rest_on_the_witnessed_head_unless_something_adverse_came_after(tmp_path: Path) -> None:
     here = indexed()
     sim = here.sim
     old = sim.batch(here.recalled).history[-1]  # the recall is the first entry that the witnesses have not seen
-
-    def witnessed() -> tuple[int, bytes]:
-        return old, sim.notes[old]
-
+    engine = open_database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    create_all(engine)
+    kept, names = CosignatureTable(engine), sim.founding.policy
+    assert names is not None
+    for name, key in names.witnesses.items():
+        for line in Note.parse(sim.notes[old]).signatures:
+            if line.name == key.name:
+                kept.put(Cosignature(old, name, sim.clock // 1000, line.format()))
+    witnessed = WitnessedHead(names, kept)
     proofs = Proofs(sim.record, sim, sim, lambda batch: sim.salts.get(batch.salt_commitment), sim.anchors, witnessed)
-    quiet = check(proofs.for_unit(here.quiet.code(SERIAL)))
-    assert quiet.shows["log"]["size"] == old
-    assert quiet.shows["index"]["complete_to"] == old
-    recalled = check(proofs.for_unit(here.recalled.code(SERIAL)))
-    assert recalled.shows["log"]["size"] == sim.size()
-    assert recalled.shows["batch"]["recall"] is not None
+    sim.notes[sim.size()], whole = unwitnessed(sim.notes[sim.size()]), sim.notes[sim.size()]
+    try:
+        sold = sim.batch(here.quiet).history[-1]
+        assert sold < old
+        quiet = check(proofs.for_unit(here.quiet.code(SERIAL)))
+        assert quiet.ok
+        assert quiet.shows["log"]["size"] == quiet.shows["index"]["complete_to"] == old
+        absent = check(proofs.for_absent_lot(here.quiet.gtin, "NONE"))
+        assert absent.shows["index"]["lot_absent_up_to"] == old
+        recalled = check(proofs.for_unit(here.recalled.code(SERIAL)))
+        assert recalled.shows["log"]["size"] == sim.size()
+        assert recalled.shows["batch"]["recall"] is not None
+        assert recalled.unproved == "witnesses"
+    finally:
+        sim.notes[sim.size()] = whole
+        engine.dispose()
+
+
+def unwitnessed(note: bytes) -> bytes:
+    """A checkpoint as the log itself signed it."""
+    parsed = Note.parse(note)
+    return Note(parsed.text, parsed.signatures[:1]).format()
