@@ -205,7 +205,7 @@ class Standing:
     def decisions(self, subject: str) -> tuple[int, ...]:
         """Indexes of the entries that decided about a participant, a company prefix or an operator, in order.
 
-        Grants stand under their prefix, not under its holder.
+        Grants stand under their prefix, not under its holder; all about operators also under `operator_set`.
         """
         return tuple(self.decided.get(subject, ()))
 
@@ -263,6 +263,7 @@ class Standing:
                 del self.prefixes[body["prefix"]]
             case Proposal.OPERATOR_SET:
                 self.operator = body["operator"]
+                self.decided.setdefault(mirrored.proposal.value, []).append(index)
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
         self.executed.add(body["statementId"])
