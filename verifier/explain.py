@@ -119,6 +119,14 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
             lines.append("The maker has withdrawn that registration.")
         if batch["recall"] is not None:
             lines.append(f"The batch was recalled in entry {batch['recall']['entry']}: {batch['recall']['reason']}.")
+        if batch["registered_while_suspended"]:
+            lines.append(
+                "It was registered after a suspension of its maker had taken effect: the maker had no right to."
+            )
+        if batch["expires"] is not None:
+            lines.append(f"It declares the expiry date {batch['expires']}.")
+        if batch["markets"]:
+            lines.append(f"It was declared for {', '.join(batch['markets'])} only.")
         if batch["maker_suspended"] is not None:
             lines.append(f"The maker is suspended since {batch['maker_suspended']['since']}.")
         if not batch["maker_holds_prefix"]:

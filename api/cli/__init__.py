@@ -13,7 +13,22 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import audit, batch, demo, doctor, founding, key, label, participant, receipt, scan, serving, token, verify
+from api.cli import (
+    audit,
+    batch,
+    demo,
+    doctor,
+    founding,
+    key,
+    label,
+    participant,
+    receipt,
+    scan,
+    serving,
+    token,
+    verify,
+    witness,
+)
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -38,6 +53,7 @@ app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.add_typer(token.app, name="token")
+app.add_typer(witness.app, name="witness")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -240,7 +240,7 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
     if not record:
         return {**response, "receipt": None}
-    return ledger.scans.answer(ledger.scans.record(scan_, DEVICE, answer, response))
+    return ledger.scans.answer(ledger.scans.record(scan_, DEVICE, answer, response, machine_read=scanned.machine_read))
 
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 from api.cli.links import is_loopback
 from api.cli.options import HomeOption, JsonOption, open_home, opened
 from api.cli.output import Out, pairs
-from verifier.errors import Unavailable
+from verifier.errors import Malformed, Unavailable
 
 if TYPE_CHECKING:
     from ledger.home import Home
@@ -37,7 +37,7 @@ def serve(
     out, place = Out(json), open_home(home)
     place.config()
     with listening(host, port) as sock, _writing(place, out) as ledger:
-        url = _url(host, sock)
+        url = url_of(host, sock)
         if not is_loopback(host):
             out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
         app = create_app(ledger, settings=ApiSettings(base_url=place.base_url, public_only=public_only))
@@ -61,6 +61,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             raise Unavailable(
                 f"couldn't listen on {host} port {port}: {error.strerror}; --port 0 takes a free one", code="port_taken"
             ) from error
+        except TypeError as error:  # bytes of an argument that are no text
+            raise Malformed(f"couldn't listen on {host!r}: it is no name of a host", code="host") from error
         yield sock
     finally:
         sock.close()
@@ -131,6 +133,7 @@ def _lines(about: dict[str, Any]) -> list[str]:
     return [*pairs({text: about[name] for name, text in names.items()}), "Ctrl-C stops it."]
 
 
-def _url(host: str, sock: socket.socket) -> str:
+def url_of(host: str, sock: socket.socket) -> str:
+    """Where a bound socket is reached from this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{sock.getsockname()[1]}"

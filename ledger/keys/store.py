@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.keys.file import make_folder, overwrite_and_unlink, write_file
 from ledger.keys.passphrase import open_secret, passphrase, seal_secret
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
-from verifier.note_key import SigningKey
+from verifier.note_key import KeyType, SigningKey
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1; SEC 2 2.4.1
@@ -34,7 +34,7 @@ class EvmKey:
 
 @dataclass(frozen=True, slots=True)
 class Ed25519Key:
-    """A key for checkpoints or labels. `public` and `seed`: 32 bytes each."""
+    """A key for checkpoints, cosignatures or labels. `public` and `seed`: 32 bytes each."""
 
     name: str
     public: bytes
@@ -43,6 +43,10 @@ class Ed25519Key:
     def note_key(self, origin: str) -> SigningKey:
         """The key as signer of notes under a log's origin."""
         return SigningKey(origin, self.seed)
+
+    def cosigner_key(self, name: str) -> SigningKey:
+        """The key as a witness's, of type 0x04. One key serves one cosigner: it must not sign notes as well."""
+        return SigningKey(name, self.seed, KeyType.COSIGNATURE_V1)
 
 
 Key = EvmKey | Ed25519Key
