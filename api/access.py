@@ -72,6 +72,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/participants/{address}"): _RECORD,
     ("GET", "/v1/batches"): _RECORD,
     ("GET", "/v1/batches/{batch_id}"): _RECORD,
+    ("GET", "/v1/index"): _RECORD,
     ("GET", "/v1/proofs/entries/{index}"): _RECORD,
     ("GET", "/v1/proofs/units"): Rule(Rate.LOOKUP, more=Scope.PROOF),
     # the published log, for mirrors and strangers' tools
@@ -87,9 +88,11 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/batches/{batch_id}/recall"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/retire"): _STATEMENT,
     ("POST", "/v1/undo"): _STATEMENT,
+    ("POST", "/v1/index/confirmations"): _STATEMENT,
     # officers
     ("POST", "/v1/scans"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=SCAN_BODY),
     ("POST", "/v1/scans/photo"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=PHOTO_BODY),
+    ("GET", "/v1/scans/{scan_id}/receipt"): Rule(Rate.OFFICER, needs=Scope.SCAN),
     ("GET", "/v1/batches/{batch_id}/salt"): Rule(Rate.OFFICER, needs=Scope.SALT),
     ("GET", "/officer"): _OFFICER_PAGE,
     ("POST", "/officer"): Rule(Rate.OFFICER, needs=Scope.SCAN, page=True, body=PHOTO_BODY),

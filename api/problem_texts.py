@@ -101,6 +101,9 @@ CODES: Mapping[str, Problem] = {
     ),
     "undo_unknown": Problem(422, "Nothing to undo", "No statement in force has this leaf."),
     "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
+    "index_unsealed": Problem(422, "No such index", "Only an index that this ledger has sealed can be confirmed."),
+    "index_confirmed": Problem(409, "Confirmed already", "This key has confirmed this index; confirm the next one."),
+    "index_current": Problem(409, "Sealed already", "Nothing was said about any product since the last seal."),
     "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
     "salt_published": Problem(
         422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."
@@ -136,7 +139,18 @@ CODES: Mapping[str, Problem] = {
     ),
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
-    "scan_time": Problem(422, "Scanned in the future", "Check the device's clock."),
+    "scan_time": Problem(422, "Scanned at a time that can't be", "Check the device's clock."),
+    "scan_unknown": Problem(
+        404, "No such scan of yours", "Nobody is told of others' scans; ask with the token that sent it."
+    ),
+    "receipt_none": Problem(
+        404,
+        "No promise about this scan",
+        "It was kept before there were seals, or by a program that could not promise one.",
+    ),
+    "scan_unsealed": Problem(
+        503, NO_ANSWER, "The scan is not in the seal that it was put into. Keep the receipt and show it to an auditor."
+    ),
     "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
     "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
     "image": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from eth_account import Account
@@ -29,11 +30,15 @@ from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
 from ledger.services.highest import Seen, ask
-from ledger.services.opening import fold, resume
+from ledger.services.index_seal import IndexCadence, Indexes
+from ledger.services.mirroring import Mirroring
+from ledger.services.opening import check_signed, fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
 from ledger.services.publishing import Publisher
 from ledger.services.scan import Scans
+from ledger.services.seal import Seals
+from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
@@ -46,7 +51,7 @@ from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.published import PublishedFolder
 from ledger.storage.scan import ScanTable
-from ledger.storage.seal_leaves import SealLeaves
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -85,6 +90,7 @@ class Ledger:
     freshness: Freshness
     tokens: Tokens
     proofs: Proofs
+    indexes: Indexes
     engine: Engine
     signed_head: SignedHeadFile
     published: PublishedFolder
@@ -96,8 +102,12 @@ class Ledger:
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    index_cadence: IndexCadence | None = None
     publisher: Publisher | None = None
+    seals: Seals | None = None
+    seal_proofs: SealProofs | None = None
     witnessing: Witnessing | None = None
+    following: Mirroring | None = None
 
     @property
     def founding(self) -> Founding:
@@ -110,8 +120,8 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, ask witnesses, mirror the registry, anchor."""
-        for part in (self.witnessing, self.publisher, self.upkeep):
+        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
+        for part in (self.witnessing, self.publisher, self.seals, self.upkeep, self.index_cadence):
             if part is not None:
                 part.start()
 
@@ -177,6 +187,10 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
     Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
+    if write and config.mirror_of is not None:
+        raise Refused(
+            f"couldn't write: this home is a mirror of {config.mirror_of}; `carnet mirror` follows it", code="mirror"
+        )
     with ExitStack() as stack:
         if write:
             stack.enter_context(home.writer())
@@ -199,6 +213,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     segments = SegmentStore(home.segments)
     record = Record(segments.open)
     frontier = fold(log, record, config.pin)
+    check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
     participants, freshness = Participants(record, details), Freshness(details)
     batches = Batches(record, log, segments, secrets, participants, freshness)
@@ -209,8 +224,9 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed), engine,
-        SignedHeadFile(home.signed_head), PublishedFolder(home.published), cosignatures, witnessed,
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed),
+        Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        cosignatures, witnessed,
     )  # fmt: skip
     return ledger, frontier
 
@@ -237,9 +253,15 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
     stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
+    _sealing(ledger, config, ledger.sequencer, stack)
+    ledger.indexes.use(ledger.sequencer)
+    ledger.index_cadence = IndexCadence(ledger.indexes)
+    stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
-        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)
+        named = ledger.record.segment_roots
+        sweep = partial(ledger.segments.sweep, named.__contains__)
+        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS, sweep)
         stack.callback(ledger.upkeep.close)
 
 
@@ -259,6 +281,16 @@ def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
     return seen
 
 
+def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
+    table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
+    key = _log_key(ledger.home, config.origin)
+    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
+    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
+    stack.callback(ledger.seals.close)
+    ledger.seals.settle()
+    ledger.scans.use(ledger.seals)
+
+
 def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
     """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
     policy, witnessed = ledger.founding.policy, ledger.witnessed
@@ -268,7 +300,7 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
         )
         stack.callback(ledger.witnessing.close)
     publisher = ledger.publisher = Publisher(
-        ledger.log, ledger.record, ledger.published, SealLeaves(ledger.engine),
+        ledger.log, ledger.record, ledger.published, SealTable(ledger.engine),
         lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
     )  # fmt: skip
     if ledger.witnessing is not None:

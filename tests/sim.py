@@ -36,9 +36,14 @@ from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
 from verifier.instant import HOUR, SECOND
 from verifier.label import sign_label
 from verifier.merkle import MemoryTree, leaf_hash, node_hash, root_at
-from verifier.note_key import SigningKey
+from verifier.note import Note, cosign_note
+from verifier.note_key import KeyType, SigningKey
 from verifier.participant import Mirrored, Role, name_commitment
 from verifier.record import Record
+from verifier.scan_evidence_file import encode_scan_evidence
+from verifier.scan_receipt import ScanReceipt, encode_scan, sign_receipt
+from verifier.scan_search import ScanSearch
+from verifier.seal import build_seal, padded_leaves
 from verifier.segment import (
     Layout,
     SegmentHeader,
@@ -125,7 +130,9 @@ class Sim:
     salts: dict[bytes, bytes] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     anchors: Anchors = field(default_factory=lambda: Anchors())
+    sealed: dict[int, bytes] = field(default_factory=dict)
     checked: bool = True
+    witnesses: dict[str, SigningKey] = field(default_factory=dict)
     record: Record = field(init=False)
     _counter: int = 0
 
@@ -135,16 +142,23 @@ class Sim:
     # founding and people
 
     @classmethod
-    def found(cls, countries: Sequence[str] = ("NL", "KE", "BR"), *, checked: bool = True) -> Sim:
-        """Found a ledger with one authority a country, and name the operator."""
+    def found(
+        cls, countries: Sequence[str] = ("NL", "KE", "BR"), *, checked: bool = True, witnesses: Sequence[str] = ()
+    ) -> Sim:
+        """Found a ledger with one authority a country, and name the operator. All `witnesses` must cosign."""
         people = tuple(actor(f"authority-{country}-{at}") for at, country in enumerate(countries))
         key = SigningKey(ORIGIN, secret("log"))
         authorities = tuple(
             Authority(person.address, country, actor(f"recovery-{person.name}").address)
             for person, country in zip(people, countries, strict=True)
         )
-        founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), "none", b"")
-        sim = cls(founding, key, people, checked=checked)
+        cosigners = {
+            name: SigningKey(f"{name}.example/witness", secret(f"witness-{name}"), KeyType.COSIGNATURE_V1)
+            for name in witnesses
+        }
+        policy = policy_of(key, cosigners) if cosigners else "none"
+        founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), policy, b"")
+        sim = cls(founding, key, people, checked=checked, witnesses=cosigners)
         sim.append(Kind.FOUNDED, founding.body(), None, None)
         sim.decide(Proposal.OPERATOR_SET, logId="0x" + founding.log_id.hex(), operator=actor("operator").address)
         return sim
@@ -304,6 +318,16 @@ class Sim:
         body = {**self.header(), "target": leaf, "reason": reason}
         return self._leaf(self.say(self.statement(by, Kind.UNDONE, body)))
 
+    def seal_index(self) -> int:
+        """Seal the index of everything said so far; returns the entry's index, which is the size it is of."""
+        return self.append(Kind.INDEX_SEALED, self.record.index.view(self.record.size).head.body(), None, None)
+
+    def confirm_index(self, by: Actor, size: int | None = None) -> int:
+        """Confirm an index, the newest if no other is named, as somebody who recomputed it."""
+        sealed = self.record.index_seals[size] if size is not None else self.record.sealed_index
+        assert sealed is not None
+        return self.say(self.statement(by, Kind.INDEX_CONFIRMED, {**self.header(), **sealed.head.body()}))
+
     def statement(self, by: Actor, kind: Kind, body: Mapping[str, Any]) -> Statement:
         """Sign a body for this ledger."""
         return Statement(kind, body, by.address, sign(kind, body, self.domain, by.secret))
@@ -312,6 +336,56 @@ class Sim:
         """Take in a signed statement as a ledger does; returns its entry's index. Raises as intake does."""
         verify(statement, self.domain)
         return self.append(statement.kind, statement.body, statement.actor, statement.signature)
+
+    # scans
+
+    def scan(self, name: str) -> tuple[bytes, bytes]:
+        """An officer's scan as it is kept: its canonical bytes and its salt."""
+        scan = {
+            "id": f"scan-{name}",
+            "code": f"https://id.example/01/09521234000013/10/L1/21/{name}",
+            "scanned_at": str(self.clock),
+            "device": "dock-3",
+            "officer": "port",
+            "context": "import",
+            "country": "NL",
+            "unlocode": "NLRTM",
+            "latitude": None,
+            "longitude": None,
+            "verdict": "registered",
+            "reasons": ["unit_registered"],
+            "log_size": str(self.size()),
+        }
+        return encode_scan(scan), secret(f"scan-salt-{name}")
+
+    def promise(self, name: str, within: int = HOUR) -> ScanReceipt:
+        """Promise a scan a place in the open seal, within so many milliseconds."""
+        scan, salt = self.scan(name)
+        number, deadline = len(self.record.seals), self.clock + within
+        return sign_receipt(self.log_key, self.founding.log_id, scan, salt, number, deadline)
+
+    def seal(self, leaves: Iterable[bytes] = ()) -> int:
+        """Seal leaves under the next number, padded; returns the entry's index."""
+        number, drawn = len(self.record.seals), 0
+
+        def random(size: int) -> bytes:
+            nonlocal drawn
+            drawn += 1
+            return secret(f"padding-{number}-{drawn}")[:size]
+
+        self.sealed[number] = padded_leaves(leaves, random)
+        return self.append(Kind.SCANS_SEALED, build_seal(number, self.sealed[number]).body(), None, None)
+
+    def leaves(self, number: int) -> bytes:
+        """The published leaves of a seal."""
+        if number not in self.sealed:
+            raise NotFound(f"couldn't find seal {number}: it is not published", code="seal_missing")
+        return self.sealed[number]
+
+    def evidence(self, receipt: ScanReceipt) -> bytes | None:
+        """What became of a promise, from what is published; None while the log shows nothing."""
+        found = ScanSearch(self.notes[self.size()], self, self.leaves).evidence(receipt)
+        return encode_scan_evidence(found) if found is not None else None
 
     # the log
 
@@ -341,7 +415,13 @@ class Sim:
     def sign_head(self) -> None:
         """Sign a checkpoint of all entries."""
         checkpoint = Checkpoint(ORIGIN, len(self.entries), self.root())
-        self.notes[len(self.entries)] = sign_checkpoint(checkpoint, self.log_key).format()
+        self.notes[len(self.entries)] = self.cosigned(sign_checkpoint(checkpoint, self.log_key)).format()
+
+    def cosigned(self, note: Note, *, at: int | None = None) -> Note:
+        """The note with a cosignature of every witness; `at`: their clock (ms), the log's own without it."""
+        for key in self.witnesses.values():
+            note = cosign_note(note, key, (at or self.clock) // SECOND)
+        return note
 
     def root(self, size: int | None = None) -> bytes:
         """The root over the first `size` entries as stored."""
@@ -395,7 +475,7 @@ class Sim:
             head = chain_head(head, leaf_hash(self.entries[index]))
         for size in sizes:
             checkpoint = Checkpoint(ORIGIN, size, self.root(size))
-            self.notes[size] = sign_checkpoint(checkpoint, self.log_key).format()
+            self.notes[size] = self.cosigned(sign_checkpoint(checkpoint, self.log_key)).format()
 
     # checks
 
@@ -409,7 +489,7 @@ class Sim:
 
     def audit(self, *, chain: bool = True, pin: bytes | None = None) -> AuditReport:
         """Audit what is stored."""
-        return audit(self, pin or self.pin, chain=self if chain else None)
+        return audit(self, pin or self.pin, chain=self if chain else None, seals=self.leaves)
 
     def proofs(self) -> Proofs:
         """Proof files from what is stored."""
@@ -525,6 +605,13 @@ def gtin_of(prefix: str, item: int = 1) -> str:
 def sign_unit(sim: Sim, batch: MadeBatch, serial: str) -> str:
     """The label signature of a unit, as printed."""
     return sign_label(batch.label_seed, sim.founding.log_id, batch.gtin, batch.lot, serial)
+
+
+def policy_of(log: SigningKey, witnesses: Mapping[str, SigningKey]) -> str:
+    """The policy under which every one of these witnesses must cosign."""
+    lines = [f"log {log.verifier.format()}"]
+    lines += [f"witness {name} {key.verifier.format()}" for name, key in witnesses.items()]
+    return "\n".join([*lines, f"group everybody all {' '.join(witnesses)}", "quorum everybody"]) + "\n"
 
 
 def word(number: int) -> str:

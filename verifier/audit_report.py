@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.errors import CarnetError
+from verifier.errors import CarnetError, Malformed, Unavailable
 
 FINDINGS_MAX = 1_000
 """Findings kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has entries."""
@@ -34,6 +34,7 @@ MEANINGS: Mapping[str, str] = {
     "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
     "tile_differs": "a stored hash of the tree is not that of the entries below it",
     "tile_length": "a stored piece of the tree is cut short or too long",
+    "file_size": "a published file is larger than any of its kind may be; it was not read to its end",
     "bundle_length": "a stored bundle of entries can't be taken apart; the entries in it can't be checked",
     "entry_missing": "entries are missing from storage",
     "tile_missing": "a piece of the tree is missing from storage",
@@ -42,6 +43,14 @@ MEANINGS: Mapping[str, str] = {
     "checkpoint_missing": "nothing here is signed by the log",
     "signature_missing": "this is not signed by the log's key",
     "signature_invalid": "the log's key did not sign this",
+    "cosignature_invalid": "the witness named did not sign this head, or its line was changed",
+    "cosignature_unknown": "a line bears a witness's name or key id and is not that witness's: it was changed",
+    "quorum_missing": "the witnesses that the founding asks for have not confirmed any head kept here",
+    "backdated": "the entry claims to be older than a head that witnesses saw without it",
+    "postdated": "the entry claims to be younger than a head that witnesses saw with it",
+    "since_differs": "what was audited before is not the beginning of this log: history was rewritten, and the signed "
+    "heads of both reports prove it",
+    "since_missing": "this log is shorter than it was when it was audited before: it was rolled back",
     "anchor_foreign": "the contract accepted another history than the one stored here",
     "anchor_ahead": "the contract accepted more entries than are stored here: this log was rolled back",
     "anchor_gap": "the contract's own history of this log has a gap, or its node leaves events out",
@@ -58,6 +67,8 @@ MEANINGS: Mapping[str, str] = {
     "supersedes": "the statement does not name the one that it replaces",
     "statement_id_reused": "one statement stands in the log twice",
     "lot_registered": "one lot stands in the log twice",
+    "index_differs": "the index does not cover what the log says: something was left out of it, or put in",
+    "index_unsealed": "somebody confirmed an index that this log does not hold",
     "signed_head_ahead": "more was signed than is stored here: storage was restored from an old copy",
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",
@@ -66,6 +77,17 @@ MEANINGS: Mapping[str, str] = {
     "anchor_row": "what is kept about an anchor is not what the contract said",
     "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
     "salt_mismatch": "a batch's salt is not the one that its maker committed to",
+    "seal": "the entry is no seal of scans",
+    "seal_gap": "a seal of scans is missing before this one, or stands in the log twice",
+    "seal_missing": "the leaves of a seal are not to be had, so officers can't be shown whether it holds their scans",
+    "seal_length": "the leaves of a seal are cut short or too long",
+    "seal_count": "leaves were added to a seal or taken out of it",
+    "seal_unsorted": "the leaves of a seal are out of order, so a scan could be shown both present and absent",
+    "seal_root": "the leaves are not those that were sealed: a scan was added, changed or dropped afterwards",
+    "seal_scan": "a kept scan is not in the seal that it was promised a place in, or it was changed since",
+    "seal_late": "a scan was sealed after the instant that was promised for it",
+    "seal_overdue": "a scan was promised to be sealed by now, and is not",
+    "scan_row": "what is kept about a scan can't be read",
 }
 """What a code means for whoever relies on the log; codes not listed explain themselves by their sentence."""
 
@@ -92,7 +114,8 @@ class Finding:
 class AuditReport:
     """The result of an audit: the head that the entries give, counts, findings, and what was not or not yet there.
 
-    `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept.
+    `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept. `pin`: the one that was
+    asked about; `checkpoint`: the newest note that the log's key signed.
     """
 
     size: int
@@ -103,6 +126,8 @@ class AuditReport:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     more: int = 0
+    pin: bytes = b""
+    checkpoint: bytes | None = None
 
     @property
     def ok(self) -> bool:
@@ -113,14 +138,38 @@ class AuditReport:
         """The report as JSON."""
         return {
             "ok": self.ok,
+            "pin": self.pin.hex(),
             "size": self.size,
             "root": "0x" + self.root.hex(),
             "chain_head": "0x" + self.chain_head.hex(),
+            "checkpoint": self.checkpoint.decode(errors="replace") if self.checkpoint is not None else None,
             "counts": dict(self.counts),
             "findings": [finding.to_json() for finding in self.findings],
             "findings_beyond": self.more,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A former audit of the same log: its pin, size and root (32 bytes), and whether it found nothing."""
+
+    pin: bytes
+    size: int
+    root: bytes
+    ok: bool
+
+    @classmethod
+    def from_json(cls, value: Any) -> Former:
+        """Read a report as `AuditReport.to_json` writes it. Raises Malformed (`report`)."""
+        try:
+            size = value["size"]
+            former = cls(bytes.fromhex(value["pin"]), size, bytes.fromhex(value["root"][2:]), value["ok"] is True)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Malformed(f"couldn't read the former report: {error!r}", code="report") from error
+        if type(size) is not int or size < 1 or len(former.pin) != 32 or len(former.root) != 32:
+            raise Malformed("couldn't read the former report: expected pin, size and root of a log", code="report")
+        return former
 
 
 class Findings:
@@ -140,7 +189,9 @@ class Findings:
             self.more += 1
 
     def refused(self, at: str, error: CarnetError) -> None:
-        """Keep what a rule or a reader said."""
+        """Keep what a rule or a reader said. No answer is no finding: it ends the audit, and Unavailable is raised."""
+        if isinstance(error, Unavailable):
+            raise error
         self.add(at, error.code, str(error))
 
     def count(self, what: str, number: int = 1) -> None:

@@ -13,7 +13,24 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from api.cli import audit, batch, demo, doctor, founding, key, label, participant, scan, serving, token, verify, witness
+from api.cli import (
+    audit,
+    batch,
+    demo,
+    doctor,
+    founding,
+    index,
+    key,
+    label,
+    mirror,
+    participant,
+    receipt,
+    scan,
+    serving,
+    token,
+    verify,
+    witness,
+)
 from api.cli.output import ExitCode, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
 
@@ -34,8 +51,11 @@ app.add_typer(participant.app, name="participant")
 app.add_typer(batch.app, name="batch")
 app.add_typer(label.app, name="label")
 app.command("scan")(scan.scan)
+app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("mirror")(mirror.mirror)
+app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
 app.add_typer(witness.app, name="witness")
 

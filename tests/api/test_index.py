@@ -1,0 +1,91 @@
+"""The index over HTTP: what stands, and confirmations that are signed and nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from served import WATCH, Stage, client, staged
+
+from api.schema import IndexOut, ReceiptOut
+from ledger.keys.store import EvmKey
+from verifier.evidence import check_evidence
+from verifier.participant import Role
+from verifier.statement import Kind
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stage of its own: the numbers of seals matter here."""
+    with staged(Path(tmp_path_factory.mktemp("index"))) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def web(own: Stage) -> Iterator[httpx.Client]:
+    with client(own.ledger) as made:
+        yield made
+
+
+def confirmation(stage: Stage, by: EvmKey, **over: Any) -> dict[str, Any]:
+    sealed = stage.ledger.record.sealed_index
+    assert sealed is not None
+    body = {**sealed.head.body(), **over}
+    return {"statement": stage.world.statement(stage.ledger, by, Kind.INDEX_CONFIRMED, body).to_json()}
+
+
+def changed(body: dict[str, Any], **fields: str) -> dict[str, Any]:
+    """A signed statement with something else in it."""
+    statement = body["statement"]
+    return {"statement": {**statement, "body": {**statement["body"], **fields}}}
+
+
+def test_the_index_is_sealed_confirmed_and_shown(own: Stage, web: httpx.Client) -> None:
+    before = web.get("/v1/index").json()
+    IndexOut.model_validate(before)
+    assert (before["sealed"], before["confirmed"]) == (None, None)
+    assert before["new"] == own.ledger.record.index.changes > 0
+    own.ledger.indexes.seal()
+    auditor = own.world.admit(own.ledger, "Vera", Role.AUDITOR, "BR")
+    answer = web.post("/v1/index/confirmations", json=confirmation(own, auditor))
+    assert answer.status_code == 201, answer.text
+    receipt = answer.json()
+    ReceiptOut.model_validate(receipt)
+    proof = check_evidence(base64.b64decode(receipt["tlog_proof"]), pin=own.ledger.founding.pin)
+    assert proof.ok, proof.failed
+    assert proof.shows["entry"]["kind"] == "index_confirmed"
+    shown = web.get("/v1/index").json()
+    IndexOut.model_validate(shown)
+    assert shown["confirmed"]["root"] == shown["sealed"]["root"]
+    assert [(c["by"], c["name"]) for c in shown["confirmed"]["confirmations"]] == [(auditor.address, "Vera")]
+    again = web.post("/v1/index/confirmations", json=confirmation(own, auditor))
+    assert (again.status_code, again.json()["code"]) == (409, "index_confirmed")
+
+
+def test_who_may_not_or_says_something_else_is_refused(own: Stage, web: httpx.Client) -> None:
+    own.world.register(own.ledger, own.maker, WATCH, "INDEX-2")
+    own.ledger.indexes.seal()
+    size = own.ledger.record.size
+    wrong = [
+        (confirmation(own, own.maker), 403, "not_entitled"),
+        (confirmation(own, own.world.keys.load_evm("operator")), 403, "not_admitted"),
+        (confirmation(own, own.world.keys.load_evm("authority-nl"), root="0x" + "00" * 32), 422, "index_unsealed"),
+        (changed(confirmation(own, own.world.keys.load_evm("authority-nl")), gtins="x"), 400, "body_field"),
+        (changed(confirmation(own, own.world.keys.load_evm("authority-nl")), gtins="9"), 422, "signature_wrong"),
+        ({"statement": own.batch.statement.to_json()}, 400, "malformed"),
+        ({}, 400, "malformed"),
+    ]
+    for body, status, code in wrong:
+        answer = web.post("/v1/index/confirmations", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    for path in ("/v1/undo", f"/v1/batches/{own.batch.id}/recall", "/v1/batches"):
+        body = confirmation(own, own.world.keys.load_evm("authority-nl"))
+        answer = web.post(path, json={**body, **({"salt": "0x" + "00" * 32} if path == "/v1/batches" else {})})
+        assert answer.status_code == 400, f"{path} takes no confirmations"
+    assert own.ledger.record.size == size
