@@ -169,6 +169,10 @@ CODES: Mapping[str, Problem] = {
     "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),
     "segment_unpublished": Problem(404, "No such segment", "No entry of the log names a segment of this root."),
     "checkpoint_missing": Problem(404, "Nothing published yet", "The first checkpoint is published within seconds."),
+    "lot_present": Problem(409, "Registered", "This lot is registered, so nothing shows that it is absent."),
+    "index_unconfirmed": Problem(
+        503, NO_ANSWER, "Absence rests on an index that somebody other than the operator confirmed; none is yet."
+    ),
     "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
 }
 """code -> problem. A code that is not listed is shown as its class; every listed one has a page of its own."""

@@ -121,7 +121,14 @@ class Ledger:
 
     def start(self) -> None:
         """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
-        for part in (self.witnessing, self.publisher, self.seals, self.upkeep, self.index_cadence):
+        self.publish()
+        for part in (self.seals, self.upkeep, self.index_cadence):
+            if part is not None:
+                part.start()
+
+    def publish(self) -> None:
+        """Begin to publish what is signed and to show it to witnesses; `start` does so too."""
+        for part in (self.witnessing, self.publisher):
             if part is not None:
                 part.start()
 
@@ -302,6 +309,7 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
     publisher = ledger.publisher = Publisher(
         ledger.log, ledger.record, ledger.published, SealTable(ledger.engine),
         lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
+        interval=ledger.home.settings.publish_seconds,
     )  # fmt: skip
     if ledger.witnessing is not None:
         ledger.witnessing.changed = publisher.nudge

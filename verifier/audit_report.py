@@ -45,6 +45,7 @@ MEANINGS: Mapping[str, str] = {
     "signature_invalid": "the log's key did not sign this",
     "cosignature_invalid": "the witness named did not sign this head, or its line was changed",
     "cosignature_unknown": "a line bears a witness's name or key id and is not that witness's: it was changed",
+    "cosignature_row": "a kept cosignature's row does not say what its line says",
     "quorum_missing": "the witnesses that the founding asks for have not confirmed any head kept here",
     "backdated": "the entry claims to be older than a head that witnesses saw without it",
     "postdated": "the entry claims to be younger than a head that witnesses saw with it",

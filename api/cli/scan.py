@@ -125,7 +125,13 @@ def _ask_server(
             answer = remote.post("/v1/scans", {**own, "code": given, "place": dict(where)})
         if token is not None:
             sent = {"id": own["id"], "device": DEVICE, "context": context, "verdict": answer["verdict"]}
-            _keep_receipt(place, out, remote, answer, sent if isinstance(given, bytes) else {**sent, "code": given})
+            _keep_receipt(
+                place,
+                out,
+                remote,
+                answer,
+                sent if isinstance(given, bytes) else {**sent, "code": given.replace("\0", "\ufffd")},
+            )
         data = remote.get_bytes(answer["proof"]) if prove and answer["proof"] else None
     return answer, data
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from ledger.ports import LogHead, Secrets, SignedHead
+from ledger.ports import Cosignature, LogHead, Secrets, SignedHead
 from ledger.services.anchoring import Anchor, AnchorState, AnchorStore
 from ledger.services.append import now_ms
 from ledger.services.batch import salt_name
@@ -23,7 +23,7 @@ from verifier.entry import Entry
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.founding import Founding
 from verifier.instant import format_instant
-from verifier.note import Note
+from verifier.note import Note, NoteSignature
 from verifier.record import Sealed
 from verifier.seal import split_leaves
 from verifier.segment import SegmentView, salt_commitment
@@ -55,6 +55,10 @@ class AuditRows(Protocol):
 
     def checkpoints(self) -> Iterable[tuple[int, bytes, bytes]]:
         """Size, root and note of every kept checkpoint."""
+        ...
+
+    def cosignatures(self) -> Iterable[Cosignature]:
+        """Every kept cosignature, by rising size."""
         ...
 
     def statement_count(self, size: int) -> int:
@@ -103,8 +107,12 @@ class HomeSource:
         return self._log.tile(level, n, width)
 
     def checkpoints(self) -> Iterable[bytes]:
-        """The notes of all kept checkpoints."""
-        return [note for _, _, note in self._rows.checkpoints()]
+        """The notes of all kept checkpoints, with the cosignatures that are kept for their sizes."""
+        lines: dict[int, list[str]] = {}
+        for cosignature in self._rows.cosignatures():
+            if _line(cosignature) is not None:  # one that is none is found where rows are compared
+                lines.setdefault(cosignature.size, []).append(cosignature.line + "\n")
+        return [note + "".join(lines.get(size, ())).encode() for size, _, note in self._rows.checkpoints()]
 
     def segment(self, root: bytes, n: int) -> SegmentView:
         """A stored segment."""
@@ -154,10 +162,11 @@ class HomeAudit(Auditor):
             )
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
-        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans."""
+        """1. heads; 2. checkpoint and cosignature rows; 3. statement rows; 4. anchors; 5. salts; 6. scans."""
         self._check_log_head(size, root)  # 1
         self._check_signed_head(founding, size)
         self._check_checkpoint_rows()  # 2
+        self._check_cosignature_rows(founding)
         rows = self._rows.statement_count(size)
         if rows != self._statements:  # 3
             words = f"couldn't match the index of statements: got {rows} rows, expected {self._statements}"
@@ -199,6 +208,17 @@ class HomeAudit(Auditor):
             if head is not None and (head.size, head.root) != (size, root):
                 words = f"couldn't match the row: it has size {size}, its note says {head.size} or another root"
                 self.findings.add(f"checkpoint row {size}", "checkpoint_row", words)
+
+    def _check_cosignature_rows(self, founding: Founding) -> None:
+        """What a row says beside its line; the line itself is verified with the checkpoint that it stands under."""
+        keys = founding.policy.witnesses if founding.policy is not None else {}
+        sizes = {size for size, _, _ in self._rows.checkpoints()}
+        for row in self._rows.cosignatures():
+            line, key = _line(row), keys.get(row.name)
+            told = (line.name, line.key_id, int.from_bytes(line.signature[:8])) if line is not None else None
+            if row.size not in sizes or key is None or told != (key.name, key.key_id, row.time):
+                words = f"couldn't match the row: its size, name, time or key is not what its line says ({told})"
+                self.findings.add(f"cosignature row {row.size} of {row.name}", "cosignature_row", words)
 
     def _check_anchor(self, anchor: Anchor) -> None:
         if anchor.state is not AnchorState.FINAL:
@@ -258,6 +278,13 @@ class HomeAudit(Auditor):
             return frozenset(split_leaves(leaves or b""))
         except CarnetError:
             return frozenset()  # reported where the seal itself is checked
+
+
+def _line(cosignature: Cosignature) -> NoteSignature | None:
+    try:
+        return NoteSignature.parse(cosignature.line)
+    except Malformed:
+        return None
 
 
 def _leaves(seals: AuditSeals, number: int) -> bytes:

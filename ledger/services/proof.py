@@ -146,7 +146,7 @@ class Proofs:
     def for_absent_lot(self, gtin: str, lot: str | None) -> bytes:
         """That no batch of this GTIN-14 and lot is registered, or with lot None, none of this GTIN.
 
-        Raises NotFound (`lot_present`), Unavailable (`index_unconfirmed`, `not_signed_yet`), ProofInvalid.
+        Raises Refused (`lot_present`), Unavailable (`index_unconfirmed`, `not_signed_yet`), ProofInvalid.
         """
         absent(self._record, gtin, lot)
         sealed = self._record.confirmed_index

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from verifier.errors import NotFound
+from verifier.errors import Refused
 from verifier.evidence_index import LATER_MAX, IndexPart
 from verifier.index import IndexProof
 from verifier.merkle import Frontier, HashReader, consistency_proof
@@ -69,6 +69,6 @@ def _history(record: Record, gtin: str, lot: str | None) -> Sequence[int]:
 
 
 def absent(record: Record, gtin: str, lot: str | None) -> None:
-    """Check that a batch, or with lot None any of a product, is not registered. Raises NotFound (`lot_present`)."""
+    """Check that a batch, or with lot None any of a product, is not registered. Raises Refused (`lot_present`)."""
     if record.by_lot.get((gtin, lot)) if lot is not None else record.by_gtin.get(gtin):
-        raise NotFound(f"couldn't prove absence: GTIN {gtin} lot {lot} is registered", code="lot_present")
+        raise Refused(f"couldn't prove absence: GTIN {gtin} lot {lot} is registered", code="lot_present")

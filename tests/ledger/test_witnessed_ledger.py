@@ -22,6 +22,7 @@ from ledger.services.founding import FoundingPlan
 from ledger.services.highest import ask
 from ledger.services.verification import Answer, Question
 from ledger.wiring import Ledger, found_ledger
+from ledger.wiring_audit import audit_ledger
 from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from verifier.digital_link import format_digital_link
 from verifier.errors import ProofInvalid, Refused, Stopped
@@ -244,6 +245,33 @@ def test_before_any_quorum_nothing_good_is_said(tmp_path: Path) -> None:
         assert (found.judgement.verdict, found.as_of.witnessed_size) == (Verdict.CHECK, None)
         assert verdict(ledger, batch, "NOBODY") is Verdict.CHECK
     assert any("witness ke could not say" in line for line in world.log), "a start without them says so"
+
+
+def test_an_audit_counts_cosignatures_and_names_a_row_that_was_changed(scene: Scene, running: Ledger) -> None:
+    wait_for(lambda: covered(running))
+    report = audit_ledger(scene.world.home, chain=False)
+    assert report.ok, report.findings
+    assert report.counts["cosignatures"] >= 2
+    size = w(running)
+    where = f"WHERE size = {size} AND name = 'ke'"
+    kept = next(c for c in running.cosignatures.of_size(size) if c.name == "ke")
+    flipped = kept.line[:-9] + ("B" if kept.line[-9] == "A" else "A") + kept.line[-8:]
+    for change, expected in {
+        f"time_s = {kept.time + 1}": ("cosignature row", "cosignature_row"),
+        "name = 'kf'": ("cosignature row", "cosignature_row"),
+        "size = 999999": ("cosignature row", "cosignature_row"),
+        "line = 'ke'": ("cosignature row", "cosignature_row"),
+        f"line = '{flipped}'": ("cosignature of ke", "cosignature_invalid"),
+    }.items():
+        with running.engine.begin() as connection:
+            connection.execute(text(f"UPDATE cosignature SET {change} {where}"))
+        found = audit_ledger(scene.world.home, chain=False).findings
+        assert any(f.at.startswith(expected[0]) and f.code == expected[1] for f in found), (change, found)
+        with running.engine.begin() as connection:
+            connection.execute(text("DELETE FROM cosignature WHERE name = 'kf' OR size = 999999"))
+            connection.execute(text(f"DELETE FROM cosignature {where}"))
+        running.cosignatures.put(kept)
+    assert audit_ledger(scene.world.home, chain=False).ok
 
 
 # start-up

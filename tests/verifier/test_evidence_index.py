@@ -28,7 +28,7 @@ from tests.verifier.evidence_vectors import (
     with_part,
 )
 from verifier.batch import RetireReason
-from verifier.errors import NotFound, Unavailable
+from verifier.errors import Refused, Unavailable
 from verifier.evidence import check_evidence
 from verifier.evidence_file import EvidenceFile, decode_evidence, encode_evidence
 from verifier.evidence_index import LATER_MAX
@@ -103,7 +103,7 @@ def test_a_lot_that_was_never_registered_is_proved_absent() -> None:
         assert check(whole, code=read).ok
     assert failed(check(whole, code=code(gtin, None))) == "code"
     for lot in ("QUIET", None):
-        with pytest.raises(NotFound) as refusal:
+        with pytest.raises(Refused) as refusal:
             here.sim.proofs().for_absent_lot(gtin, lot)
         assert refusal.value.code == "lot_present"
 
@@ -134,7 +134,7 @@ def test_a_registration_after_the_index_is_no_absence() -> None:
     sim.confirm_index(auditor)
     sim.register_batch(maker, lot="TWO")
     gtin = gtin_of(PREFIX)
-    with pytest.raises(NotFound):
+    with pytest.raises(Refused):
         sim.proofs().for_absent_lot(gtin, "TWO")
     sealed = sim.record.confirmed_index
     assert sealed is not None
