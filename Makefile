@@ -50,6 +50,7 @@ bench: setup     ## ratios against floors, with the machine written down
 
 lock: setup      ## resolve the Python and npm locks anew
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes pyproject.toml --group dev -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:go -o requirements-go.txt
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:node -o requirements-node.txt
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:postgres -o requirements-postgres.txt
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:uv -o requirements-uv.txt

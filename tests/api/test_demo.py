@@ -234,7 +234,8 @@ def test_warm_start_opens_what_is_there(demo: Running) -> None:
     try:
         with again.client() as client:
             after = client.get("/v1/ledger").json()
-        for same in ("founding_pin", "contracts", "entries"):
+        assert after["entries"] >= before["entries"], "a seal or an index may have come meanwhile"
+        for same in ("founding_pin", "contracts"):
             assert after[same] == before[same], same
         assert load_state(demo.home).label != copied, "a story begins with a fresh label"
     finally:
