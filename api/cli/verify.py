@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def verify(
-    proof: Annotated[Path, typer.Argument(help="A .tlog-proof file.", exists=True, dir_okay=False)],
+    proof: Annotated[
+        Path, typer.Argument(help="A .tlog-proof file, or evidence in JSON.", exists=True, dir_okay=False)
+    ],
     founding: Annotated[
         str | None,
         typer.Option("--founding", help="The founding pin, 64 hex digits, as you were told by somebody you trust."),
@@ -28,34 +30,42 @@ def verify(
     chain_rpc: Annotated[
         str | None, typer.Option("--chain-rpc", help="Also ask this node of the chain for the anchor.")
     ] = None,
+    unwitnessed: Annotated[
+        bool,
+        typer.Option(
+            "--unwitnessed",
+            help="Be content with a head that too few witnesses have cosigned; it may be one of two histories.",
+        ),
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a proof file step by step. Nothing in it is believed but through the pin; no server is asked."""
-    from verifier.evidence import check_evidence
-    from verifier.explain import explain
-    from verifier.reading import ReadCode, read
+    """Check a file step by step. Nothing in it is believed but through the pin; no server is asked.
+
+    Proof files, and evidence that a log has shown two histories.
+    """
+    from verifier.files import Asked, bytes32_of, check_file, code_of
 
     out = Out(json)
-    reading = read(code) if code is not None else None
-    if reading is not None and not isinstance(reading, ReadCode):
-        raise Malformed(f"couldn't use --code: {reading.message}", code="code")
-    report = check_evidence(
-        proof.read_bytes(),
+    asked = Asked(
         pin=_pin(founding, home, out),
-        code=reading.code if reading is not None else None,
-        salt=_bytes32("salt", salt) if salt is not None else None,
+        code=code_of(code) if code is not None else None,
+        salt=bytes32_of("salt", salt) if salt is not None else None,
         chain=_chain(chain_rpc) if chain_rpc is not None else None,
+        unwitnessed=unwitnessed,
     )
-    out.answer(report.to_json(), explain(report))
-    if not report.ok:
+    checked = check_file(proof.read_bytes(), asked)
+    out.answer(checked.value, checked.lines)
+    if not checked.ok:
         raise typer.Exit(ExitCode.NO)
 
 
 def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
-    if founding is not None:
-        return _bytes32("founding", founding)
     from api.cli.known import known_pin
+    from verifier.files import bytes32_of
+
+    if founding is not None:
+        return bytes32_of("founding", founding)
 
     place = open_home(home)
     known = known_pin(place)
@@ -66,13 +76,6 @@ def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
         )
     out.note(f"with the founding pin {known} that {place.path} knows")
     return bytes.fromhex(known)
-
-
-def _bytes32(name: str, text: str) -> bytes:
-    from verifier.statement import check_hex
-
-    check_hex(name, "0x" + text.lower().removeprefix("0x"), 32)
-    return bytes.fromhex(text.lower().removeprefix("0x"))
 
 
 def _chain(url: str) -> NodeReader:
