@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from verifier.errors import CarnetError, Malformed, Unavailable
 
 FINDINGS_MAX = 1_000
-"""Findings kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has entries."""
+"""Findings of one code kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has
+entries; by code, so that they do not crowd out the one that convicts."""
 
 Progress = Callable[[str, int, int], None]
 """Takes what is being checked, how much of it is done, and how much there is."""
@@ -180,10 +182,12 @@ class Findings:
         self.more = 0
         self.notes: list[str] = []
         self.counts: dict[str, int] = {}
+        self._kept: Counter[str] = Counter()
 
     def add(self, at: str, code: str, words: str) -> None:
-        """Keep one finding, or count it when there are very many."""
-        if len(self.list) < FINDINGS_MAX:
+        """Keep one finding, or count it when there are very many of its code."""
+        if self._kept[code] < FINDINGS_MAX:
+            self._kept[code] += 1
             self.list.append(Finding(at, code, words))
         else:
             self.more += 1
