@@ -75,6 +75,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/index"): _RECORD,
     ("GET", "/v1/proofs/entries/{index}"): _RECORD,
     ("GET", "/v1/proofs/units"): Rule(Rate.LOOKUP, more=Scope.PROOF),
+    ("GET", "/v1/proofs/lots"): Rule(Rate.OFFICER, needs=Scope.PROOF),
     # the published log, for mirrors and strangers' tools
     ("GET", "/log/"): _LOG,
     ("GET", "/log/checkpoint"): _LOG,

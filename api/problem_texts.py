@@ -139,6 +139,7 @@ CODES: Mapping[str, Problem] = {
     ),
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
+    "scan_time": Problem(422, "Scanned at a time that can't be", "Check the device's clock."),
     "scan_unknown": Problem(
         404, "No such scan of yours", "Nobody is told of others' scans; ask with the token that sent it."
     ),
@@ -150,7 +151,6 @@ CODES: Mapping[str, Problem] = {
     "scan_unsealed": Problem(
         503, NO_ANSWER, "The scan is not in the seal that it was put into. Keep the receipt and show it to an auditor."
     ),
-    "scan_time": Problem(422, "Scanned in the future", "Check the device's clock."),
     "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
     "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
     "image": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),
@@ -169,6 +169,10 @@ CODES: Mapping[str, Problem] = {
     "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),
     "segment_unpublished": Problem(404, "No such segment", "No entry of the log names a segment of this root."),
     "checkpoint_missing": Problem(404, "Nothing published yet", "The first checkpoint is published within seconds."),
+    "lot_present": Problem(409, "Registered", "This lot is registered, so nothing shows that it is absent."),
+    "index_unconfirmed": Problem(
+        503, NO_ANSWER, "Absence rests on an index that somebody other than the operator confirmed; none is yet."
+    ),
     "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
 }
 """code -> problem. A code that is not listed is shown as its class; every listed one has a page of its own."""

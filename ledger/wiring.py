@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from eth_account import Account
@@ -30,7 +31,7 @@ from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
 from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.mirroring import Mirroring
-from ledger.services.opening import fold, resume
+from ledger.services.opening import check_signed, fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
 from ledger.services.publishing import Publisher
@@ -210,6 +211,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     segments = SegmentStore(home.segments)
     record = Record(segments.open)
     frontier = fold(log, record, config.pin)
+    check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
     participants, freshness = Participants(record, details), Freshness(details)
     batches = Batches(record, log, segments, secrets, participants, freshness)
@@ -244,7 +246,9 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
-        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)
+        named = ledger.record.segment_roots
+        sweep = partial(ledger.segments.sweep, named.__contains__)
+        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS, sweep)
         stack.callback(ledger.upkeep.close)
 
 

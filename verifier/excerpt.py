@@ -47,6 +47,20 @@ class Excerpt(Record):
             self.size, self.head = index, entry.previous
         self.integrate(entry)
 
+    def subject(self, entry: Entry) -> tuple[str, str] | None:
+        """GTIN and lot that an entry speaks of, as far as the entries taken so far tell; it need not be one of them."""
+        match entry.kind:
+            case Kind.BATCH_REGISTERED:
+                return entry.body["gtin"], entry.body["lot"]
+            case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED:
+                batch = self.batches.get(bytes.fromhex(entry.body["batch"][2:]))
+            case Kind.UNDONE:
+                target = self.target(entry.body["target"])
+                batch = target.batch if target is not None else None
+            case _:
+                batch = None
+        return (batch.gtin, batch.lot) if batch is not None else None
+
     def _check_decision(self, mirrored: Mirrored) -> None:
         self.standing.check(mirrored, gaps=True)
 

@@ -154,7 +154,11 @@ def name_commitment(salt: bytes, name: str) -> bytes:
     """
     if len(salt) != 32:
         raise Malformed(f"couldn't commit to a name: got a salt of {len(salt)} bytes, expected 32")
-    return hashlib.sha256(b"\x06" + salt + name.encode()).digest()
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(f"couldn't commit to a name: {name!r} is no text", at="name") from error
+    return hashlib.sha256(b"\x06" + salt + encoded).digest()
 
 
 _FAVOURABLE = {Proposal.PARTICIPANT_ADMITTED, Proposal.PARTICIPANT_REINSTATED, Proposal.PREFIX_GRANTED}
@@ -201,7 +205,7 @@ class Standing:
     def decisions(self, subject: str) -> tuple[int, ...]:
         """Indexes of the entries that decided about a participant, a company prefix or an operator, in order.
 
-        Grants stand under their prefix, not under its holder.
+        Grants stand under their prefix, not under its holder; all about operators also under `operator_set`.
         """
         return tuple(self.decided.get(subject, ()))
 
@@ -259,6 +263,7 @@ class Standing:
                 del self.prefixes[body["prefix"]]
             case Proposal.OPERATOR_SET:
                 self.operator = body["operator"]
+                self.decided.setdefault(mirrored.proposal.value, []).append(index)
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
         self.executed.add(body["statementId"])

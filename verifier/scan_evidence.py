@@ -169,21 +169,17 @@ class _Check:
         return self._words
 
     def _check_run(self) -> None:
-        """All entries from the seal before to one after the deadline: seals come in order, so it is nowhere else."""
-        receipt, run = self._file.receipt, self._entries
-        if receipt.seal > 0:
-            run = run[1:] if run[1:] else run
-            first = run[0][1]
-            before = parse_seal(first.body).number if first.kind is Kind.SCANS_SEALED else None
-            if before != receipt.seal - 1:
-                raise ProofInvalid(
-                    f"couldn't find seal {receipt.seal}: the file shows neither it nor what came after the one before",
-                    code="seal_unseen",
-                )
+        """All entries from an earlier seal, or entry 0, to one after the deadline: seals come in order."""
+        receipt, run = self._file.receipt, self._entries[1:]
+        first = run[0][1] if run else None
+        before = parse_seal(first.body).number if first is not None and first.kind is Kind.SCANS_SEALED else None
+        if before is None or before > receipt.seal:
+            run = self._entries  # no earlier seal: then from entry 0 on
         indexes = [index for index, _ in run]
         if indexes != list(range(indexes[0], indexes[0] + len(run))):
             raise ProofInvalid(
-                f"couldn't tell whether seal {receipt.seal} is missing: entries were left out", code="seal_unseen"
+                f"couldn't tell whether seal {receipt.seal} is missing: entries were left out after an earlier one",
+                code="seal_unseen",
             )
         if run[-1][1].recorded_at <= receipt.deadline:
             raise ProofInvalid(

@@ -125,7 +125,13 @@ def _ask_server(
             answer = remote.post("/v1/scans", {**own, "code": given, "place": dict(where)})
         if token is not None:
             sent = {"id": own["id"], "device": DEVICE, "context": context, "verdict": answer["verdict"]}
-            _keep_receipt(place, out, remote, answer, sent if isinstance(given, bytes) else {**sent, "code": given})
+            _keep_receipt(
+                place,
+                out,
+                remote,
+                answer,
+                sent if isinstance(given, bytes) else {**sent, "code": given.replace("\0", "\ufffd")},
+            )
         data = remote.get_bytes(answer["proof"]) if prove and answer["proof"] else None
     return answer, data
 
@@ -240,7 +246,7 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
     if not record:
         return {**response, "receipt": None}
-    return ledger.scans.answer(ledger.scans.record(scan_, DEVICE, answer, response))
+    return ledger.scans.answer(ledger.scans.record(scan_, DEVICE, answer, response, machine_read=scanned.machine_read))
 
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:

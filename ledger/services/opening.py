@@ -9,9 +9,11 @@ import hashlib
 
 from ledger.ports import AnchoredHead, Log, SignedHead
 from ledger.services.checkpoint import Signer
+from verifier.checkpoint import Checkpoint
 from verifier.entry import decode_entry
 from verifier.errors import ProofInvalid, Stopped
 from verifier.merkle import Frontier, root_at
+from verifier.note import open_note
 from verifier.record import Record
 from verifier.tiles import TILE_WIDTH
 
@@ -33,6 +35,25 @@ def fold(log: Log, record: Record, pin: str | None) -> Frontier:
     if (record.size, frontier.root(), record.head) != (head.size, head.root, head.chain_head):
         raise ProofInvalid("couldn't open the log: its entries do not give the stored head", code="head_differs")
     return frontier
+
+
+def check_signed(log: Log, record: Record, signed_head: SignedHead) -> None:
+    """Check that the folded log extends the newest head ever signed, which lies outside the database.
+
+    Whoever can write to the database can make entries, tiles and head agree with one another, but not with this. More
+    signed than folded is for the writer to refuse: a reader may have folded while the writer went on. Raises
+    ProofInvalid (`signed_head_differs`, or what is wrong with the note), Stopped (`signed_head_damaged`).
+    """
+    raw = signed_head.read()
+    if raw is None:
+        return
+    signed = Checkpoint.decode(open_note(raw, record.founding.log_keys).note.text)
+    if 0 < signed.size <= record.size and root_at(signed.size, log.hashes()) != signed.root:
+        raise ProofInvalid(
+            f"couldn't open the log: its first {signed.size} entries are not those that were signed; the database was "
+            "changed behind the log's back",
+            code="signed_head_differs",
+        )
 
 
 def resume(log: Log, signed_head: SignedHead, signer: Signer, anchored: AnchoredHead | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from ledger.services.append import now_ms
 from ledger.services.verification import Answer, History
 from verifier import canonical
 from verifier.behaviour import Sighting
-from verifier.errors import Refused
+from verifier.errors import Refused, Unavailable
 from verifier.facts import Context, Label
 from verifier.scan_receipt import ScanReceipt, scan_leaf
 
@@ -26,7 +27,10 @@ FLUSH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ScanInput:
-    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once."""
+    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once.
+
+    A NUL in `code`, which was not read then, is kept as U+FFFD: no text of PostgreSQL holds one.
+    """
 
     id: str
     code: str
@@ -37,6 +41,9 @@ class ScanInput:
     unlocode: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", self.code.replace("\0", "\ufffd"))
 
     def sighting(self) -> Sighting:
         """The scan as behaviour sees it."""
@@ -144,9 +151,14 @@ class Scans:
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
         return kept
 
-    def record(self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any]) -> StoredScan:
-        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`)."""
-        wrong = answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE) and answer.code is not None
+    def record(
+        self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
+    ) -> StoredScan:
+        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`).
+
+        A wrong label signature is remembered only if a decoder read it: what somebody typed confirms no later reading.
+        """
+        wrong = machine_read and answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE)
         stored = StoredScan(
             id=scan.id,
             subject=answer.subject,
@@ -180,8 +192,15 @@ class Scans:
         """Write the pending look-ups."""
         with self._lock:
             counts, self._pending = self._pending, {}
-        if counts:
+        if not counts:
+            return
+        try:
             self._store.add_lookups(counts, now_ms())
+        except Unavailable:  # nothing was written; after Stopped nobody knows, and none is counted twice
+            with self._lock:
+                for subject, times in counts.items():
+                    self._pending[subject] = self._pending.get(subject, 0) + times
+            raise
 
     def close(self) -> None:
         """Write what is pending and stop."""
@@ -191,7 +210,9 @@ class Scans:
 
     def _flush_often(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
-            self.flush()
+            # A database that is away for a moment must not end counting for good.
+            with suppress(Exception):
+                self.flush()
 
 
 def _canonical_scan(scan: ScanInput, officer: str, answer: Answer) -> dict[str, Any]:

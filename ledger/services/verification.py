@@ -271,7 +271,7 @@ class Verification:
             holder=holder,
             gs1_office=gs1_office(code.gtin),
             unit=_unit_state(code, found),
-            absence=self._absence(question, printed),
+            absence=self._absence(question, code, printed),
             batches=tuple(self._batch_facts(f, code) for f in named),
             label=label,
             market=question.market,
@@ -295,10 +295,18 @@ class Verification:
             return Witnessing.AWAITING
         return Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES
 
-    def _absence(self, question: Question, printed: Batch | None) -> dict[str, object]:
-        """What absence rests on: a proof for officers, else the operator's statement, the same for every code."""
-        if printed is not None and question.officer:
+    def _absence(self, question: Question, code: UnitCode, printed: Batch | None) -> dict[str, object]:
+        """What absence rests on: for officers a proof, or the confirmed index; else the operator's statement.
+
+        To the public it is the same for every code.
+        """
+        if question.officer and printed is not None:
             return {"rests_on": "proof", "batch": "0x" + printed.id.hex(), "lot": printed.lot}
+        sealed = self._record.confirmed_index
+        unknown = code.lot is not None or code.gtin not in self._record.by_gtin
+        if question.officer and sealed is not None and unknown:
+            # Entries after it are looked at one by one: the record holds them, and none registers this lot.
+            return {"rests_on": "index", "size": sealed.head.size, "confirmed_by": ", ".join(sealed.confirmed)}
         return {"rests_on": "operator_statement"}
 
     def _batch_facts(self, found: _Found, code: UnitCode) -> BatchFacts:

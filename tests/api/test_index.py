@@ -6,10 +6,12 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
-from served import WATCH, Stage, client, staged
+from ledger_world import gtin
+from served import PREFIX, WATCH, Stage, client, staged
 
 from api.schema import IndexOut, ReceiptOut
 from ledger.keys.store import EvmKey
@@ -33,10 +35,18 @@ def web(own: Stage) -> Iterator[httpx.Client]:
         yield made
 
 
-def confirmation(stage: Stage, by: EvmKey, **over: Any) -> dict[str, Any]:
+UNKNOWN = gtin(PREFIX, 77)
+
+
+def sealed_body(stage: Stage) -> dict[str, Any]:
+    """The newest sealed index, as a confirmation repeats it."""
     sealed = stage.ledger.record.sealed_index
     assert sealed is not None
-    body = {**sealed.head.body(), **over}
+    return sealed.head.body()
+
+
+def confirmation(stage: Stage, by: EvmKey, **over: Any) -> dict[str, Any]:
+    body = {**sealed_body(stage), **over}
     return {"statement": stage.world.statement(stage.ledger, by, Kind.INDEX_CONFIRMED, body).to_json()}
 
 
@@ -89,3 +99,61 @@ def test_who_may_not_or_says_something_else_is_refused(own: Stage, web: httpx.Cl
         answer = web.post(path, json={**body, **({"salt": "0x" + "00" * 32} if path == "/v1/batches" else {})})
         assert answer.status_code == 400, f"{path} takes no confirmations"
     assert own.ledger.record.size == size
+
+
+def test_proofs_are_complete_once_the_index_is_confirmed(own: Stage, web: httpx.Client) -> None:
+    world, ledger, pin = own.world, own.ledger, own.ledger.founding.pin
+    batch = world.register(ledger, own.maker, WATCH, "INDEX-3")
+    world.register(ledger, own.maker, WATCH, "INDEX-4")
+    ledger.indexes.seal()
+    ledger.indexes.confirm(
+        world.statement(ledger, world.keys.load_evm("authority-ke"), Kind.INDEX_CONFIRMED, sealed_body(own))
+    )
+    link = own.link(batch, batch.serials[0])
+    report = check_evidence(web.get("/v1/proofs/units", params={"code": link}).content, pin=pin)
+    assert report.ok
+    size = report.shows["log"]["size"]
+    assert report.shows["index"]["no_recall_up_to"] == size
+    world.recall(ledger, own.maker, batch)
+    recalled = check_evidence(web.get("/v1/proofs/units", params={"code": link}).content, pin=pin)
+    assert recalled.ok
+    assert recalled.shows["batch"]["recall"] is not None
+    assert recalled.shows["index"]["no_recall_up_to"] is None
+    assert recalled.shows["index"]["complete_to"] == size + 1
+
+
+def test_an_absent_lot_is_proved_to_officers_and_nobody_else_learns_of_it(own: Stage, web: httpx.Client) -> None:
+    pin, proof = own.ledger.founding.pin, own.token("proof")
+    for query in ({"gtin": WATCH, "lot": "NOLOT"}, {"gtin": WATCH, "lot": own.batch.lot}, {"gtin": WATCH}):
+        assert web.get("/v1/proofs/lots", params=query).status_code == 401
+        assert web.get("/v1/proofs/lots", params=query, headers=own.token("scan")).status_code == 403
+    absent = web.get("/v1/proofs/lots", params={"gtin": WATCH, "lot": "NOLOT"}, headers=proof)
+    report = check_evidence(absent.content, pin=pin)
+    assert report.ok, report.failed
+    assert report.shows["index"]["lot_absent_up_to"] == report.shows["log"]["size"]
+    never = web.get("/v1/proofs/lots", params={"gtin": UNKNOWN}, headers=proof)
+    assert check_evidence(never.content, pin=pin).shows["index"]["lot_absent_up_to"]
+    for query in ({"gtin": WATCH, "lot": own.batch.lot}, {"gtin": WATCH}):
+        present = web.get("/v1/proofs/lots", params=query, headers=proof)
+        assert (present.status_code, present.json()["code"]) == (409, "lot_present")
+    assert web.get("/v1/proofs/lots", params={"gtin": "123"}, headers=proof).status_code == 400
+    code = {"code": f"(01){WATCH}(10)NOLOT(21)NOSUCHUNIT"}
+    by_code = web.get("/v1/proofs/units", params=code, headers=proof)
+    assert check_evidence(by_code.content, pin=pin).shows["index"]["lot_absent_up_to"]
+    assert web.get("/v1/proofs/units", params=code).status_code == 404
+
+
+def test_officers_are_told_what_absence_rests_on(own: Stage, web: httpx.Client) -> None:
+    scan = {
+        "id": str(uuid4()),
+        "code": f"(01){WATCH}(10)NOLOT(21)NOSUCHUNIT",
+        "carrier": "qr",
+        "machine_read": True,
+        "scanned_at": "2026-11-20T10:00:00Z",
+        "device": "dock-3",
+        "context": "import",
+    }
+    answer = web.post("/v1/scans", json=scan, headers=own.token("scan")).json()
+    evidence = next(reason["evidence"] for reason in answer["reasons"] if reason["code"] == "unit_absent")
+    assert evidence["rests_on"] == "index"
+    assert evidence["confirmed_by"]

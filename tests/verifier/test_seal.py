@@ -21,7 +21,9 @@ from verifier.errors import Malformed, NotFound, ProofInvalid, Refused
 from verifier.explain import explain
 from verifier.label import label_message
 from verifier.merkle import root_of
-from verifier.note import Note
+from verifier.note import Note, cosign_note
+from verifier.note_key import KeyType, SigningKey
+from verifier.policy import Policy
 from verifier.scan_evidence import SCAN_STEPS, check_scan_evidence
 from verifier.scan_evidence_file import decode_scan_evidence, encode_scan_evidence
 from verifier.scan_receipt import (
@@ -248,23 +250,40 @@ def test_the_first_seal_of_a_log_can_be_overdue() -> None:
 
 
 def test_witnesses_are_counted_by_the_policy_of_entry_0() -> None:
-    sim = Sim.found(witnesses=("kenya", "brazil"))
+    cosigners = [
+        SigningKey(f"{name}.example/witness", secret(f"witness-{name}"), KeyType.COSIGNATURE_V1)
+        for name in ("kenya", "brazil")
+    ]
+    plain = Sim.found()
+    policy = Policy.parse(
+        f"log {plain.log_key.verifier.format()}\n"
+        + "".join(f"witness w{at} {key.verifier.format()}\n" for at, key in enumerate(cosigners))
+        + "group all all w0 w1\nquorum all\n"
+    )
+    sim = Sim(replace(plain.founding, witness_policy=policy.format()), plain.log_key, plain.authorities)
+    sim.append(Kind.FOUNDED, sim.founding.body(), None, None)
     receipt = sim.promise("SEEN")
     sim.seal([receipt.leaf])
     raw = sim.evidence(receipt)
     assert raw is not None
-    report = check_scan_evidence(raw, pin=sim.pin)
-    step = next(step for step in report.steps if step.step == "witnesses")
-    assert (report.ok, step.ok) == (True, True)
-    file = decode_scan_evidence(raw)
-    log_line = Note.parse(file.checkpoint).signatures[0]
-    alone = Note(Note.parse(file.checkpoint).text, (log_line,)).format()
-    unseen = check_scan_evidence(encode_scan_evidence(replace(file, checkpoint=alone)), pin=sim.pin)
-    step = next(step for step in unseen.steps if step.step == "witnesses")
-    assert (unseen.ok, step.ok) == (True, None)
-    assert any("no quorum" in sentence for sentence in unseen.does_not_show)
-    damaged = file.checkpoint[:-8] + b"AAAA" + file.checkpoint[-4:]
-    assert check_scan_evidence(encode_scan_evidence(replace(file, checkpoint=damaged)), pin=sim.pin).failed
+    file, notes = decode_scan_evidence(raw), [Note.parse(sim.notes[sim.size()])]
+    for at, key in enumerate(cosigners):
+        notes.append(cosign_note(notes[-1], key, sim.clock // 1000 + at))
+
+    def step(note: bytes) -> tuple[bool, bool | None, str]:
+        report = check_scan_evidence(encode_scan_evidence(replace(file, checkpoint=note)), pin=sim.pin)
+        found = next(step for step in report.steps if step.step == "witnesses")
+        return report.ok, found.ok, found.words + " ".join(report.does_not_show)
+
+    for note in notes[:2]:  # nobody, and one of two
+        ok, seen, words = step(note.format())
+        assert (ok, seen, "no quorum" in words) == (True, None, True)
+    ok, seen, words = step(notes[2].format())
+    assert (ok, seen, "no quorum" in words) == (True, True, False)
+    assert "w0, w1 cosigned this head" in words
+    forged = replace(notes[2].signatures[2], signature=bytes(72))
+    ok, seen, _ = step(replace(notes[2], signatures=(*notes[2].signatures[:2], forged)).format())
+    assert (ok, seen) == (False, None), "a known witness's wrong signature spoils the whole note"
 
 
 @given(st.sampled_from(["kept", "missing", "late", "overdue"]), st.data())
