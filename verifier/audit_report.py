@@ -75,6 +75,8 @@ MEANINGS: Mapping[str, str] = {
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",
     "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
+    "cosignature_row": "what is kept about a cosignature is not what its line says",
+    "published_differs": "a file for mirrors and strangers is not the copy of what is stored",
     "checkpoint_row": "the index of checkpoints does not say what the checkpoint says",
     "anchor_row": "what is kept about an anchor is not what the contract said",
     "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
