@@ -72,8 +72,10 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/participants/{address}"): _RECORD,
     ("GET", "/v1/batches"): _RECORD,
     ("GET", "/v1/batches/{batch_id}"): _RECORD,
+    ("GET", "/v1/index"): _RECORD,
     ("GET", "/v1/proofs/entries/{index}"): _RECORD,
     ("GET", "/v1/proofs/units"): Rule(Rate.LOOKUP, more=Scope.PROOF),
+    ("GET", "/v1/proofs/lots"): Rule(Rate.OFFICER, needs=Scope.PROOF),
     # the published log, for mirrors and strangers' tools
     ("GET", "/log/"): _LOG,
     ("GET", "/log/checkpoint"): _LOG,
@@ -87,6 +89,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/batches/{batch_id}/recall"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/retire"): _STATEMENT,
     ("POST", "/v1/undo"): _STATEMENT,
+    ("POST", "/v1/index/confirmations"): _STATEMENT,
     # officers
     ("POST", "/v1/scans"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=SCAN_BODY),
     ("POST", "/v1/scans/photo"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=PHOTO_BODY),

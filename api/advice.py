@@ -147,8 +147,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Look for a second code with a serial on the pack, and scan that.",
     ),
     "awaiting_witnesses": (
-        "The entry is very new: ask again in an hour.",
-        "The entry is very new: ask again in an hour.",
+        "Nobody but the operator vouches for this answer yet: ask again in a few minutes, or ask a mirror.",
+        "Nobody but the operator vouches for this answer yet: ask again in a few minutes.",
     ),
     "register_stale": (
         "The list of companies has not been renewed for a day: ask again later before you rely on it.",

@@ -15,10 +15,11 @@ from api.advice import Face, next_steps
 from api.checks import by_weight, rows
 from api.makers import Makers
 from ledger.services.judging import KEPT
+from ledger.services.mirroring import describe_view
 from ledger.services.verification import Answer, AsOf
 from verifier.batch import Batch
 from verifier.behaviour import Sighting
-from verifier.facts import Unit
+from verifier.facts import Unit, Witnessing
 from verifier.gs1 import Carrier
 from verifier.instant import format_instant
 from verifier.judge import Judgement
@@ -65,6 +66,10 @@ def _as_of(as_of: AsOf) -> dict[str, Any]:
         "root": "0x" + as_of.root.hex(),
         "signed_at": format_instant(as_of.recorded_at),
         "anchored_size": as_of.anchored_size,
+        "witnessed_size": as_of.witnessed_size,
+        "witnessed_at": format_instant(as_of.witnessed_at) if as_of.witnessed_at is not None else None,
+        "witnesses": list(as_of.witnesses),
+        "mirror": describe_view(as_of.mirror) if as_of.mirror is not None else None,
     }
 
 
@@ -99,10 +104,21 @@ def proof_link(text: str) -> str:
 def repairs_of(answer: Answer, carrier: Carrier) -> Sequence[Repair]:
     """The repairs worth offering; they come from the text alone."""
     reading = answer.reading
-    if answer.judgement.verdict is Verdict.NOT_REGISTERED:
+    if _is_absent(answer):
         return find_repairs(reading.text, carrier, reading.symbology)
     return (
         reading.repairs if isinstance(reading, ReadCode | Unreadable) and answer.facts.unit is not Unit.PRESENT else ()
+    )
+
+
+_ABSENT = ("unit_absent", "awaiting_witnesses")
+
+
+def _is_absent(answer: Answer) -> bool:
+    """Whether the answer is that of every code that is no registered unit, witnessed or not."""
+    verdict, absent = answer.judgement.verdict, answer.facts.unit is Unit.ABSENT
+    return verdict is Verdict.NOT_REGISTERED or (
+        verdict is Verdict.CHECK and absent and answer.facts.witnessing is Witnessing.AWAITING
     )
 
 
@@ -121,8 +137,8 @@ def _code(answer: Answer, carrier: Carrier) -> dict[str, Any]:
 
 def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
     reasons = by_weight(answer.judgement.reasons)
-    if face is Face.PUBLIC and answer.judgement.verdict is Verdict.NOT_REGISTERED:
-        reasons = [Reason(reason.code, reason.tier) for reason in reasons if reason.code == "unit_absent"]
+    if face is Face.PUBLIC and _is_absent(answer):
+        reasons = [Reason(reason.code, reason.tier) for reason in reasons if reason.code in _ABSENT]
     return [
         {
             "code": reason.code,

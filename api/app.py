@@ -25,6 +25,7 @@ from api.problem import install_problems
 from api.routes import (
     batch,
     docs,
+    index,
     ledger,
     log,
     officer,
@@ -51,6 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     log.router,
     participant.router,
     batch.router,
+    index.router,
     proof.router,
     segment.router,
     scan.router,

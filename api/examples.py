@@ -55,7 +55,16 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         "places": ["NL"],
     },
     "lookups": 3,
-    "as_of": {"size": 9, "root": _HEX32, "signed_at": "2026-11-23T22:26:00.000Z", "anchored_size": 9},
+    "as_of": {
+        "size": 9,
+        "root": _HEX32,
+        "signed_at": "2026-11-23T22:26:00.000Z",
+        "anchored_size": 9,
+        "witnessed_size": 9,
+        "witnessed_at": "2026-11-23T22:26:01.000Z",
+        "witnesses": ["ke", "br"],
+        "mirror": None,
+    },
     "proof": "/v1/proofs/units?code=https%3A%2F%2Fid.example%2F01%2F09521234543213%2F10%2FL-0001%2F21%2FA7K9M2",
 }
 """One registered unit, as the public sees it."""

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api.evidence import in_words
-from api.words import day, grouped, moment, short, visible
+from api.words import ago, day, grouped, moment, short, visible
 
 TEMPLATES = Path(__file__).parent / "pages"
 ASSETS = Path(__file__).parent / "web"
@@ -30,6 +30,7 @@ class Pages:
         )
         self._environment.filters |= {
             "moment": moment,
+            "ago": ago,
             "day": day,
             "grouped": grouped,
             "short": short,

@@ -101,6 +101,9 @@ CODES: Mapping[str, Problem] = {
     ),
     "undo_unknown": Problem(422, "Nothing to undo", "No statement in force has this leaf."),
     "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
+    "index_unsealed": Problem(422, "No such index", "Only an index that this ledger has sealed can be confirmed."),
+    "index_confirmed": Problem(409, "Confirmed already", "This key has confirmed this index; confirm the next one."),
+    "index_current": Problem(409, "Sealed already", "Nothing was said about any product since the last seal."),
     "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
     "salt_published": Problem(
         422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."
@@ -166,6 +169,10 @@ CODES: Mapping[str, Problem] = {
     "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),
     "segment_unpublished": Problem(404, "No such segment", "No entry of the log names a segment of this root."),
     "checkpoint_missing": Problem(404, "Nothing published yet", "The first checkpoint is published within seconds."),
+    "lot_present": Problem(409, "Registered", "This lot is registered, so nothing shows that it is absent."),
+    "index_unconfirmed": Problem(
+        503, NO_ANSWER, "Absence rests on an index that somebody other than the operator confirmed; none is yet."
+    ),
     "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
 }
 """code -> problem. A code that is not listed is shown as its class; every listed one has a page of its own."""

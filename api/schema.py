@@ -107,13 +107,34 @@ class SeenOut(Closed):
     places: list[str]
 
 
+class AlarmOut(Closed):
+    """Why a mirror follows its log no more, and the file of evidence that it keeps."""
+
+    code: str
+    words: str
+    at: str
+    evidence: str
+
+
+class MirrorOut(Closed):
+    """Whose copy answers, and when it was last compared. With an alarm nothing good rests on it."""
+
+    of: str
+    checked_at: str | None
+    alarm: AlarmOut | None
+
+
 class AsOfOut(Closed):
-    """The signed checkpoint that the answer rests on."""
+    """The signed checkpoint that the answer rests on, and how far witnesses have cosigned (null without any)."""
 
     size: int
     root: str
     signed_at: str
     anchored_size: int | None
+    witnessed_size: int | None
+    witnessed_at: str | None
+    witnesses: list[str]
+    mirror: MirrorOut | None
 
 
 class ScanOut(Closed):
@@ -189,7 +210,7 @@ class ProblemOut(BaseModel):
 class StatementIn(Closed):
     """A signed statement. `body` holds exactly the fields of the kind's EIP-712 struct."""
 
-    kind: Literal["batch_registered", "batch_recalled", "units_retired", "undone"]
+    kind: Literal["batch_registered", "batch_recalled", "units_retired", "undone", "index_confirmed"]
     body: dict[str, Any]
     actor: str = Field(examples=["0x" + "1f" * 20])
     signature: str = Field(examples=["0x" + "5e" * 65])
@@ -203,9 +224,38 @@ class RegistrationIn(Closed):
 
 
 class ChangeIn(Closed):
-    """A statement about a batch."""
+    """A statement about a batch or an index."""
 
     statement: StatementIn
+
+
+class ConfirmationOut(Closed):
+    """Who recomputed an index, and in which entry it says so."""
+
+    entry: int
+    by: str
+    name: str | None
+    role: str
+    country: str
+
+
+class SealedIndexOut(Closed):
+    """An index: of the first `size` entries, about `gtins` products. Large numbers are decimal strings."""
+
+    entry: int
+    size: str
+    gtins: str
+    root: str
+    recorded_at: str
+    confirmations: list[ConfirmationOut]
+
+
+class IndexOut(Closed):
+    """The newest index, the newest confirmed one, and how many entries about products came after the former."""
+
+    sealed: SealedIndexOut | None
+    confirmed: SealedIndexOut | None
+    new: int
 
 
 class ReceiptOut(Closed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -13,6 +14,16 @@ def moment(text: str) -> str:
     """`2026-11-23T22:26:00.000Z` as `23 Nov 2026, 22:26 UTC`."""
     at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+
+
+def ago(text: str, now: float | None = None) -> str:
+    """How long ago an instant as for `moment` is: `12 seconds ago`. `now`: POSIX seconds, by default the clock's."""
+    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
+    seconds = max(0, int((time.time() if now is None else now) - at))
+    for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {name}s ago"
+    return f"{seconds} second{'' if seconds == 1 else 's'} ago"
 
 
 def day(text: str) -> str:

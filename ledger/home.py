@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     server: str | None = None
     token: SecretStr | None = None
     seal_seconds: float = Field(default=60.0, ge=0.1, le=86_400)
+    publish_seconds: float = Field(default=1.0, ge=0.1, le=3_600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class LedgerConfig:
 
     `pin`: SHA-256 of entry 0's bytes, 64 hex; `registry` and `anchor`: 0x and 40 lower hex; `log_key` and
     `operator_key`: names in the key store. `database` and `chain_rpc` are None for the home's own database and
-    local chain. `witnesses`: addresses only; who counts is said in entry 0. Files without the key are older.
+    local chain. `witnesses`: addresses only; who counts is said in entry 0. `mirror_of`: the log that this is a copy
+    of, None for a ledger of its own. Files without these two are older.
     """
 
     origin: str
@@ -70,6 +72,7 @@ class LedgerConfig:
     log_key: str = "log"
     operator_key: str = "operator"
     witnesses: tuple[WitnessAddress, ...] = ()
+    mirror_of: str | None = None
 
     def encode(self) -> bytes:
         """The bytes of `ledger.json`."""
@@ -83,11 +86,12 @@ class LedgerConfig:
         except ValueError as error:
             raise _bad_config(str(error)) from error
         known = {f.name for f in fields(cls)}
-        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) | {"witnesses"} != known:
+        newer = {"witnesses", "mirror_of"}
+        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) | newer != known:
             raise _bad_config(f"expected a {FORMAT} object of {sorted(known)}")
         witnesses = _witnesses(value.pop("witnesses", []))
         for name, item in value.items():
-            optional = name in ("database", "chain_rpc")
+            optional = name in ("database", "chain_rpc", "mirror_of")
             if type(item) is not (int if name == "chain_id" else str) and not (optional and item is None):
                 raise _bad_config(f"{name} has another type")
         return cls(**value, witnesses=witnesses)

@@ -38,6 +38,41 @@ class NewEntry:
     statement_id: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cosignature:
+    """A verified cosignature of one of our checkpoints: its size, the witness's name in the policy, when (POSIX
+    seconds), and the signature line without its newline."""
+
+    size: int
+    name: str
+    time: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessReply:
+    """What a witness answered: HTTP status and body."""
+
+    status: int
+    body: bytes
+
+
+class Witness(Protocol):
+    """A witness, reached from afar (C2SP tlog-witness). Both calls are bounded in time and in bytes."""
+
+    def add_checkpoint(self, body: bytes) -> WitnessReply:
+        """Ask for a cosignature. Raises Unavailable."""
+        ...
+
+    def checkpoint(self, origin_hash: str) -> WitnessReply:
+        """The newest checkpoint it cosigned of the log with this SHA-256 of its origin. Raises Unavailable."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
 class Log(Protocol):
     """The sequenced log. One writer; readers anywhere."""
 

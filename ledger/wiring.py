@@ -6,7 +6,8 @@ a context: what was started (writer, threads, a local chain) ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,9 @@ from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.highest import Seen, ask
+from ledger.services.index_seal import IndexCadence, Indexes
+from ledger.services.mirroring import Mirroring
 from ledger.services.opening import check_signed, fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
@@ -38,7 +42,10 @@ from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
+from ledger.services.witnessed import WitnessedHead, with_cosignatures
+from ledger.services.witnessing import Cosigner, Witnessing
 from ledger.storage.anchor import AnchorTable
+from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
@@ -49,12 +56,14 @@ from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
 from ledger.storage.token import TokenTable
+from ledger.witness_http import HttpWitness
 from verifier.checkpoint import Checkpoint
 from verifier.errors import Refused
-from verifier.founding import Founding, log_id
+from verifier.founding import NO_WITNESSES, Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
 from verifier.note_key import SigningKey
+from verifier.policy import Policy
 from verifier.record import Record
 
 LOG_KEY = "log"
@@ -81,18 +90,24 @@ class Ledger:
     freshness: Freshness
     tokens: Tokens
     proofs: Proofs
+    indexes: Indexes
     engine: Engine
     signed_head: SignedHeadFile
     published: PublishedFolder
+    cosignatures: CosignatureTable
+    witnessed: WitnessedHead
     sequencer: Sequencer | None = None
     evm: EvmChain | None = None
     chain: LedgerChain | None = None
     anchoring: Anchoring | None = None
     mirror: Mirror | None = None
     upkeep: Upkeep | None = None
+    index_cadence: IndexCadence | None = None
     publisher: Publisher | None = None
     seals: Seals | None = None
     seal_proofs: SealProofs | None = None
+    witnessing: Witnessing | None = None
+    following: Mirroring | None = None
 
     @property
     def founding(self) -> Founding:
@@ -105,8 +120,15 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, seal scans, mirror the registry, anchor."""
-        for part in (self.publisher, self.seals, self.upkeep):
+        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
+        self.publish()
+        for part in (self.seals, self.upkeep, self.index_cadence):
+            if part is not None:
+                part.start()
+
+    def publish(self) -> None:
+        """Begin to publish what is signed and to show it to witnesses; `start` does so too."""
+        for part in (self.witnessing, self.publisher):
             if part is not None:
                 part.start()
 
@@ -135,6 +157,7 @@ def found_ledger(
     """
     if home.founded:
         raise Refused(f"couldn't found a ledger in {home.path}: there is one already", code="founded")
+    _check_unknown(plan, witnesses)
     home.create()
     Vault.create(home.keys)
     with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
@@ -171,6 +194,10 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
     Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
+    if write and config.mirror_of is not None:
+        raise Refused(
+            f"couldn't write: this home is a mirror of {config.mirror_of}; `carnet mirror` follows it", code="mirror"
+        )
     with ExitStack() as stack:
         if write:
             stack.enter_context(home.writer())
@@ -184,7 +211,7 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
             ledger.chain = LedgerChain(ledger.evm, ledger.founding, _operator_key(home, config))
             ledger.anchoring = Anchoring(ledger.log, ledger.chain, ledger.anchors)
         if write:
-            _writer(ledger, config, frontier, stack)
+            _writer(ledger, config, frontier, stack, report)
         yield ledger
 
 
@@ -198,36 +225,67 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     participants, freshness = Participants(record, details), Freshness(details)
     batches = Batches(record, log, segments, secrets, participants, freshness)
     scans = Scans(ScanTable(engine))
-    tip = _tip(log, record, anchors)
+    cosignatures = CosignatureTable(engine)
+    witnessed = WitnessedHead(record.founding.policy, cosignatures)
+    tip = _tip(log, record, anchors, witnessed)
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors), engine,
-        SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed),
+        Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        cosignatures, witnessed,
     )  # fmt: skip
     return ledger, frontier
 
 
-def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack) -> None:
+def _check_unknown(plan: FoundingPlan, addresses: Sequence[WitnessAddress]) -> None:
+    """A key that has signed a log of this origin before would show two histories. Raises Refused (`founded`)."""
+    policy = Policy.parse(plan.witness_policy) if plan.witness_policy != NO_WITNESSES else None
+    asked = cosigners(policy, addresses)
+    seen = ask((plan.log_key,), {c.name: c.witness for c in asked}, None, lambda: None)
+    for cosigner in asked:
+        cosigner.witness.close()
+    for head in seen.heads:
+        raise Refused(
+            f"couldn't found a ledger: {head.holder} has cosigned {head.size} entries under this origin and key",
+            code="founded",
+        )
+
+
+def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack, report: Report) -> None:
     signer = Signer(ledger.log, ledger.signed_head, _log_key(ledger.home, config.origin))
-    anchored = None
-    if ledger.signed_head.read() is None and ledger.chain is not None:
-        anchored = ledger.chain.anchored()
-    resume(ledger.log, ledger.signed_head, signer, anchored)
+    resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
-    publisher = Publisher(ledger.log, ledger.record, ledger.published, SealTable(ledger.engine))
-    ledger.publisher = publisher
-    stack.callback(publisher.close)
-    stack.callback(ledger.sequencer.close)
+    publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
+    stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
     _sealing(ledger, config, ledger.sequencer, stack)
+    ledger.indexes.use(ledger.sequencer)
+    ledger.index_cadence = IndexCadence(ledger.indexes)
+    stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
         named = ledger.record.segment_roots
         sweep = partial(ledger.segments.sweep, named.__contains__)
         ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS, sweep)
         stack.callback(ledger.upkeep.close)
+
+
+def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
+    """What others hold of this log; who was not reached is reported, since a start with signed_head goes on."""
+    asked = cosigners(ledger.founding.policy, config.witnesses)
+    seen = ask(
+        ledger.founding.log_keys,
+        {cosigner.name: cosigner.witness for cosigner in asked},
+        ledger.chain.anchored if ledger.chain is not None else None,
+        ledger.published.checkpoint,
+    )
+    for cosigner in asked:
+        cosigner.witness.close()
+    for who, why in seen.silent.items():
+        report(f"{who} could not say how far this log was signed: {why}")
+    return seen
 
 
 def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
@@ -240,7 +298,33 @@ def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: 
     ledger.scans.use(ledger.seals)
 
 
-def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], AsOf]:
+def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
+    """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
+    policy, witnessed = ledger.founding.policy, ledger.witnessed
+    if policy is not None:
+        ledger.witnessing = Witnessing(
+            policy, cosigners(policy, config.witnesses), ledger.log, ledger.cosignatures, witnessed
+        )
+        stack.callback(ledger.witnessing.close)
+    publisher = ledger.publisher = Publisher(
+        ledger.log, ledger.record, ledger.published, SealTable(ledger.engine),
+        lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
+        interval=ledger.home.settings.publish_seconds,
+    )  # fmt: skip
+    if ledger.witnessing is not None:
+        ledger.witnessing.changed = publisher.nudge
+    stack.callback(publisher.close)
+    return publisher
+
+
+def cosigners(policy: Policy | None, addresses: Sequence[WitnessAddress]) -> list[Cosigner]:
+    """The witnesses of a policy that can be asked: their addresses are configuration, else the policy's own."""
+    known = {address.name: address.url for address in addresses}
+    found = ((w, known.get(w.name, w.url)) for w in (policy.named if policy is not None else ()))
+    return [Cosigner(witness.name, witness.key, HttpWitness(url)) for witness, url in found if url is not None]
+
+
+def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: WitnessedHead) -> Callable[[], AsOf]:
     """What answers rest on; the parts that cost a read are read again only when the log has grown or anchored."""
     kept: dict[str, Any] = {}
 
@@ -252,7 +336,15 @@ def _tip(log: LogStore, record: Record, anchors: AnchorTable) -> Callable[[], As
             kept["size"] = checkpoint.size if checkpoint is not None else -1
         checkpoint = kept["checkpoint"]
         size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, bytes(32))
-        return AsOf(size, root, record.recorded_at, anchors.final_size())
+        if witnessed.policy is None:
+            return AsOf(size, root, record.recorded_at, anchors.final_size())
+        w = witnessed.current()
+        if w is None:
+            return AsOf(size, root, record.recorded_at, anchors.final_size(), has_witnesses=True, fresh=False)
+        return AsOf(
+            size, root, record.recorded_at, anchors.final_size(),
+            w.size, w.time * 1000, w.names, True, w.fresh(time.time()),
+        )  # fmt: skip
 
     return tip
 

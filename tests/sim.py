@@ -36,7 +36,8 @@ from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
 from verifier.instant import HOUR, SECOND
 from verifier.label import sign_label
 from verifier.merkle import MemoryTree, leaf_hash, node_hash, root_at
-from verifier.note_key import SigningKey
+from verifier.note import Note, cosign_note
+from verifier.note_key import KeyType, SigningKey
 from verifier.participant import Mirrored, Role, name_commitment
 from verifier.record import Record
 from verifier.scan_evidence_file import encode_scan_evidence
@@ -131,6 +132,7 @@ class Sim:
     anchors: Anchors = field(default_factory=lambda: Anchors())
     sealed: dict[int, bytes] = field(default_factory=dict)
     checked: bool = True
+    witnesses: dict[str, SigningKey] = field(default_factory=dict)
     record: Record = field(init=False)
     _counter: int = 0
 
@@ -140,16 +142,23 @@ class Sim:
     # founding and people
 
     @classmethod
-    def found(cls, countries: Sequence[str] = ("NL", "KE", "BR"), *, checked: bool = True) -> Sim:
-        """Found a ledger with one authority a country, and name the operator."""
+    def found(
+        cls, countries: Sequence[str] = ("NL", "KE", "BR"), *, checked: bool = True, witnesses: Sequence[str] = ()
+    ) -> Sim:
+        """Found a ledger with one authority a country, and name the operator. All `witnesses` must cosign."""
         people = tuple(actor(f"authority-{country}-{at}") for at, country in enumerate(countries))
         key = SigningKey(ORIGIN, secret("log"))
         authorities = tuple(
             Authority(person.address, country, actor(f"recovery-{person.name}").address)
             for person, country in zip(people, countries, strict=True)
         )
-        founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), "none", b"")
-        sim = cls(founding, key, people, checked=checked)
+        cosigners = {
+            name: SigningKey(f"{name}.example/witness", secret(f"witness-{name}"), KeyType.COSIGNATURE_V1)
+            for name in witnesses
+        }
+        policy = policy_of(key, cosigners) if cosigners else "none"
+        founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), policy, b"")
+        sim = cls(founding, key, people, checked=checked, witnesses=cosigners)
         sim.append(Kind.FOUNDED, founding.body(), None, None)
         sim.decide(Proposal.OPERATOR_SET, logId="0x" + founding.log_id.hex(), operator=actor("operator").address)
         return sim
@@ -309,6 +318,16 @@ class Sim:
         body = {**self.header(), "target": leaf, "reason": reason}
         return self._leaf(self.say(self.statement(by, Kind.UNDONE, body)))
 
+    def seal_index(self) -> int:
+        """Seal the index of everything said so far; returns the entry's index, which is the size it is of."""
+        return self.append(Kind.INDEX_SEALED, self.record.index.view(self.record.size).head.body(), None, None)
+
+    def confirm_index(self, by: Actor, size: int | None = None) -> int:
+        """Confirm an index, the newest if no other is named, as somebody who recomputed it."""
+        sealed = self.record.index_seals[size] if size is not None else self.record.sealed_index
+        assert sealed is not None
+        return self.say(self.statement(by, Kind.INDEX_CONFIRMED, {**self.header(), **sealed.head.body()}))
+
     def statement(self, by: Actor, kind: Kind, body: Mapping[str, Any]) -> Statement:
         """Sign a body for this ledger."""
         return Statement(kind, body, by.address, sign(kind, body, self.domain, by.secret))
@@ -396,7 +415,13 @@ class Sim:
     def sign_head(self) -> None:
         """Sign a checkpoint of all entries."""
         checkpoint = Checkpoint(ORIGIN, len(self.entries), self.root())
-        self.notes[len(self.entries)] = sign_checkpoint(checkpoint, self.log_key).format()
+        self.notes[len(self.entries)] = self.cosigned(sign_checkpoint(checkpoint, self.log_key)).format()
+
+    def cosigned(self, note: Note, *, at: int | None = None) -> Note:
+        """The note with a cosignature of every witness; `at`: their clock (ms), the log's own without it."""
+        for key in self.witnesses.values():
+            note = cosign_note(note, key, (at or self.clock) // SECOND)
+        return note
 
     def root(self, size: int | None = None) -> bytes:
         """The root over the first `size` entries as stored."""
@@ -450,7 +475,7 @@ class Sim:
             head = chain_head(head, leaf_hash(self.entries[index]))
         for size in sizes:
             checkpoint = Checkpoint(ORIGIN, size, self.root(size))
-            self.notes[size] = sign_checkpoint(checkpoint, self.log_key).format()
+            self.notes[size] = self.cosigned(sign_checkpoint(checkpoint, self.log_key)).format()
 
     # checks
 
@@ -511,6 +536,9 @@ class Sim:
 
     def latest_checkpoint(self) -> tuple[int, bytes] | None:
         return max(self.notes.items(), default=None)
+
+    def read_checkpoint(self, size: int) -> bytes | None:
+        return self.notes.get(size)
 
     # as a node of the chain
 
@@ -577,6 +605,13 @@ def gtin_of(prefix: str, item: int = 1) -> str:
 def sign_unit(sim: Sim, batch: MadeBatch, serial: str) -> str:
     """The label signature of a unit, as printed."""
     return sign_label(batch.label_seed, sim.founding.log_id, batch.gtin, batch.lot, serial)
+
+
+def policy_of(log: SigningKey, witnesses: Mapping[str, SigningKey]) -> str:
+    """The policy under which every one of these witnesses must cosign."""
+    lines = [f"log {log.verifier.format()}"]
+    lines += [f"witness {name} {key.verifier.format()}" for name, key in witnesses.items()]
+    return "\n".join([*lines, f"group everybody all {' '.join(witnesses)}", "quorum everybody"]) + "\n"
 
 
 def word(number: int) -> str:

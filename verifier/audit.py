@@ -12,10 +12,11 @@ from typing import Protocol
 
 from verifier.audit_chain import ChainAudit
 from verifier.audit_checkpoints import CheckpointAudit
-from verifier.audit_report import AuditReport, Findings, Progress
+from verifier.audit_report import AuditReport, Findings, Former, Progress
 from verifier.audit_seals import SealAudit, SealReader
 from verifier.audit_segments import SegmentAudit
 from verifier.audit_tree import TreeCheck
+from verifier.audit_witnesses import WitnessAudit
 from verifier.chain_event import ChainReader
 from verifier.entry import Entry, chain_head, decode_entry
 from verifier.errors import CarnetError, Malformed, Refused
@@ -26,13 +27,15 @@ from verifier.record import Record
 from verifier.seal import Seal
 from verifier.segment import SegmentView
 from verifier.statement import Kind, verify
+from verifier.statement import digest as struct_digest
 from verifier.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
 
 
 class AuditSource(Protocol):
-    """Where a log is read from: a home, a folder of published files, a mirror. Every answer is checked.
+    """Where a log is read from: a home, a folder of published files, a server. Every answer is checked.
 
-    Methods raise NotFound, ProofInvalid or Unavailable; the audit reports that under the place it asked for.
+    Methods raise NotFound or ProofInvalid, which the audit reports under the place it asked for, or Unavailable,
+    which ends it: no answer is no finding.
     """
 
     def size(self) -> int:
@@ -44,7 +47,7 @@ class AuditSource(Protocol):
         ...
 
     def checkpoints(self) -> Iterable[bytes]:
-        """Every signed checkpoint that was kept, in any order, as notes."""
+        """Every signed checkpoint that was kept, in any order, as notes with the cosignatures known for them."""
         ...
 
     def segment(self, root: bytes, n: int) -> SegmentView:
@@ -59,6 +62,7 @@ def audit(
     chain: ChainReader | None = None,
     seals: SealReader | None = None,
     progress: Progress | None = None,
+    former: Former | None = None,
 ) -> AuditReport:
     """Recompute a log and report everything that does not hold.
 
@@ -68,10 +72,12 @@ def audit(
         chain: the auditor's own node; without it anchors and decisions rest on the log alone, and the report says so.
         seals: where the leaves of seals are read from; without it only their entries are checked, which is said.
         progress: told what is being checked and how far it has come.
+        former: a former report about this log; its root must still stand, and statements' signatures below it are not
+            verified again if it found nothing.
 
-    Raises Unavailable when the source gives no answer at all.
+    Raises Unavailable when the source gives no answer, Refused (`other_log`) for a former report about another log.
     """
-    return Auditor(source, pin, chain=chain, seals=seals, progress=progress).run()
+    return Auditor(source, pin, chain=chain, seals=seals, progress=progress, former=former).run()
 
 
 class AuditedRecord(Record):
@@ -104,21 +110,27 @@ class Auditor:
         chain: ChainReader | None = None,
         seals: SealReader | None = None,
         progress: Progress | None = None,
+        former: Former | None = None,
         sizes: Collection[int] = (),
     ) -> None:
         """`sizes`: further tree sizes whose roots are to be in `roots` when `after` is called."""
-        self._source, self._pin = source, pin
+        if former is not None and former.pin != pin:
+            raise Refused("couldn't go on from the former report: it is about another log", code="other_log")
+        self._source, self._pin, self._former = source, pin, former
         self._progress = progress or _silent
         self.findings = Findings()
         self.record = AuditedRecord(source.segment)
         self.chain = ChainAudit(chain, self.findings)
         self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
         self._segments = SegmentAudit(source.segment, self.findings, self._progress)
+        self._witnesses = WitnessAudit(self.findings)
         self._seals = SealAudit(seals, self.findings, self._progress)
-        self._sizes = frozenset(sizes) | self._checkpoints.sizes
+        self._sizes = frozenset(sizes) | self._checkpoints.sizes | ({former.size} if former else set())
+        self._recorded: dict[int, int] = {}
+        self._verified_before = former.size if former is not None and former.ok else 0
 
     def run(self) -> AuditReport:
-        """1. what is signed and anchored; 2. entries and tree; 3. checkpoints; 4. anchors; 5. segments; 6. seals."""
+        """1. what is signed and anchored; 2. entries, tree; 3. heads, witnesses; 4. anchors; 5. segments; 6. seals."""
         first = self._first_entry(self._source.size())  # 1
         if first is not None:
             self.chain.read(first)
@@ -131,13 +143,18 @@ class Auditor:
         root = self.tree.finish()
         if first is not None:
             self._checkpoints.compare(first, self.tree.roots, size)  # 3
+            self._witnesses.compare(first, self._checkpoints.heads, self._recorded, size)
             self.chain.compare(self.tree.roots, size)  # 4
             self.after(first, size, root)
+        self._compare_former(size)
         self._segments.run()  # 5
         self._seals.run(self.record.seals)  # 6
-        found, record = self.findings, self.record
+        found, record, newest = self.findings, self.record, self._checkpoints.newest
         kept, notes = tuple(found.list), tuple(found.notes)
-        return AuditReport(size, root, record.head, record.recorded_at, found.counts, kept, notes, found.more)
+        signed = newest.raw if newest is not None else None
+        return AuditReport(
+            size, root, record.head, record.recorded_at, found.counts, kept, notes, found.more, self._pin, signed
+        )
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""
@@ -154,6 +171,28 @@ class Auditor:
         except CarnetError:
             return None
         return record.founding
+
+    def _compare_former(self, size: int) -> None:
+        """The former report's root must be the root at its size; only then its verdict on signatures counts."""
+        former = self._former
+        if former is None:
+            return
+        at = f"the first {former.size} entries"
+        if former.size > size:
+            words = f"couldn't find what was audited before: got {size} entries, expected {former.size}"
+            self.findings.add(at, "since_missing", words)
+        elif former.size in self.tree.roots and self.tree.roots[former.size] != former.root:
+            words = (
+                f"couldn't match the former report: it has the root {former.root.hex()}, the entries give "
+                f"{self.tree.roots[former.size].hex()}"
+            )
+            self.findings.add(at, "since_differs", words)
+        elif self._verified_before:
+            self.findings.notes.append(
+                f"signatures of statements below entry {former.size} were verified by the former report, not again"
+            )
+        else:
+            self.findings.notes.append("the former report had findings, so every signature was verified again")
 
     def _read_entries(self, size: int) -> None:
         for start in range(0, size, TILE_WIDTH):
@@ -193,6 +232,8 @@ class Auditor:
             record.skip(leaf)
             return
         self._segments.note(at, entry)
+        if index in self._sizes or index + 1 in self._sizes:
+            self._recorded[index] = entry.recorded_at
         if entry.previous != record.head:  # 2
             found.add(
                 at,
@@ -216,8 +257,12 @@ class Auditor:
 
     def _check_signature(self, index: int, at: str, entry: Entry) -> None:
         """A wrong signature is a finding, and the rules are checked all the same."""
+        domain = self.record.founding.domain
         try:
-            digest = verify(entry.statement, self.record.founding.domain)
+            if index < self._verified_before:
+                digest = struct_digest(entry.kind, entry.body, domain)
+            else:
+                digest = verify(entry.statement, domain)
         except CarnetError as error:
             self.findings.refused(at, error)
             return

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from verifier.audit_report import Findings
-from verifier.checkpoint import Checkpoint, open_checkpoint
+from verifier.checkpoint import Checkpoint
 from verifier.errors import Malformed, ProofInvalid
 from verifier.founding import Founding
-from verifier.note import Note
+from verifier.head import Head, claimed_head, open_head
 
 
 class CheckpointAudit:
@@ -17,49 +17,54 @@ class CheckpointAudit:
     def __init__(self, notes: Iterable[bytes], findings: Findings) -> None:
         self._findings = findings
         self._notes = [(raw, _unverified(raw)) for raw in notes]
+        self.heads: list[Head] = []
 
     @property
     def sizes(self) -> set[int]:
         """The sizes that the notes claim, not believed yet."""
         return {head.size for _, head in self._notes if head}
 
+    @property
+    def newest(self) -> Head | None:
+        """The largest head that the log's key signed, once `compare` has run."""
+        return max(self.heads, key=lambda head: head.checkpoint.size, default=None)
+
     def compare(self, founding: Founding, roots: Mapping[int, bytes], size: int) -> None:
         """Compare signed heads with the roots that the entries give; sizes beyond what could be read are left out."""
-        newest = 0
         other: list[int] = []
         for raw, claimed in self._notes:
             head = self._open(raw, claimed, founding)
             if head is None:
                 continue
             self._findings.count("checkpoints")
-            newest = max(newest, head.size)
-            if head.size > size:
+            self.heads.append(head)
+            checkpoint = head.checkpoint
+            if checkpoint.size > size:
                 self._findings.add(
-                    f"checkpoint {head.size}",
+                    f"checkpoint {checkpoint.size}",
                     "entries_missing",
-                    f"couldn't find what is signed: got {size} entries, expected {head.size}",
+                    f"couldn't find what is signed: got {size} entries, expected {checkpoint.size}",
                 )
-            elif head.size in roots and head.root != roots[head.size]:
-                other.append(head.size)
+            elif checkpoint.size in roots and checkpoint.root != roots[checkpoint.size]:
+                other.append(checkpoint.size)
         self._report(sorted(other), roots)
-        if not newest:
+        newest = self.newest
+        if newest is None or newest.checkpoint.size == 0:
             self._findings.add(
                 "checkpoints", "checkpoint_missing", "couldn't find a checkpoint signed by the log's key"
             )
-        elif newest < size:
-            self._findings.notes.append(f"entries {newest} to {size - 1} are under no signed checkpoint yet")
+        elif newest.checkpoint.size < size:
+            self._findings.notes.append(
+                f"entries {newest.checkpoint.size} to {size - 1} are under no signed checkpoint yet"
+            )
 
-    def _open(self, raw: bytes, claimed: Checkpoint | None, founding: Founding) -> Checkpoint | None:
-        failure: Malformed | ProofInvalid | None = None
-        for key in founding.log_keys:
-            try:
-                return open_checkpoint(raw, key).checkpoint
-            except (Malformed, ProofInvalid) as error:
-                failure = error
-        if failure is not None:
+    def _open(self, raw: bytes, claimed: Checkpoint | None, founding: Founding) -> Head | None:
+        try:
+            return open_head(raw, founding)
+        except (Malformed, ProofInvalid) as error:
             at = f"checkpoint {claimed.size}" if claimed else f"checkpoint of {len(raw)} bytes"
-            self._findings.refused(at, failure)
-        return None
+            self._findings.refused(at, error)
+            return None
 
     def _report(self, sizes: list[int], roots: Mapping[int, bytes]) -> None:
         """One finding for all: after one changed entry every later head differs."""
@@ -76,6 +81,6 @@ class CheckpointAudit:
 
 def _unverified(raw: bytes) -> Checkpoint | None:
     try:
-        return Checkpoint.decode(Note.parse(raw).text)
+        return claimed_head(raw)
     except Malformed:
         return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verifier.errors import CarnetError
+from verifier.errors import CarnetError, Malformed, Unavailable
 
 FINDINGS_MAX = 1_000
-"""Findings kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has entries."""
+"""Findings of one code kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has
+entries; by code, so that they do not crowd out the one that convicts."""
 
 Progress = Callable[[str, int, int], None]
 """Takes what is being checked, how much of it is done, and how much there is."""
@@ -34,6 +36,7 @@ MEANINGS: Mapping[str, str] = {
     "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
     "tile_differs": "a stored hash of the tree is not that of the entries below it",
     "tile_length": "a stored piece of the tree is cut short or too long",
+    "file_size": "a published file is larger than any of its kind may be; it was not read to its end",
     "bundle_length": "a stored bundle of entries can't be taken apart; the entries in it can't be checked",
     "entry_missing": "entries are missing from storage",
     "tile_missing": "a piece of the tree is missing from storage",
@@ -42,6 +45,14 @@ MEANINGS: Mapping[str, str] = {
     "checkpoint_missing": "nothing here is signed by the log",
     "signature_missing": "this is not signed by the log's key",
     "signature_invalid": "the log's key did not sign this",
+    "cosignature_invalid": "the witness named did not sign this head, or its line was changed",
+    "cosignature_unknown": "a line bears a witness's name or key id and is not that witness's: it was changed",
+    "quorum_missing": "the witnesses that the founding asks for have not confirmed any head kept here",
+    "backdated": "the entry claims to be older than a head that witnesses saw without it",
+    "postdated": "the entry claims to be younger than a head that witnesses saw with it",
+    "since_differs": "what was audited before is not the beginning of this log: history was rewritten, and the signed "
+    "heads of both reports prove it",
+    "since_missing": "this log is shorter than it was when it was audited before: it was rolled back",
     "anchor_foreign": "the contract accepted another history than the one stored here",
     "anchor_ahead": "the contract accepted more entries than are stored here: this log was rolled back",
     "anchor_gap": "the contract's own history of this log has a gap, or its node leaves events out",
@@ -58,10 +69,14 @@ MEANINGS: Mapping[str, str] = {
     "supersedes": "the statement does not name the one that it replaces",
     "statement_id_reused": "one statement stands in the log twice",
     "lot_registered": "one lot stands in the log twice",
+    "index_differs": "the index does not cover what the log says: something was left out of it, or put in",
+    "index_unsealed": "somebody confirmed an index that this log does not hold",
     "signed_head_ahead": "more was signed than is stored here: storage was restored from an old copy",
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",
     "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
+    "cosignature_row": "what is kept about a cosignature is not what its line says",
+    "published_differs": "a file for mirrors and strangers is not the copy of what is stored",
     "checkpoint_row": "the index of checkpoints does not say what the checkpoint says",
     "anchor_row": "what is kept about an anchor is not what the contract said",
     "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
@@ -103,7 +118,8 @@ class Finding:
 class AuditReport:
     """The result of an audit: the head that the entries give, counts, findings, and what was not or not yet there.
 
-    `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept.
+    `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept. `pin`: the one that was
+    asked about; `checkpoint`: the newest note that the log's key signed.
     """
 
     size: int
@@ -114,6 +130,8 @@ class AuditReport:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     more: int = 0
+    pin: bytes = b""
+    checkpoint: bytes | None = None
 
     @property
     def ok(self) -> bool:
@@ -124,14 +142,38 @@ class AuditReport:
         """The report as JSON."""
         return {
             "ok": self.ok,
+            "pin": self.pin.hex(),
             "size": self.size,
             "root": "0x" + self.root.hex(),
             "chain_head": "0x" + self.chain_head.hex(),
+            "checkpoint": self.checkpoint.decode(errors="replace") if self.checkpoint is not None else None,
             "counts": dict(self.counts),
             "findings": [finding.to_json() for finding in self.findings],
             "findings_beyond": self.more,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A former audit of the same log: its pin, size and root (32 bytes), and whether it found nothing."""
+
+    pin: bytes
+    size: int
+    root: bytes
+    ok: bool
+
+    @classmethod
+    def from_json(cls, value: Any) -> Former:
+        """Read a report as `AuditReport.to_json` writes it. Raises Malformed (`report`)."""
+        try:
+            size = value["size"]
+            former = cls(bytes.fromhex(value["pin"]), size, bytes.fromhex(value["root"][2:]), value["ok"] is True)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Malformed(f"couldn't read the former report: {error!r}", code="report") from error
+        if type(size) is not int or size < 1 or len(former.pin) != 32 or len(former.root) != 32:
+            raise Malformed("couldn't read the former report: expected pin, size and root of a log", code="report")
+        return former
 
 
 class Findings:
@@ -142,16 +184,20 @@ class Findings:
         self.more = 0
         self.notes: list[str] = []
         self.counts: dict[str, int] = {}
+        self._kept: Counter[str] = Counter()
 
     def add(self, at: str, code: str, words: str) -> None:
-        """Keep one finding, or count it when there are very many."""
-        if len(self.list) < FINDINGS_MAX:
+        """Keep one finding, or count it when there are very many of its code."""
+        if self._kept[code] < FINDINGS_MAX:
+            self._kept[code] += 1
             self.list.append(Finding(at, code, words))
         else:
             self.more += 1
 
     def refused(self, at: str, error: CarnetError) -> None:
-        """Keep what a rule or a reader said."""
+        """Keep what a rule or a reader said. No answer is no finding: it ends the audit, and Unavailable is raised."""
+        if isinstance(error, Unavailable):
+            raise error
         self.add(at, error.code, str(error))
 
     def count(self, what: str, number: int = 1) -> None:

@@ -36,7 +36,7 @@ class SegmentAudit:
             try:
                 self._read(root, count).check(partial(self._report, done, total))
             except CarnetError as error:
-                self._findings.add(f"segment {root.hex()} of {entry}", error.code, str(error))
+                self._findings.refused(f"segment {root.hex()} of {entry}", error)
             done += count
             self._progress("units", done, total)
 

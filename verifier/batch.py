@@ -78,7 +78,8 @@ class Batch:
     """A registered batch. `id` is the leaf of its registration, `index` its entry's.
 
     `salt` is None while hidden, `label_key` None when units bear no label signature, `expires` None or YYYY-MM-DD;
-    `history` are the indexes of all entries about it, its registration first.
+    `history` are the indexes of all entries about it, its registration first; `favoured` is the last of those that
+    speak for it: the registration, or an undo of a recall or of a report about its units.
     """
 
     id: bytes
@@ -100,6 +101,7 @@ class Batch:
     recall: Slot = field(default_factory=Slot)
     retired: dict[RetireReason, Slot] = field(default_factory=lambda: {reason: Slot() for reason in RetireReason})
     history: list[int] = field(default_factory=list)
+    favoured: int = 0
 
     @property
     def withdrawn(self) -> bool:
@@ -128,6 +130,7 @@ def batch_from(body: Mapping[str, Any], leaf: bytes, index: int, maker: str, rec
         recorded_at=recorded_at,
         registration=Slot([change], leaf),
         history=[index],
+        favoured=index,
     )
 
 

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from verifier.batch import Batch
-from verifier.chain_event import Anchored, ChainReader, Where, anchored_query, parse_anchored
-from verifier.checkpoint import Checkpoint, open_checkpoint
+from verifier.chain_event import ChainReader
+from verifier.checkpoint import Checkpoint
 from verifier.entry import Entry, decode_entry
-from verifier.errors import CarnetError, ProofInvalid, Refused, Unavailable
-from verifier.evidence_facts import anchor_facts, batch_facts, unit_facts
+from verifier.errors import CarnetError, ProofInvalid, Unavailable
+from verifier.evidence_anchor import check_anchor, check_on_chain
+from verifier.evidence_facts import anchor_facts, batch_facts, index_facts, unit_facts, witness_facts
 from verifier.evidence_file import EvidenceFile, ShownEntry, decode_evidence
+from verifier.evidence_index import check_index_part
 from verifier.evidence_unit import check_retired, check_unit
 from verifier.excerpt import Excerpt
-from verifier.explain import STEPS, Report, Step, limits
+from verifier.explain import STEPS, Limits, Report, Step
 from verifier.founding import Founding, parse_founding
 from verifier.gs1 import UnitCode
-from verifier.instant import format_instant
+from verifier.head import Head, open_head
+from verifier.instant import SECOND, format_instant
 from verifier.label import LabelCheck, verify_label
-from verifier.merkle import leaf_hash, verify_consistency, verify_inclusion
-from verifier.note import open_note
+from verifier.merkle import leaf_hash, verify_inclusion
+from verifier.record import SealedIndex
 from verifier.statement import Kind
 
 
@@ -43,6 +45,7 @@ def check_evidence(
     code: UnitCode | None = None,
     salt: bytes | None = None,
     chain: ChainReader | None = None,
+    unwitnessed: bool = False,
 ) -> Report:
     """Check a file of evidence step by step; stops at the first step that fails.
 
@@ -52,24 +55,36 @@ def check_evidence(
         code: the code as it was read, if the file is to speak of exactly that one; its label signature is checked too.
         salt: the batch's salt (32 bytes) for those who have it; absence in a batch with a hidden salt needs it.
         chain: the verifier's own node; without it the anchor rests on what the file says.
+        unwitnessed: be content with a head that fewer witnesses cosigned than entry 0 asks for. It may be one of two
+            histories; without this such a file proves nothing.
 
     Never raises for anything the file holds.
     """
-    return _Check(raw, pin, code, salt, chain).run()
+    return _Check(raw, pin, code, salt, chain, unwitnessed).run()
 
 
 class _Check:
     """One run. Steps set what later steps use; each returns its words, raises a CarnetError, or `_Open`."""
 
     def __init__(
-        self, raw: bytes, pin: bytes, code: UnitCode | None, salt: bytes | None, chain: ChainReader | None
+        self,
+        raw: bytes,
+        pin: bytes,
+        code: UnitCode | None,
+        salt: bytes | None,
+        chain: ChainReader | None,
+        unwitnessed: bool,
     ) -> None:
         self._raw, self._pin, self._code, self._salt, self._chain = raw, pin, code, salt, chain
+        self._unwitnessed = unwitnessed
         self._file: EvidenceFile
         self._shown: tuple[ShownEntry, ...]
         self._entries: list[tuple[int, Entry]]
         self._founding: Founding
+        self._signed: Head
         self._head: Checkpoint
+        self._quorum_at: int | None = None
+        self._index: SealedIndex | None = None
         self._excerpt = Excerpt()
         self._refused: tuple[str, CarnetError] | None = None
         self._batch: Batch | None = None
@@ -93,10 +108,8 @@ class _Check:
             except CarnetError as error:
                 steps.append(Step(name, False, str(error)))
         good = all(step.ok is not False for step in steps)
-        anchored = good and self._file.anchor is not None
-        unit = not good or self._file.unit is not None
-        words = limits(unit=unit, witnesses=False, anchored=anchored, chain_asked=self._asked)
-        return Report(tuple(steps), self._shows() if good else {}, words, unproved)
+        shows, limits = (self._shows(), self._limits()) if good else ({}, Limits())
+        return Report(tuple(steps), shows, limits.sentences(), unproved)
 
     def _check_file(self) -> str:
         self._file = decode_evidence(self._raw)
@@ -107,12 +120,21 @@ class _Check:
     def _check_code(self) -> str:
         if self._code is None:
             raise _Open("no code was given to compare with")
-        code, unit = self._code, self._file.unit
-        read = (code.gtin, code.lot, code.serial)
-        lot = code.lot if unit is None or code.lot is not None else unit.lot
-        if unit is None or (code.gtin, lot, code.serial) != (unit.gtin, unit.lot, unit.serial):
-            about = (unit.gtin, unit.lot, unit.serial) if unit else "no unit"
+        code, unit, index = self._code, self._file.unit, self._file.index
+        about: tuple[str | None, ...]
+        read: tuple[str | None, ...]
+        if unit is not None:
+            about = (unit.gtin, unit.lot, unit.serial)
+            read = (code.gtin, code.lot or unit.lot, code.serial)
+        elif index is not None:  # it speaks of a whole batch, or of all of a product's
+            about = (index.gtin, index.lot, code.serial)
+            read = (code.gtin, code.lot if index.lot is not None else None, code.serial)
+        else:
+            raise ProofInvalid("couldn't match the code: the file is about no goods", code="other_code")
+        if read != about:
             raise ProofInvalid(f"couldn't match the code: got {read}, the file is about {about}", code="other_code")
+        if unit is None:
+            return "the file speaks of the batch that was read"
         return (
             "GTIN, lot and serial are those that were read" if code.lot else "GTIN and serial are those that were read"
         )
@@ -130,17 +152,25 @@ class _Check:
         return f"{self._founding.origin}, founded by {', '.join(countries)}"
 
     def _check_checkpoint(self) -> str:
-        note = self._file.proof.checkpoint
-        open_note(note, self._founding.log_keys)  # a wrong signature by any known key rejects the note
-        error: CarnetError | None = None
-        for key in self._founding.log_keys:
-            try:
-                self._head = open_checkpoint(note, key).checkpoint
-            except ProofInvalid as refusal:
-                error = refusal
-            else:
-                return f"{self._head.size} entries, root {self._head.root.hex()}"
-        raise error or ProofInvalid("couldn't open the checkpoint: entry 0 names no log key", code="signature_missing")
+        self._signed = open_head(self._file.proof.checkpoint, self._founding)
+        self._head = self._signed.checkpoint
+        return f"{self._head.size} entries, root {self._head.root.hex()}"
+
+    def _check_witnesses(self) -> str:
+        if self._founding.policy is None:
+            raise _Open("entry 0 asks for no witnesses")
+        for line in self._signed.cosigned:
+            if line.error is not None:
+                raise line.error
+        self._quorum_at = self._signed.quorum_time(self._founding)
+        who = ", ".join(sorted(self._signed.times)) or "nobody"
+        if self._quorum_at is None:
+            raise _Open(
+                f"{who} cosigned this head, which is less than entry 0 asks for: others may have been shown another "
+                "history",
+                needed=not self._unwitnessed,
+            )
+        return f"{who} cosigned; a quorum had at {format_instant(self._quorum_at * SECOND)}"
 
     def _check_inclusion(self) -> str:
         for shown in self._shown:
@@ -180,6 +210,26 @@ class _Check:
             raise _Open("the file shows no later statement about this batch")
         return f"{later} later statements"
 
+    def _check_index(self) -> str:
+        self._raise_refusal("index")
+        part = self._file.index
+        if part is None:
+            raise _Open("the file does not show that nothing was left out")
+        unit, batch = self._file.unit, self._batch
+        goods = (unit.gtin, unit.lot) if unit is not None else (batch.gtin, batch.lot) if batch is not None else None
+        if goods is not None and not part.covers(*goods):
+            raise ProofInvalid(
+                f"couldn't check the index: it is about GTIN {part.gtin} lot {part.lot}, the file about {goods}",
+                code="index_subject",
+            )
+        shown = {shown.index: shown.data for shown in self._shown}
+        self._index = check_index_part(part, self._excerpt, shown, self._head)
+        who = ", ".join(self._index.confirmed)
+        return (
+            f"the {self._index.head.size} entries that {who} indexed, and the {len(part.later)} after them, say no "
+            "more of this than is shown"
+        )
+
     def _check_unit(self) -> str:
         unit, batch = self._file.unit, self._batch
         if unit is None:
@@ -215,13 +265,7 @@ class _Check:
         anchor = self._file.anchor
         if anchor is None:
             raise _Open("the file carries no anchor")
-        if not anchor.previous_size < anchor.size <= self._head.size:
-            raise ProofInvalid(
-                f"couldn't check the anchor: got sizes {anchor.previous_size}, {anchor.size}, {self._head.size}, "
-                "expected them to rise",
-                code="anchor_size",
-            )
-        verify_consistency(anchor.size, anchor.root, self._head.size, self._head.root, anchor.path)
+        check_anchor(anchor, self._head)
         covered = "among them this one" if self._file.proof.index < anchor.size else "this one came later"
         return f"{anchor.size} entries were anchored, {covered}"
 
@@ -230,20 +274,9 @@ class _Check:
         if anchor is None or self._chain is None:
             raise _Open("no node of the chain was asked")
         try:
-            chain_id = self._chain.chain_id()
-            logs = self._chain.logs(anchored_query(self._founding, anchor.size, anchor.block_hash))
+            check_on_chain(anchor, self._founding, self._chain)
         except Unavailable as error:
             raise _Open(f"the chain gave no answer ({error})") from error
-        if chain_id != self._founding.chain_id:
-            raise Refused(f"couldn't ask the chain: got chain {chain_id}, expected {self._founding.chain_id}")
-        where = Where(anchor.block_number, anchor.block_hash, anchor.transaction, 0)
-        wanted = Anchored(anchor.size, anchor.root, anchor.previous_size, where)
-        found = (parse_anchored(log, self._founding) for log in logs)
-        if not any(replace(event, where=replace(event.where, log_index=0)) == wanted for event in found):
-            raise ProofInvalid(
-                f"couldn't find the anchor: {self._founding.anchor} emitted no such event in {anchor.transaction}",
-                code="anchor_missing",
-            )
         self._asked = True
         return f"Anchored(size {anchor.size}) in block {anchor.block_number}, transaction {anchor.transaction}"
 
@@ -268,9 +301,20 @@ class _Check:
             case _:
                 return None
 
+    def _limits(self) -> Limits:
+        return Limits(
+            unit=self._file.unit is not None or self._file.index is not None,
+            policy=self._founding.policy is not None,
+            witnessed=self._quorum_at is not None,
+            size=self._head.size,
+            complete_to=self._file.index.complete_to if self._file.index is not None else None,
+            anchored=self._file.anchor is not None,
+            chain_asked=self._asked,
+        )
+
     def _shows(self) -> dict[str, Any]:
         own = next(entry for index, entry in self._entries if index == self._file.proof.index)
-        anchor, unit, batch = self._file.anchor, self._file.unit, self._batch
+        anchor, unit, batch, part = self._file.anchor, self._file.unit, self._batch, self._file.index
         return {
             "log": {"origin": self._founding.origin, "size": self._head.size, "root": "0x" + self._head.root.hex()},
             "entry": {
@@ -281,6 +325,8 @@ class _Check:
             },
             "batch": batch_facts(batch, self._excerpt.standing) if batch else None,
             "unit": unit_facts(unit, batch, self._blind_unknown) if unit and batch else None,
+            "index": index_facts(part, self._index, self._excerpt) if part and self._index else None,
+            "witnesses": witness_facts(self._signed, self._quorum_at) if self._founding.policy else None,
             "label": "valid" if self._labelled else None,
             "anchor": anchor_facts(anchor, asked=self._asked) if anchor else None,
         }
@@ -294,5 +340,7 @@ def _step_of(kind: Kind) -> str:
             return "registration"
         case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED | Kind.UNDONE:
             return "changes"
-        case Kind.SCANS_SEALED | Kind.INDEX_SEALED | Kind.INDEX_CONFIRMED:
+        case Kind.INDEX_SEALED | Kind.INDEX_CONFIRMED:
+            return "index"
+        case Kind.SCANS_SEALED:
             return "changes"

@@ -6,9 +6,13 @@ from typing import Any
 
 from verifier.batch import Batch, RetireReason
 from verifier.evidence_file import AnchorProof, UnitProof
+from verifier.evidence_index import IndexPart
 from verifier.evidence_unit import retired_state
-from verifier.instant import format_instant
+from verifier.excerpt import Excerpt
+from verifier.head import Head
+from verifier.instant import SECOND, format_instant
 from verifier.participant import Standing
+from verifier.record import SealedIndex
 
 
 def batch_facts(batch: Batch, standing: Standing) -> dict[str, Any]:
@@ -60,6 +64,37 @@ def unit_facts(unit: UnitProof, batch: Batch, blind_unknown: bool) -> dict[str, 
         "serial": unit.serial,
         "state": state,
         "retired": retired_state(unit, batch, blind_unknown),
+    }
+
+
+def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt) -> dict[str, Any]:
+    """What is complete about the goods, up to which size, and who confirmed the index that this rests on."""
+    if part.lot is not None:
+        batch = excerpt.by_lot.get((part.gtin, part.lot))
+        batches = [batch] if batch is not None else []
+    else:
+        batches = list(excerpt.by_gtin.get(part.gtin, ()))
+    known = any(batch.index < part.complete_to for batch in batches)
+    adverse = any(batch.recall.current is not None or batch.withdrawn for batch in batches)
+    return {
+        "gtin": part.gtin,
+        "lot": part.lot,
+        "sealed_in": sealed.index,
+        "confirmed_by": [
+            {"by": address, "entry": entry, "country": excerpt.standing.participants[address].country}
+            for address, entry in sealed.confirmed.items()
+        ],
+        "complete_to": part.complete_to,
+        "no_recall_up_to": part.complete_to if known and not adverse else None,
+        "lot_absent_up_to": part.complete_to if not batches else None,
+    }
+
+
+def witness_facts(head: Head, quorum_at: int | None) -> dict[str, Any]:
+    """Who cosigned the head and when, by the names of the policy; `quorum_at` in POSIX seconds."""
+    return {
+        "cosigned": {name: format_instant(time * SECOND) for name, time in sorted(head.times.items())},
+        "quorum_at": format_instant(quorum_at * SECOND) if quorum_at is not None else None,
     }
 
 

@@ -6,17 +6,25 @@ nothing else: `verifier.evidence` says what it proves. `docs/spec/proof.md` desc
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from verifier import canonical
-from verifier.entry import ENTRY_LIMIT
-from verifier.errors import Malformed
+from verifier.evidence_form import (
+    bad,
+    base64_of,
+    data_of,
+    hash_of,
+    hashes_of,
+    hex_of,
+    list_of,
+    number_of,
+    object_of,
+    text_of,
+)
+from verifier.evidence_index import IndexPart, decode_index_part, encode_index_part
 from verifier.label import LABEL_TEXT_LENGTH, decode_signature, encode_signature
-from verifier.merkle import MAX_TREE_SIZE
-from verifier.note_key import decode_base64
 from verifier.segment import (
     AbsenceProof,
     MembershipProof,
@@ -28,14 +36,11 @@ from verifier.segment import (
 from verifier.statement import check_hex
 from verifier.tlog_proof import MAX_PATH, TlogProof
 
-SPEC = "carnet/evidence/1"
+SPEC = "carnet/evidence/2"
 """The version of this format."""
 ENTRIES_MAX = 1_024
 """Entries in one file. Own limit; an answer rests on about six."""
-NUMBER_MAX = 2**53 - 1
-"""Largest number that JSON carries unharmed (RFC 8785, I-JSON)."""
-
-_EXTRA = {"spec", "entry", "entries", "unit", "label", "anchor"}
+_EXTRA = {"spec", "entry", "entries", "unit", "index", "label", "anchor"}
 _UNIT = {"gtin", "lot", "serial", "blind", "membership", "absence", "retired"}
 _ANCHOR = {"transaction", "block_number", "block_hash", "size", "root", "previous_size", "path"}
 
@@ -95,6 +100,7 @@ class EvidenceFile:
     entry: bytes
     entries: tuple[ShownEntry, ...]
     unit: UnitProof | None = None
+    index: IndexPart | None = None
     label: str | None = None
     anchor: AnchorProof | None = None
 
@@ -108,12 +114,12 @@ def encode_evidence(file: EvidenceFile) -> bytes:
     """The file's bytes; `file.proof.extra` is made anew. Raises Malformed for what `decode_evidence` would refuse."""
     extra = {
         "spec": SPEC,
-        "entry": _base64(file.entry),
+        "entry": base64_of(file.entry),
         "entries": [
-            {"index": shown.index, "data": _base64(shown.data), "path": [node.hex() for node in shown.path]}
-            for shown in file.entries
+            {"index": shown.index, "data": base64_of(shown.data), "path": hex_of(shown.path)} for shown in file.entries
         ],
         "unit": _encode_unit(file.unit) if file.unit else None,
+        "index": encode_index_part(file.index) if file.index else None,
         "label": file.label,
         "anchor": _encode_anchor(file.anchor) if file.anchor else None,
     }
@@ -130,19 +136,20 @@ def decode_evidence(raw: bytes) -> EvidenceFile:
     """
     proof = TlogProof.decode(raw)
     if proof.extra is None:
-        raise _bad("a proof file without extra", "one with the entries that it rests on")
-    extra = _object("extra", canonical.decode(proof.extra), _EXTRA)
+        raise bad("a proof file without extra", "one with the entries that it rests on")
+    extra = object_of("extra", canonical.decode(proof.extra), _EXTRA)
     if extra["spec"] != SPEC:
-        raise _bad(f"version {extra['spec']!r}", SPEC)
-    entries = tuple(_decode_shown(value) for value in _list("entries", extra["entries"], ENTRIES_MAX))
+        raise bad(f"version {extra['spec']!r}", SPEC)
+    entries = tuple(_decode_shown(value) for value in list_of("entries", extra["entries"], ENTRIES_MAX))
     indexes = [shown.index for shown in entries]
     if indexes != sorted(set(indexes)) or proof.index in indexes:
-        raise _bad(f"entries {indexes[:20]}", "rising indexes without the file's own")
+        raise bad(f"entries {indexes[:20]}", "rising indexes without the file's own")
     return EvidenceFile(
         proof=proof,
-        entry=_data(extra["entry"]),
+        entry=data_of(extra["entry"]),
         entries=entries,
         unit=None if extra["unit"] is None else _decode_unit(extra["unit"]),
+        index=None if extra["index"] is None else decode_index_part(extra["index"]),
         label=None if extra["label"] is None else _decode_label(extra["label"]),
         anchor=None if extra["anchor"] is None else _decode_anchor(extra["anchor"]),
     )
@@ -168,24 +175,23 @@ def _encode_unit(unit: UnitProof) -> dict[str, Any]:
 
 
 def _decode_unit(value: object) -> UnitProof:
-    fields = _object("unit", value, _UNIT)
-    blind = fields["blind"]
-    check_hex("blind", f"0x{blind}", 32)
+    fields = object_of("unit", value, _UNIT)
+    blind = hash_of("blind", fields["blind"]).hex()
     membership, absence = _decode_in(fields, blind)
     return UnitProof(
-        gtin=_text("gtin", fields["gtin"], 14),
-        lot=_text("lot", fields["lot"], 20),
-        serial=_text("serial", fields["serial"], 20),
+        gtin=text_of("gtin", fields["gtin"], 14),
+        lot=text_of("lot", fields["lot"], 20),
+        serial=text_of("serial", fields["serial"], 20),
         blind=bytes.fromhex(blind),
         membership=membership,
         absence=absence,
-        retired=tuple(_decode_retired(proof, blind) for proof in _list("retired", fields["retired"], ENTRIES_MAX)),
+        retired=tuple(_decode_retired(proof, blind) for proof in list_of("retired", fields["retired"], ENTRIES_MAX)),
     )
 
 
 def _decode_retired(value: object, blind: str) -> RetiredProof:
-    fields = _object("retired", value, {"entry", "membership", "absence"})
-    return RetiredProof(_number("entry", fields["entry"]), *_decode_in(fields, blind))
+    fields = object_of("retired", value, {"entry", "membership", "absence"})
+    return RetiredProof(number_of("entry", fields["entry"]), *_decode_in(fields, blind))
 
 
 def _encode_in(proof: MembershipProof | None) -> dict[str, Any] | None:
@@ -196,9 +202,11 @@ def _encode_in(proof: MembershipProof | None) -> dict[str, Any] | None:
 def _decode_in(fields: Mapping[str, Any], blind: str) -> tuple[MembershipProof | None, AbsenceProof | None]:
     membership, absence = fields["membership"], fields["absence"]
     if (membership is None) == (absence is None):
-        raise _bad("both or none of membership and absence", "exactly one")
+        raise bad("both or none of membership and absence", "exactly one")
     if membership is not None:
-        return decode_membership({"blind": blind, **_object("membership", membership, {"leaf", "keys", "path"})}), None
+        return decode_membership(
+            {"blind": blind, **object_of("membership", membership, {"leaf", "keys", "path"})}
+        ), None
     return None, decode_absence(absence)
 
 
@@ -210,78 +218,34 @@ def _encode_anchor(anchor: AnchorProof) -> dict[str, Any]:
         "size": anchor.size,
         "root": "0x" + anchor.root.hex(),
         "previous_size": anchor.previous_size,
-        "path": [node.hex() for node in anchor.path],
+        "path": hex_of(anchor.path),
     }
 
 
 def _decode_anchor(value: object) -> AnchorProof:
-    fields = _object("anchor", value, _ANCHOR)
+    fields = object_of("anchor", value, _ANCHOR)
     for name in ("transaction", "block_hash", "root"):
         check_hex(name, fields[name], 32)
     return AnchorProof(
         transaction=fields["transaction"],
-        block_number=_number("block_number", fields["block_number"]),
+        block_number=number_of("block_number", fields["block_number"]),
         block_hash=fields["block_hash"],
-        size=_number("size", fields["size"]),
+        size=number_of("size", fields["size"]),
         root=bytes.fromhex(fields["root"][2:]),
-        previous_size=_number("previous_size", fields["previous_size"]),
-        path=_path(fields["path"]),
+        previous_size=number_of("previous_size", fields["previous_size"]),
+        path=hashes_of("path", fields["path"], MAX_PATH + 1),  # consistency takes one hash more than inclusion
     )
 
 
 def _decode_shown(value: object) -> ShownEntry:
-    fields = _object("entries", value, {"index", "data", "path"})
-    return ShownEntry(_number("index", fields["index"]), _data(fields["data"]), _path(fields["path"]))
+    fields = object_of("entries", value, {"index", "data", "path"})
+    return ShownEntry(
+        number_of("index", fields["index"]), data_of(fields["data"]), hashes_of("path", fields["path"], MAX_PATH + 1)
+    )
 
 
 def _decode_label(value: object) -> str:
-    text = _text("label", value, LABEL_TEXT_LENGTH)
+    text = text_of("label", value, LABEL_TEXT_LENGTH)
     if encode_signature(decode_signature(text)) != text:  # print takes either case, a file has one spelling
-        raise _bad("a label signature in small letters", "capitals")
+        raise bad("a label signature in small letters", "capitals")
     return text
-
-
-def _path(value: object) -> tuple[bytes, ...]:
-    nodes = _list("path", value, MAX_PATH + 1)  # a consistency proof is one hash longer than any inclusion proof
-    for node in nodes:
-        check_hex("path", f"0x{node}", 32)
-    return tuple(bytes.fromhex(node) for node in nodes)
-
-
-def _data(value: object) -> bytes:
-    data = decode_base64(_text("data", value, 4 * ENTRY_LIMIT), "an entry of a proof file")
-    if not 1 <= len(data) <= ENTRY_LIMIT:
-        raise _bad(f"an entry of {len(data)} bytes", f"1 to {ENTRY_LIMIT}")
-    return data
-
-
-def _object(name: str, value: object, keys: set[str]) -> Mapping[str, Any]:
-    if not isinstance(value, dict) or set(value) != keys:
-        raise _bad(f"{name} with other keys", f"exactly {sorted(keys)}")
-    return value
-
-
-def _list(name: str, value: object, most: int) -> list[Any]:
-    if not isinstance(value, list) or len(value) > most:
-        raise _bad(f"{name} that is no list or a longer one", f"a list of at most {most}")
-    return value
-
-
-def _text(name: str, value: object, most: int) -> str:
-    if not isinstance(value, str) or not 1 <= len(value) <= most:
-        raise _bad(f"{name} that is no text or a longer one", f"text of 1 to {most} characters")
-    return value
-
-
-def _number(name: str, value: object) -> int:
-    if type(value) is not int or not 0 <= value <= min(NUMBER_MAX, MAX_TREE_SIZE):
-        raise _bad(f"{name} {str(value)[:40]!r}", f"a whole number of 0 to {NUMBER_MAX}")
-    return value
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _bad(got: str, expected: str) -> Malformed:
-    return Malformed(f"couldn't read the evidence: got {got}, expected {expected}", code="evidence")

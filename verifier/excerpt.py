@@ -11,7 +11,7 @@ from typing import Any
 
 from verifier.batch import Batch, RetireReason, Slot
 from verifier.entry import Entry
-from verifier.errors import NotFound, ProofInvalid
+from verifier.errors import NotFound, ProofInvalid, Refused
 from verifier.index import IndexHead
 from verifier.participant import Mirrored
 from verifier.record import Record
@@ -26,6 +26,7 @@ class Excerpt(Record):
 
     def __init__(self) -> None:
         super().__init__(_no_segments)
+        self._at = 0
 
     def take(self, index: int, entry: Entry) -> None:
         """Check an entry and fold it in: its order, its signature, its author's standing and right.
@@ -38,12 +39,27 @@ class Excerpt(Record):
                 "indexes",
                 code="excerpt_order",
             )
+        self._at = index
         if entry.actor is not None:
             verify(entry.statement, self.founding.domain)
         self.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)
         if index > self.size:  # the chain is broken by what was left out; the tree stands for it
             self.size, self.head = index, entry.previous
         self.integrate(entry)
+
+    def subject(self, entry: Entry) -> tuple[str, str] | None:
+        """GTIN and lot that an entry speaks of, as far as the entries taken so far tell; it need not be one of them."""
+        match entry.kind:
+            case Kind.BATCH_REGISTERED:
+                return entry.body["gtin"], entry.body["lot"]
+            case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED:
+                batch = self.batches.get(bytes.fromhex(entry.body["batch"][2:]))
+            case Kind.UNDONE:
+                target = self.target(entry.body["target"])
+                batch = target.batch if target is not None else None
+            case _:
+                batch = None
+        return (batch.gtin, batch.lot) if batch is not None else None
 
     def _check_decision(self, mirrored: Mirrored) -> None:
         self.standing.check(mirrored, gaps=True)
@@ -52,7 +68,21 @@ class Excerpt(Record):
         pass  # how many seals came before is not shown
 
     def _check_index(self, head: IndexHead) -> None:
-        pass  # only the whole log gives the index; that somebody else recomputed it, a confirmation shows
+        # Only the whole log gives the index; that somebody else recomputed it, a confirmation shows.
+        if head.size != self._at:
+            raise Refused(
+                f"couldn't take the index: got size {head.size} in entry {self._at}, expected its own index",
+                code="index_differs",
+            )
+
+    def _check_confirmed(self, head: IndexHead, actor: str) -> None:
+        if self.standing.operator is None:
+            raise Refused(
+                "couldn't take the confirmation: the decision that names the operator is not shown, so it could be "
+                "the operator's own",
+                code="not_entitled",
+            )
+        super()._check_confirmed(head, actor)
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass  # the unit's own proof stands for the segment

@@ -17,10 +17,12 @@ STEPS: Mapping[str, str] = {
     "code": "the file speaks of the code that was read",
     "founding": "entry 0 is the one this verifier was told of",
     "checkpoint": "the tree's head is signed by the log key of entry 0",
+    "witnesses": "witnesses of the policy in entry 0 have seen that head",
     "inclusion": "every entry shown is in that tree",
     "participants": "countries admitted the people who signed",
     "registration": "the maker signed, and held the company prefix",
     "changes": "later statements are signed by somebody entitled",
+    "index": "nothing else was said about the goods, as others than the operator confirmed",
     "unit": "the unit is, or is not, in the batch",
     "label": "the label's signature was made with the batch's key",
     "anchor": "the tree extends the head that was anchored",
@@ -32,7 +34,13 @@ NO_LATER = "Anything after the newest entry of this tree: a recall, a theft or a
 NO_OMISSION = (
     "That nothing was left out: entries between those shown may also speak of this batch. The whole log can be audited."
 )
+NO_OMISSION_BEYOND = "That nothing was left out from entry {size} on: the file is complete below it only."
+NO_DECISION_LEFT_OUT = (
+    "That every decision about people is shown, as a suspension or a lost prefix: what is complete is what was said "
+    "about the goods."
+)
 NO_WITNESSES = "That others were shown the same tree: this ledger has no witnesses yet."
+NO_QUORUM = "That others were shown the same tree: no quorum of witnesses has cosigned its head."
 NO_CHAIN = "That the anchor is on the chain: no node of that chain was asked."
 NO_ANCHOR = "That this tree was made public at some time: the file carries no anchor."
 
@@ -109,6 +117,8 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
     unit, batch, promise = shows.get("unit"), shows.get("batch"), shows.get("promise")
     if promise is not None:
         lines.append(str(promise["words"]))
+    if (fork := shows.get("fork")) is not None:
+        lines.append(str(fork["words"]))
     if unit is not None:
         where = f"GTIN {unit['gtin']} lot {unit['lot']} serial {unit['serial']}"
         known = {"present": "is registered", "absent": "is not among the registered units"}
@@ -135,21 +145,54 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
             lines += [
                 _retired(reason, state) for reason, state in unit["retired"].items() if state["this_unit"] != "no"
             ]
+    return lines + _complete(shows.get("index"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a check had and went without.
+
+    `unit`: the file is about goods; `policy`: the log has witnesses; `witnessed`: they have cosigned; `size`: that of
+    the tree; `complete_to`: below this index nothing is left out, None where something may be.
+    """
+
+    unit: bool = True
+    policy: bool = False
+    witnessed: bool = False
+    size: int = 0
+    complete_to: int | None = None
+    anchored: bool = False
+    chain_asked: bool = False
+
+    def sentences(self) -> tuple[str, ...]:
+        """What the check leaves open, as sentences."""
+        open_ = [NO_LATER]
+        if self.complete_to is None:
+            open_.append(NO_OMISSION)
+        else:
+            if self.complete_to < self.size:
+                open_.append(NO_OMISSION_BEYOND.format(size=self.complete_to))
+            open_.append(NO_DECISION_LEFT_OUT)
+        if not self.witnessed:
+            open_.append(NO_QUORUM if self.policy else NO_WITNESSES)
+        if not self.anchored:
+            open_.append(NO_ANCHOR)
+        elif not self.chain_asked:
+            open_.append(NO_CHAIN)
+        return (*open_, CAVEAT) if self.unit else tuple(open_)
+
+
+def _complete(index: Mapping[str, Any] | None) -> list[str]:
+    if index is None:
+        return []
+    what = f"GTIN {index['gtin']}" + (f" lot {index['lot']}" if index["lot"] is not None else "")
+    upto = f"in the first {index['complete_to']} entries"
+    if index["lot_absent_up_to"] is not None:
+        return [f"{what} is not registered {upto}."]
+    lines = [f"Nothing else was said about {what} {upto}."]
+    if index["no_recall_up_to"] is not None:
+        lines.append(f"It was not recalled or withdrawn {upto}.")
     return lines
-
-
-def limits(*, unit: bool, witnesses: bool, anchored: bool, chain_asked: bool) -> tuple[str, ...]:
-    """What a check of a file leaves open, as sentences."""
-    sentences = [NO_LATER, NO_OMISSION]
-    if not witnesses:
-        sentences.append(NO_WITNESSES)
-    if not anchored:
-        sentences.append(NO_ANCHOR)
-    elif not chain_asked:
-        sentences.append(NO_CHAIN)
-    if unit:
-        sentences.append(CAVEAT)
-    return tuple(sentences)
 
 
 def _retired(reason: str, state: Mapping[str, Any]) -> str:

@@ -55,7 +55,10 @@ class Label(StrEnum):
 
 
 class Witnessing(StrEnum):
-    """Whether a witness quorum covers what the answer rests on."""
+    """Whether a fresh witness quorum covers the good facts an answer rests on. Bad facts count without.
+
+    NO_WITNESSES: the ledger was founded without any.
+    """
 
     NO_WITNESSES = "no_witnesses"
     COVERED = "covered"

@@ -1,57 +1,35 @@
-"""The index: what a log says about each GTIN, as a pure function of the log, under one root.
+"""The index: what a log says about each product and each batch, as a pure function of the log, under one root.
 
-A row maps SHA-256(gtin14) to how many entries speak of that GTIN and to the RFC 6962 root of their leaves. Rows are
-sorted by key, so that a GTIN of which the log says nothing is proved absent by its neighbours. Who holds the leaves of
-a row can count them and recompute its root: nothing about the GTIN was left out.
+A row maps a subject, a GTIN or a GTIN with a lot, to how many entries speak of it and to the RFC 6962 root of their
+leaves. Who holds those leaves can count them and recompute the root: nothing about the subject was left out. That the
+log says nothing about a subject shows where its key leads to no row of its own.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from verifier.errors import Malformed, ProofInvalid
-from verifier.merkle import (
-    EMPTY_ROOT,
-    HASH_SIZE,
-    Frontier,
-    MemoryTree,
-    inclusion_proof,
-    leaf_hash,
-    root_of,
-    verify_inclusion,
-)
+from verifier.errors import Malformed
+from verifier.index_tree import IndexRow, Tree, find, put, tree_hash, verify_path
+from verifier.merkle import HASH_SIZE, Frontier
 from verifier.statement import check_hex
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+_SEPARATOR = b"\x1d"
 
 
-def index_key(gtin: str) -> bytes:
-    """SHA-256 of the 14 digits, 32 bytes: what the rows are sorted by."""
-    return sha256(gtin.encode()).digest()
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class IndexRow:
-    """What the log says about one GTIN: `count` entries (at least 1) whose leaves have the RFC 6962 root `root`."""
-
-    key: bytes
-    count: int
-    root: bytes
-
-    @property
-    def leaf(self) -> bytes:
-        """SHA-256(0x00 ‖ key ‖ u64 count ‖ root): the row as a leaf of the index, 32 bytes."""
-        return leaf_hash(self.key + self.count.to_bytes(8) + self.root)
+def index_key(gtin: str, lot: str | None = None) -> bytes:
+    """SHA-256(gtin14), or SHA-256(gtin14 ‖ 0x1D ‖ lot): where the row of a product, or of a batch, hangs."""
+    return sha256(gtin.encode() if lot is None else gtin.encode() + _SEPARATOR + lot.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class IndexHead:
-    """An index by its root: of the first `size` entries of the log, over `gtins` rows."""
+    """An index by its root: of the first `size` entries of the log, which speak of `gtins` products."""
 
     size: int
     gtins: int
@@ -74,106 +52,72 @@ def parse_index_head(body: Mapping[str, Any], *, sealed: bool) -> IndexHead:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRow:
-    """A row with its place in the sorted index and its inclusion path."""
+class IndexProof:
+    """Where a subject's key leads in an index: its row, another one's, or none (None); and the path to the root.
 
-    position: int
-    row: IndexRow
+    `path` goes from the row's sibling upwards, 32 bytes each, at most 256.
+    """
+
+    row: IndexRow | None
     path: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexProof:
-    """That a GTIN has a row (it alone is shown) or none: its neighbours, one at either end, none in an empty index."""
-
-    rows: tuple[ShownRow, ...]
-
-
 class IndexView:
-    """The rows of a sealed index, frozen: gives proofs at its head."""
+    """The index as it was at one size of the log: gives rows and proofs. Never changes; any thread may read it."""
 
-    def __init__(self, head: IndexHead, rows: Sequence[IndexRow]) -> None:
-        self.head, self._rows = head, rows
-        self._tree: MemoryTree | None = None
+    __slots__ = ("_gtins", "_size", "_tree")
 
-    def prove(self, gtin: str) -> IndexProof:
-        """The row of a GTIN, or the neighbours that show there is none."""
-        key = index_key(gtin)
-        at = bisect_left(self._rows, key, key=lambda row: row.key)
-        if at < len(self._rows) and self._rows[at].key == key:
-            return IndexProof((self._show(at),))
-        return IndexProof(tuple(self._show(near) for near in (at - 1, at) if 0 <= near < len(self._rows)))
+    def __init__(self, size: int, gtins: int, tree: Tree) -> None:
+        self._size, self._gtins, self._tree = size, gtins, tree
 
-    def _show(self, position: int) -> ShownRow:
-        if self._tree is None:
-            self._tree = MemoryTree([row.leaf for row in self._rows])
-        path = inclusion_proof(position, len(self._rows), self._tree)
-        return ShownRow(position, self._rows[position], path)
+    @property
+    def head(self) -> IndexHead:
+        """Its head; hashes what is new since the last one that was asked for."""
+        return IndexHead(self._size, self._gtins, tree_hash(self._tree))
+
+    def row(self, gtin: str, lot: str | None = None) -> IndexRow | None:
+        """The row of a product or batch, if the log speaks of it."""
+        key = index_key(gtin, lot)
+        row, _ = find(self._tree, key)
+        return row if row is not None and row.key == key else None
+
+    def prove(self, gtin: str, lot: str | None = None) -> IndexProof:
+        """That a product or batch has its row, or that it has none."""
+        return IndexProof(*find(self._tree, index_key(gtin, lot)))
 
 
 class Index:
-    """The index of a growing log. Costs one hash tree over all GTINs at each seal, one frontier for each GTIN."""
+    """The index of a growing log. `changes` is how many entries speak of any subject, `gtins` of how many products.
+
+    An entry costs two paths of new nodes; a seal hashes them. No cost grows with the number of rows but as its log2.
+    """
 
     def __init__(self) -> None:
-        self._trees: dict[bytes, Frontier] = {}
-        self._keys: list[bytes] = []
-        self._rows: dict[bytes, IndexRow] = {}
+        self._leaves: dict[bytes, Frontier] = {}
+        self._tree: Tree = None
+        self.gtins = 0
+        self.changes = 0
 
-    def add(self, gtin: str, leaf: bytes) -> None:
-        """One more entry (its leaf, 32 bytes) speaks of this GTIN."""
-        key = index_key(gtin)
-        tree = self._trees.get(key)
-        if tree is None:
-            tree = self._trees[key] = Frontier()
-            insort(self._keys, key)
-        tree.append(leaf)
-        self._rows.pop(key, None)
+    def add(self, gtin: str, lot: str, leaf: bytes) -> None:
+        """One more entry (its leaf, 32 bytes) speaks of this batch."""
+        product = index_key(gtin)
+        self.gtins += product not in self._leaves
+        self.changes += 1
+        for key in (product, index_key(gtin, lot)):
+            leaves = self._leaves.setdefault(key, Frontier())
+            leaves.append(leaf)
+            self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
 
     def view(self, size: int) -> IndexView:
-        """The index as it is now, said to be that of the first `size` entries."""
-        rows = [self._row(key) for key in self._keys]
-        root = root_of([row.leaf for row in rows]) if rows else EMPTY_ROOT
-        return IndexView(IndexHead(size, len(rows), root), rows)
-
-    def _row(self, key: bytes) -> IndexRow:
-        row = self._rows.get(key)
-        if row is None:
-            tree = self._trees[key]
-            row = self._rows[key] = IndexRow(key, tree.size, tree.root())
-        return row
+        """The index as it is now, which is that of the first `size` entries."""
+        return IndexView(size, self.gtins, self._tree)
 
 
-def verify_index(proof: IndexProof, gtin: str, head: IndexHead) -> IndexRow | None:
-    """Check what a proof says about a GTIN under an index head: its row, or None when it has none.
+def verify_index(proof: IndexProof, head: IndexHead, gtin: str, lot: str | None = None) -> IndexRow | None:
+    """Check what a proof says about a product or batch under an index head: its row, or None when it has none.
 
-    Raises ProofInvalid (`index_gap`, `inclusion_index`, `proof_length`, `root_mismatch`, `hash_length`).
+    Raises ProofInvalid (`index_path`, `index_elsewhere`, `root_mismatch`).
     """
-    key = index_key(gtin)
-    for shown in proof.rows:
-        verify_inclusion(shown.row.leaf, shown.position, head.gtins, shown.path, head.root)
-    match proof.rows:
-        case (only,) if only.row.key == key:
-            return only.row
-        case () if head.gtins == 0 and head.root == EMPTY_ROOT:
-            return None
-        case (first,) if first.position == 0 and key < first.row.key:
-            return None
-        case (last,) if last.position == head.gtins - 1 and last.row.key < key:
-            return None
-        case (left, right) if right.position == left.position + 1 and left.row.key < key < right.row.key:
-            return None
-    raise ProofInvalid(
-        f"couldn't verify the index of GTIN {gtin}: expected its row, or the neighbours around it", code="index_gap"
-    )
-
-
-def verify_row(row: IndexRow, leaves: Sequence[bytes]) -> None:
-    """Check that these leaves, in the order of the log, are all that a row counts.
-
-    Raises ProofInvalid (`index_row`).
-    """
-    if len(leaves) != row.count or root_of(leaves) != row.root:
-        raise ProofInvalid(
-            f"couldn't verify the entries of a GTIN: got {len(leaves)}, expected the {row.count} that the index counts",
-            code="index_row",
-        )
+    key = index_key(gtin, lot)
+    verify_path(proof.row, proof.path, key, head.root)
+    return proof.row if proof.row is not None and proof.row.key == key else None

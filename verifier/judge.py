@@ -40,7 +40,10 @@ def judge(facts: Facts) -> Judgement:
 
 
 def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
-    """The first row that holds; `prefix_unknown` and `unit_absent` decide their rows by themselves."""
+    """The first row that holds; `prefix_unknown` and `unit_absent` decide their rows by themselves.
+
+    Save where witnesses are awaited: absence is a good fact for whoever hides a registration, so it needs them too.
+    """
     codes = {reason.code for reason in reasons}
     if any(reason.tier is Tier.STOP for reason in reasons):
         return Verdict.STOP
@@ -48,7 +51,7 @@ def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
         return Verdict.UNREADABLE
     if codes & {"not_gs1", "prefix_unknown"}:
         return Verdict.OUTSIDE
-    if "unit_absent" in codes:
+    if "unit_absent" in codes and "awaiting_witnesses" not in codes:
         return Verdict.NOT_REGISTERED
     # Without the batch's own facts nobody has looked for a recall: left out is not the same as none.
     known = facts.unit is Unit.PRESENT and facts.batches

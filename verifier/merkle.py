@@ -215,6 +215,11 @@ class Frontier:
         """Number of leaves appended so far."""
         return self._size
 
+    @property
+    def edge(self) -> tuple[bytes, ...]:
+        """The complete subtrees over all leaves so far, largest first."""
+        return tuple(self._edge)
+
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash at the right."""
         _check_hashes("the appended leaf", leaf)

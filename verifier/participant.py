@@ -161,6 +161,9 @@ def name_commitment(salt: bytes, name: str) -> bytes:
     return hashlib.sha256(b"\x06" + salt + encoded).digest()
 
 
+_FAVOURABLE = {Proposal.PARTICIPANT_ADMITTED, Proposal.PARTICIPANT_REINSTATED, Proposal.PREFIX_GRANTED}
+
+
 class Standing:
     """Participants, prefixes and the operator as the entries so far say. Grows by `apply` only."""
 
@@ -177,6 +180,8 @@ class Standing:
         self.position = (0, -1)
         self.executed: set[str] = set()
         self.decided: dict[str, list[int]] = {}
+        self.favoured: dict[str, int] = {}
+        self.favoured_last = 0
 
     def holder(self, gtin: str) -> str | None:
         """The address that holds the company prefix of a GTIN-14 now, or None.
@@ -200,9 +205,17 @@ class Standing:
     def decisions(self, subject: str) -> tuple[int, ...]:
         """Indexes of the entries that decided about a participant, a company prefix or an operator, in order.
 
-        Grants stand under their prefix, not under its holder.
+        Grants stand under their prefix, not under its holder; all about operators also under `operator_set`.
         """
         return tuple(self.decided.get(subject, ()))
+
+    def favours(self, gtin: str, *accounts: str | None) -> int:
+        """The last entry in favour of these accounts or of whoever holds the prefix of a GTIN-14; 0 for the founding.
+
+        Admission, reinstatement and grant speak for somebody; they count once witnesses have seen them.
+        """
+        prefixes = (gtin[1 : 1 + length] for length in PREFIX_LENGTHS)
+        return max(self.favoured.get(subject, 0) for subject in (*prefixes, *accounts) if subject is not None)
 
     def check(self, mirrored: Mirrored, *, gaps: bool = False) -> None:
         """Check order, approval and sense of a proposal before it is applied.
@@ -250,11 +263,14 @@ class Standing:
                 del self.prefixes[body["prefix"]]
             case Proposal.OPERATOR_SET:
                 self.operator = body["operator"]
+                self.decided.setdefault(mirrored.proposal.value, []).append(index)
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
         self.executed.add(body["statementId"])
         subject = body.get("participant") or body.get("prefix") or body["operator"]
         self.decided.setdefault(subject, []).append(index)
+        if mirrored.proposal in _FAVOURABLE:
+            self.favoured[subject] = self.favoured_last = index
 
     def _active(self) -> set[str]:
         """Accounts of the authorities that have a vote now."""

@@ -136,6 +136,9 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     "market_mismatch": (_D.ROUTE, "The batch was declared for other markets than this one."),
     # system
     "not_witnessed": (_D.SYSTEM, "This ledger has no witnesses yet; the answer rests on its operator's signed log."),
-    "awaiting_witnesses": (_D.SYSTEM, "The entry is newer than the newest witnessed checkpoint."),
+    "awaiting_witnesses": (
+        _D.SYSTEM,
+        "Independent witnesses have not confirmed what this answer rests on, or not within the last hour.",
+    ),
 }
 """code -> (dimension, text). `docs/spec/verdict.md` maps each to NMVS, GS1 and CBV words."""

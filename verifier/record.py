@@ -6,6 +6,7 @@ over stored bytes. So nothing can stand in a log that an auditor would refuse.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,12 +44,22 @@ class Sealed:
     recorded_at: int
 
 
-@dataclass(slots=True)
+INDEXES_KEPT = 64
+"""Indexes whose rows are kept after the newest confirmed one; a confirmation of an older one gives no proofs."""
+
+
+@dataclass(slots=True, eq=False)
 class SealedIndex:
-    """A sealed index: its rows (None once a later one is confirmed), its entry, and who confirmed it in which entry."""
+    """A sealed index: what its entry claims and who confirmed that, in which entry (address -> index).
+
+    `view` is the index as this record computes it, None once it is no longer kept; `changes` how many entries of the
+    log it covers speak of any subject.
+    """
 
     head: IndexHead
     index: int
+    recorded_at: int
+    changes: int
     view: IndexView | None
     confirmed: dict[str, int] = field(default_factory=dict)
 
@@ -70,6 +81,8 @@ class Record:
         self.statement_ids: dict[str, int] = {}
         self.index = Index()
         self.index_seals: dict[int, SealedIndex] = {}
+        self.confirmed_index: SealedIndex | None = None  # the newest one that proofs can rest on
+        self._unconfirmed: deque[SealedIndex] = deque()  # sealed after it, with their rows
         self.seals: list[Sealed] = []
         self.segment_roots: set[bytes] = set()
         self.size = 0
@@ -137,7 +150,7 @@ class Record:
                 check_undo(self.standing, member, target.batch, target.kind, target.author, target.reason)
             case Kind.INDEX_CONFIRMED:
                 check_confirm(self.standing, member)
-                self._check_confirmed(parse_index_head(body, sealed=False))
+                self._check_confirmed(parse_index_head(body, sealed=False), member.address)
 
     def integrate(self, entry: Entry) -> None:
         """Take an admitted entry into the record. Raises ProofInvalid (`chain_broken`) if it does not continue it."""
@@ -153,11 +166,15 @@ class Record:
             case Kind.SCANS_SEALED:
                 self.seals.append(Sealed(parse_seal(entry.body), index, entry.recorded_at))
             case Kind.INDEX_SEALED:
-                head = parse_index_head(entry.body, sealed=True)
-                self.index_seals[head.size] = SealedIndex(head, index, self.index.view(head.size))
+                self._seal_index(parse_index_head(entry.body, sealed=True), index, entry.recorded_at)
             case _:
                 self._integrate_statement(entry, leaf, index)
         self.size, self.head, self.recorded_at = index + 1, chain_head(self.head, leaf), entry.recorded_at
+
+    @property
+    def sealed_index(self) -> SealedIndex | None:
+        """The index that was sealed last."""
+        return next(reversed(self.index_seals.values()), None)
 
     def slot(self, target: Target) -> Slot:
         """The slot that a target belongs to."""
@@ -192,19 +209,21 @@ class Record:
             # A new list each time: readers in other threads may be walking the old one.
             self.by_gtin[batch.gtin] = [batch, *self.by_gtin.get(batch.gtin, ())]
             self._targets[leaf] = Target(entry.kind, batch, 0, actor)
-            self.index.add(batch.gtin, leaf)
+            self.index.add(batch.gtin, batch.lot, leaf)
             self.segment_roots.add(batch.segment_root)
             return
         if entry.kind is Kind.UNDONE:
             undone = self._in_force(body["target"])
-            self.index.add(undone.batch.gtin, leaf)
+            self.index.add(undone.batch.gtin, undone.batch.lot, leaf)
             slot = self.slot(undone)
             slot.stack.pop()
             slot.head = leaf
             undone.batch.history.append(index)
+            if undone.kind is not Kind.BATCH_REGISTERED:
+                undone.batch.favoured = index
             return
         batch = self.batches[bytes.fromhex(body["batch"][2:])]
-        self.index.add(batch.gtin, leaf)
+        self.index.add(batch.gtin, batch.lot, leaf)
         batch.history.append(index)
         if entry.kind is Kind.UNITS_RETIRED and not body["keys"]:
             self.segment_roots.add(bytes.fromhex(body["segmentRoot"][2:]))
@@ -222,15 +241,24 @@ class Record:
             )
         self._check_stored(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
 
+    def _seal_index(self, head: IndexHead, index: int, recorded_at: int) -> None:
+        sealed = SealedIndex(head, index, recorded_at, self.index.changes, self.index.view(head.size))
+        self.index_seals[head.size] = sealed
+        self._unconfirmed.append(sealed)
+        if len(self._unconfirmed) > INDEXES_KEPT:
+            self._unconfirmed.popleft().view = None
+
     def _confirm(self, head: IndexHead, actor: str, index: int) -> None:
-        """Note a confirmation; earlier seals lose their rows, since proofs rest on the newest confirmed one."""
-        sealed = self.index_seals.get(head.size)
-        if sealed is None:
+        """Note a confirmation; indexes sealed before lose their rows, since proofs rest on the newest confirmed one."""
+        sealed = self.index_seals[head.size]
+        sealed.confirmed = {**sealed.confirmed, actor: index}  # readers in other threads may be walking the old one
+        if sealed not in self._unconfirmed:
             return
-        sealed.confirmed.setdefault(actor, index)
-        for size, earlier in self.index_seals.items():
-            if size < head.size:
-                earlier.view = None
+        if self.confirmed_index is not None:
+            self.confirmed_index.view = None
+        while (earlier := self._unconfirmed.popleft()) is not sealed:
+            earlier.view = None
+        self.confirmed_index = sealed
 
     # What a part of a log can't show, and what an audit reports by itself, subclasses ask differently.
 
@@ -252,12 +280,17 @@ class Record:
                 f"couldn't accept the index: the first {self.size} entries give another one", code="index_differs"
             )
 
-    def _check_confirmed(self, head: IndexHead) -> None:
+    def _check_confirmed(self, head: IndexHead, actor: str) -> None:
         sealed = self.index_seals.get(head.size)
         if sealed is None or sealed.head != head:
             raise Refused(
                 f"couldn't accept the confirmation: no such index was sealed at size {head.size}",
                 code="index_unsealed",
+            )
+        if actor in sealed.confirmed:
+            raise Refused(
+                f"couldn't accept the confirmation: {actor} confirmed this index in entry {sealed.confirmed[actor]}",
+                code="index_confirmed",
             )
 
     def _live_batch(self, batch_id: str) -> Batch:

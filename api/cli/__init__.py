@@ -19,8 +19,10 @@ from api.cli import (
     demo,
     doctor,
     founding,
+    index,
     key,
     label,
+    mirror,
     participant,
     receipt,
     scan,
@@ -52,6 +54,8 @@ app.command("scan")(scan.scan)
 app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("mirror")(mirror.mirror)
+app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
 app.add_typer(witness.app, name="witness")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,28 +11,21 @@ from starlette.responses import Response
 from api.examples import problems
 from api.guard import Guarded
 from api.problem import pointing_at
+from api.receipt import OWN, RECEIPTS, receipt_reply, statement_in
 from api.reply import reply
-from api.schema import ChangeIn, ReceiptOut, RegistrationIn, StatementIn
-from api.site import Site, site
-from ledger.services.append import Receipt
+from api.schema import ChangeIn, RegistrationIn
+from api.site import site
 from verifier.errors import Malformed, Unavailable
 from verifier.gs1 import parse_gtin
-from verifier.instant import format_instant
-from verifier.statement import Kind, Statement, parse_statement
+from verifier.statement import Kind
 
 router = APIRouter(route_class=Guarded)
 
 PAGE = 100
 """Batches in one answer to a search."""
-_OWN = ("statement", "kind", "actor", "signature")  # fields of the statement itself; all others are its body's
-_RECEIPTS: dict[int | str, dict[str, Any]] = {
-    200: {"model": ReceiptOut, "description": "The statement stands already: its first receipt."},
-    201: {"model": ReceiptOut, "description": "Durable, in the log, and under a signed checkpoint."},
-    **problems("malformed", "not_entitled", "statement_id_reused", "refused", "rate_limited", "stopped"),
-}
 
 
-@router.post("/v1/batches", tags=["makers"], summary="Register a batch", status_code=201, responses=_RECEIPTS)
+@router.post("/v1/batches", tags=["makers"], summary="Register a batch", status_code=201, responses=RECEIPTS)
 async def register(request: Request, body: RegistrationIn) -> Response:
     """Take in a signed registration whose segment was sent before.
 
@@ -41,14 +33,14 @@ async def register(request: Request, body: RegistrationIn) -> Response:
     first receipt, with status 200.
     """
     here = site(request)
-    with pointing_at("statement", *_OWN):
-        statement = _statement(body.statement)
+    with pointing_at("statement", *OWN):
+        statement = statement_in(body.statement)
         receipt = await run_in_threadpool(here.ledger.batches.register, statement, bytes.fromhex(body.salt[2:]))
-    return await _receipt(here, receipt, "0x" + receipt.leaf.hex())
+    return await receipt_reply(here, receipt, "0x" + receipt.leaf.hex())
 
 
 @router.post(
-    "/v1/batches/{batch_id}/recall", tags=["makers"], summary="Recall a batch", status_code=201, responses=_RECEIPTS
+    "/v1/batches/{batch_id}/recall", tags=["makers"], summary="Recall a batch", status_code=201, responses=RECEIPTS
 )
 async def recall(request: Request, batch_id: str, body: ChangeIn) -> Response:
     """Take in a signed recall. Its `batch` must be the one in the address."""
@@ -60,14 +52,14 @@ async def recall(request: Request, batch_id: str, body: ChangeIn) -> Response:
     tags=["makers"],
     summary="Report units sold, destroyed or stolen",
     status_code=201,
-    responses=_RECEIPTS,
+    responses=RECEIPTS,
 )
 async def retire(request: Request, batch_id: str, body: ChangeIn) -> Response:
     """Take in a signed retirement of units. Its `batch` must be the one in the address."""
     return await _change(request, body, Kind.UNITS_RETIRED, batch_id)
 
 
-@router.post("/v1/undo", tags=["makers"], summary="Take a statement back", status_code=201, responses=_RECEIPTS)
+@router.post("/v1/undo", tags=["makers"], summary="Take a statement back", status_code=201, responses=RECEIPTS)
 async def undo(request: Request, body: ChangeIn) -> Response:
     """Take in a signed undo of the newest statement of its kind."""
     return await _change(request, body, Kind.UNDONE, None)
@@ -114,8 +106,8 @@ async def salt(request: Request, batch_id: str) -> Response:
 
 async def _change(request: Request, body: ChangeIn, kind: Kind, batch_id: str | None) -> Response:
     here = site(request)
-    with pointing_at("statement", *_OWN):
-        statement = _statement(body.statement)
+    with pointing_at("statement", *OWN):
+        statement = statement_in(body.statement)
         if statement.kind is not kind:
             raise Malformed(
                 f"couldn't read the statement: got {statement.kind}, expected {kind} at this address", at="kind"
@@ -123,24 +115,4 @@ async def _change(request: Request, body: ChangeIn, kind: Kind, batch_id: str | 
         if batch_id is not None and statement.body["batch"] != batch_id:
             raise Malformed("couldn't read the statement: it is about another batch than the address", at="batch")
         receipt = await run_in_threadpool(here.ledger.batches.change, statement)
-    return await _receipt(here, receipt, batch_id)
-
-
-def _statement(given: StatementIn) -> Statement:
-    return parse_statement(given.model_dump())
-
-
-async def _receipt(here: Site, receipt: Receipt, batch_id: str | None) -> Response:
-    proof = await run_in_threadpool(here.ledger.proofs.for_entry, receipt.index)
-    body = {
-        "entry": receipt.index,
-        "leaf": "0x" + receipt.leaf.hex(),
-        "log_size": receipt.size,
-        "recorded_at": format_instant(receipt.recorded_at),
-        "duplicate": receipt.duplicate,
-        "batch": batch_id,
-        "proof": f"/v1/proofs/entries/{receipt.index}",
-        "tlog_proof": base64.b64encode(proof).decode(),
-    }
-    location = f"/v1/batches/{batch_id}" if batch_id else body["proof"]
-    return reply(body, 200 if receipt.duplicate else 201, {"Location": str(location)})
+    return await receipt_reply(here, receipt, batch_id)

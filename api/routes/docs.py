@@ -22,6 +22,7 @@ TAGS: Mapping[str, str] = {
     "look up": "Codes, as anybody may ask about them.",
     "record": "What the log says about batches, participants and itself.",
     "proofs": "Files that anybody can check without this server.",
+    "published log": "The whole log as files, for mirrors and for tools that are not ours.",
     "makers": "Signed statements. The signature in the body is the only authorisation.",
     "officers": "With a session or an API token.",
     "operators": "Running the server.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +13,10 @@ from api.guard import Guarded
 from api.reply import reply
 from api.site import Site, site
 from ledger.services.anchoring import AnchorState, describe
+from ledger.services.witnessed import with_cosignatures
+from ledger.services.witnessing import describe_witnesses
 from verifier.founding import SPEC
+from verifier.instant import format_instant
 
 router = APIRouter(route_class=Guarded, tags=["record"])
 
@@ -44,10 +48,34 @@ def about(here: Site) -> dict[str, Any]:
         "contracts": {"registry": founding.registry, "anchor": founding.anchor},
         "log_keys": [key.format() for key in founding.log_keys],
         "witness_policy": founding.witness_policy,
+        **_witnesses(here),
         "base_url": here.settings.base_url,
         "authorities": [{"address": a.account, "country": a.country} for a in founding.authorities],
         "entries": record.size,
-        "checkpoint": checkpoint[1].decode() if checkpoint is not None else None,
+        "mirror": here.ledger.following.describe() if here.ledger.following is not None else None,
+        "checkpoint": _note(here, *checkpoint).decode() if checkpoint is not None else None,
         "anchored": describe(final) if final is not None else None,
         "latest_anchor": describe(newest) if newest is not None else None,
+    }
+
+
+def _note(here: Site, size: int, note: bytes) -> bytes:
+    return with_cosignatures(note, here.ledger.witnessed.lines(size))
+
+
+def _witnesses(here: Site) -> dict[str, Any]:
+    """How far witnesses have cosigned: `witnessed` is W, null before the first quorum and in a ledger without any."""
+    ledger, policy = here.ledger, here.ledger.founding.policy
+    w = ledger.witnessed.current()
+    troubles = ledger.witnessing.troubles() if ledger.witnessing is not None else {}
+    return {
+        "witnesses": describe_witnesses(policy, ledger.cosignatures, troubles) if policy is not None else [],
+        "witnessed": {
+            "size": w.size,
+            "at": format_instant(w.time * 1000),
+            "names": list(w.names),
+            "fresh": w.fresh(time.time()),
+        }
+        if w is not None
+        else None,
     }

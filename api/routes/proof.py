@@ -16,7 +16,7 @@ from ledger.services.token import Scope
 from ledger.services.verification import Answer, Question
 from verifier.errors import Malformed, NotFound
 from verifier.facts import Unit
-from verifier.gs1 import UnitCode
+from verifier.gs1 import UnitCode, parse_gtin, parse_lot
 from verifier.reading import LONGEST_TEXT, ReadCode, read
 
 router = APIRouter(route_class=Guarded, tags=["proofs"])
@@ -49,8 +49,10 @@ async def unit(
 ) -> Response:
     """Everything the answer about a registered unit rests on, in one file that `carnet verify` checks offline.
 
-    A caller with the scope `proof` also gets proofs that a unit is absent from the lot printed on it. Nobody else
-    learns anything about codes that are not registered: they all get the same 404.
+    Once others than the operator have confirmed an index, the file also shows that nothing was left out: no recall up
+    to its size. A caller with the scope `proof` also gets proofs that a unit is absent from the lot printed on it, or
+    that there is no such lot. Nobody else learns anything about codes that are not registered: they all get the same
+    404.
     """
     here = site(request)
     reading = read(code)
@@ -64,11 +66,38 @@ async def unit(
     return _file(data, f"unit-{reading.code.gtin}")
 
 
+@router.get(
+    "/v1/proofs/lots",
+    summary="Proof that a lot is not registered",
+    responses={
+        **_FILE,
+        **problems("gtin_length", "lot_present", "unauthenticated", "scope_missing", "rate_limited", "unavailable"),
+    },
+)
+async def lot(
+    request: Request,
+    gtin: Annotated[str, Query(description="GTIN of 8, 12, 13 or 14 digits.", examples=["09521234543213"])],
+    lot: Annotated[
+        str | None, Query(max_length=20, description="Without it: that no lot of this product is registered.")
+    ] = None,
+) -> Response:
+    """That no batch of this GTIN and lot was registered, by the index that others than the operator confirmed.
+
+    For callers with the scope `proof`: to everybody else a ledger does not say which lots it does not know.
+    """
+    here = site(request)
+    product, batch = parse_gtin(gtin), None if lot is None else parse_lot(lot)
+    data = await run_in_threadpool(here.ledger.proofs.for_absent_lot, product, batch)
+    return _file(data, f"lot-{product}")
+
+
 def _prove(here: Site, answer: Answer, code: UnitCode, entitled: bool) -> bytes:
     if answer.facts.unit is Unit.PRESENT:
         return here.ledger.proofs.for_unit(code)
     if answer.facts.unit is Unit.ABSENT and entitled:
-        return here.ledger.proofs.for_absence(code)
+        record, proofs = here.ledger.record, here.ledger.proofs
+        registered = record.by_lot.get((code.gtin, code.lot)) if code.lot else record.by_gtin.get(code.gtin)
+        return proofs.for_absence(code) if registered else proofs.for_absent_lot(code.gtin, code.lot)
     raise NotFound("couldn't prove this code: it is no registered unit's", code="unit_unknown")
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -36,6 +36,7 @@ class Submission:
     """What is to become an entry; its signature has been verified. `touches` names what it depends on and changes.
 
     Two submissions that touch the same thing never share a group, so each is admitted against a committed record.
+    `derive` makes the body when its turn comes, for entries that speak of all others before them; it may refuse.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Submission:
     signature: str | None
     digest: bytes | None
     touches: frozenset[str]
+    derive: Callable[[Record], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class Sequencer:
                 if index is not None:
                     waiting.future.set_result(self.receipt(index))
                     return False
+            if submission.derive is not None:
+                waiting.submission = submission = replace(submission, body=submission.derive(self._record))
             self._record.admit(submission.kind, submission.body, submission.actor, now)
         except CarnetError as error:
             waiting.future.set_exception(error)

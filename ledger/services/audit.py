@@ -13,10 +13,17 @@ from typing import Protocol
 from ledger.ports import LogHead, Secrets, SignedHead
 from ledger.services.anchoring import Anchor, AnchorState, AnchorStore
 from ledger.services.append import now_ms
+from ledger.services.audit_copies import (
+    AuditCosignatures,
+    AuditPublished,
+    check_published,
+    check_rows,
+    with_rows,
+)
 from ledger.services.batch import salt_name
 from ledger.services.seal import PromisedScan
 from verifier.audit import Auditor
-from verifier.audit_report import AuditReport, Progress
+from verifier.audit_report import AuditReport, Former, Progress
 from verifier.chain_event import ChainReader
 from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import Entry
@@ -89,8 +96,10 @@ class AuditSeals(Protocol):
 class HomeSource:
     """A home's storage as an audit reads it."""
 
-    def __init__(self, log: AuditLog, rows: AuditRows, segments: AuditSegments) -> None:
-        self._log, self._rows, self._segments = log, rows, segments
+    def __init__(
+        self, log: AuditLog, rows: AuditRows, segments: AuditSegments, cosignatures: AuditCosignatures | None = None
+    ) -> None:
+        self._log, self._rows, self._segments, self._cosignatures = log, rows, segments, cosignatures
         self.head = log.head()
 
     def size(self) -> int:
@@ -103,8 +112,9 @@ class HomeSource:
         return self._log.tile(level, n, width)
 
     def checkpoints(self) -> Iterable[bytes]:
-        """The notes of all kept checkpoints."""
-        return [note for _, _, note in self._rows.checkpoints()]
+        """The notes of all kept checkpoints, with the cosignatures kept for them."""
+        rows = self._cosignatures.newest() if self._cosignatures is not None else ()
+        return list(with_rows((note for _, _, note in self._rows.checkpoints()), rows))
 
     def segment(self, root: bytes, n: int) -> SegmentView:
         """A stored segment."""
@@ -125,10 +135,14 @@ class HomeAudit(Auditor):
         *,
         secrets: Secrets | None = None,
         seals: AuditSeals | None = None,
+        cosignatures: AuditCosignatures | None = None,
+        published: AuditPublished | None = None,
         chain: ChainReader | None = None,
         progress: Progress | None = None,
+        former: Former | None = None,
     ) -> None:
         self._log, self._rows, self._secrets, self._sealed_rows = log, rows, secrets, seals
+        self._cosignatures, self._published = cosignatures, published
         # Read before the entries: what had to be sealed by now must be among them, however long the audit takes.
         self._started = now_ms()
         self._statements = 0
@@ -136,9 +150,9 @@ class HomeAudit(Auditor):
         self._signed, self._signed_error = _read(signed_head)
         signed = _claimed(self._signed)
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
-        self._home = HomeSource(log, rows, segments)
+        self._home = HomeSource(log, rows, segments, cosignatures)
         read = None if seals is None else lambda number: _leaves(seals, number)
-        super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, sizes=sizes)
+        super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Compare the two rows that the index of statements has for an entry."""
@@ -153,7 +167,7 @@ class HomeAudit(Auditor):
             )
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
-        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans."""
+        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans; 7. copies."""
         self._check_log_head(size, root)  # 1
         self._check_signed_head(founding, size)
         self._check_checkpoint_rows()  # 2
@@ -165,6 +179,11 @@ class HomeAudit(Auditor):
             self._check_anchor(anchor)
         self._check_salts()  # 5
         self._check_scans()  # 6
+        if self._cosignatures is not None:  # 7
+            sizes = {size for size, _, _ in self._rows.checkpoints()}
+            check_rows(self._cosignatures.newest(), sizes, founding, self.findings)
+        if self._published is not None:
+            check_published(self._published, self._home, self.record.seals, founding, self.findings)
 
     def _check_log_head(self, size: int, root: bytes) -> None:
         head, record = self._home.head, self.record
@@ -276,15 +295,21 @@ def audit_home(
     *,
     secrets: Secrets | None = None,
     seals: AuditSeals | None = None,
+    cosignatures: AuditCosignatures | None = None,
+    published: AuditPublished | None = None,
     chain: ChainReader | None = None,
     progress: Progress | None = None,
+    former: Former | None = None,
 ) -> AuditReport:
     """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
 
     `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
     """
     parts = (log, rows, segments, signed_head, anchors, pin)
-    return HomeAudit(*parts, secrets=secrets, seals=seals, chain=chain, progress=progress).run()
+    return HomeAudit(
+        *parts, secrets=secrets, seals=seals, cosignatures=cosignatures, published=published, chain=chain,
+        progress=progress, former=former,
+    ).run()  # fmt: skip
 
 
 def _read(signed_head: SignedHead) -> tuple[bytes | None, CarnetError | None]:

@@ -68,6 +68,8 @@ class Batches:
             raise Malformed("couldn't change a batch: a registration needs its salt beside it", at="kind")
         if statement.kind is Kind.UNITS_RETIRED:
             self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))  # as in `register`
+        if statement.kind is Kind.INDEX_CONFIRMED:
+            raise Malformed("couldn't change a batch: a confirmation is about the index", at="kind")
         return self._writer.submit(self._submission(statement))
 
     def find(self, batch_id: str) -> Batch:
@@ -144,8 +146,6 @@ class Batches:
             case Kind.UNDONE:
                 target = self._record.target(body["target"])
                 touched.add("0x" + target.batch.id.hex() if target else body["target"])
-            case Kind.INDEX_CONFIRMED:
-                touched.add("index")
             case _:
                 touched.add(body["batch"])
         return frozenset(touched)

@@ -4,7 +4,7 @@ Order of writing (each step assumes a stop right after it):
 1. the head is signed and kept (by the signer);
 2. tiles, bundles and seals of that size are written as files;
 3. witnesses are asked for their cosignatures;
-4. `checkpoint` is replaced.
+4. `checkpoint` is replaced, with the cosignatures that are there; more may be added to the same size later.
 So whoever reads a checkpoint finds every file it speaks of. Restart goes through the same round.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from ledger.services.append import now_ms
@@ -22,8 +22,11 @@ from verifier.record import Record
 from verifier.tiles import TILE_WIDTH, Level, tile_path, tiles_of
 
 PUBLISH_SECONDS = 1.0
-"""How often a new head is published at most. A pace, not one checkpoint an entry: else no two witnesses ever see the
-same one."""
+"""How often a new head is published at most, unless CARNET_PUBLISH_SECONDS says otherwise. A pace, not one checkpoint
+an entry: else no two witnesses ever see the same one."""
+WITNESS_SECONDS = 1.0
+"""How long a checkpoint waits for cosignatures. Without a quorum it is published all the same: a recall must reach
+mirrors also while witnesses are down."""
 
 
 class LogTiles(Protocol):
@@ -58,6 +61,18 @@ class Published(Protocol):
         ...
 
 
+class Witnesses(Protocol):
+    """Whoever shows signed heads to witnesses."""
+
+    def offer(self, size: int, note: bytes) -> None:
+        """There is a newer signed head to show. Returns at once."""
+        ...
+
+    def wait(self, size: int, seconds: float) -> None:
+        """Wait until every witness that is well has cosigned so much, or for so long."""
+        ...
+
+
 class SealLeaves(Protocol):
     """The leaves of seals, kept beside the log."""
 
@@ -67,7 +82,10 @@ class SealLeaves(Protocol):
 
 
 class Publisher:
-    """Publishes on a thread of its own. `start` begins; a trouble is remembered for `/readyz` and tried again."""
+    """Publishes on a thread of its own. `start` begins; a trouble is remembered for `/readyz` and tried again.
+
+    `cosigned` adds to the note of a size the cosignatures that are known for it.
+    """
 
     def __init__(
         self,
@@ -75,10 +93,13 @@ class Publisher:
         record: Record,
         folder: Published,
         seals: SealLeaves,
+        cosigned: Callable[[int, bytes], bytes] = lambda _size, note: note,
+        witnesses: Witnesses | None = None,
         *,
         interval: float = PUBLISH_SECONDS,
     ) -> None:
         self._log, self._record, self._folder, self._seals = log, record, folder, seals
+        self._cosigned, self._witnesses = cosigned, witnesses
         self._interval = interval
         self._wake, self._stop, self._one = threading.Event(), False, threading.Lock()
         self._last = -interval
@@ -86,8 +107,9 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin; nothing new if it runs."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def nudge(self) -> None:
         """There is something new to publish."""
@@ -118,7 +140,14 @@ class Publisher:
                 self._last = time.monotonic()
                 self._folder.put(self._files(size, published))
                 # If we stop here, restart finds files that no checkpoint speaks of yet; the same ones come out again.
-                self._folder.put_checkpoint(note)
+            if self._witnesses is not None:
+                self._witnesses.offer(size, note)
+                if published < size:
+                    self._witnesses.wait(size, WITNESS_SECONDS)
+            cosigned = self._cosigned(size, note)
+            # If we stop here, restart finds the cosignatures that were kept and asks for the others again.
+            if cosigned != self._folder.checkpoint():
+                self._folder.put_checkpoint(cosigned)
             return size
 
     def _files(self, size: int, since: int) -> Iterator[tuple[str, bytes]]:

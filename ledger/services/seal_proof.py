@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ledger.services.proof import ProofLog
+from ledger.services.publishing import SealLeaves
 from verifier.checkpoint import Checkpoint
 from verifier.errors import NotFound, ProofInvalid, Unavailable
 from verifier.evidence_file import ShownEntry
@@ -17,14 +17,6 @@ from verifier.scan_evidence import Promise, check_scan_evidence
 from verifier.scan_evidence_file import ScanEvidence, encode_scan_evidence
 from verifier.scan_receipt import ScanReceipt
 from verifier.seal import find_leaf, prove_leaf
-
-
-class SealLeaves(Protocol):
-    """Where the leaves of closed seals are."""
-
-    def leaves(self, number: int) -> bytes | None:
-        """The leaves of a closed seal, one after another, or None."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Protocol
 from ledger.ports import Segments
 from ledger.services.batch import Batches
 from ledger.services.judging import Judge
+from ledger.services.mirroring import MirrorView
 from verifier.batch import Batch, RetireReason
 from verifier.behaviour import Sighting
 from verifier.errors import NotFound, ProofInvalid, Unavailable
@@ -63,12 +64,34 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """What an answer rests on: the newest signed checkpoint, when it was recorded, and the newest final anchor."""
+    """What an answer rests on: the newest signed checkpoint, when it was recorded, and the newest final anchor.
+
+    `witnessed_size`: W, the newest size that a quorum of witnesses has cosigned; `witnessed_at`: when the quorum-th
+    newest cosignature was made (ms); `witnesses`: whose. `fresh`: whether good facts may rest on W now. A ledger
+    without witnesses has no W: there good facts rest on `size`, and the answer says so. `mirror`: whose copy answers,
+    if it is one; `doubted`: nothing good rests on it now, because it is too old or its log contradicted itself.
+    """
 
     size: int
     root: bytes
     recorded_at: int
     anchored_size: int | None
+    witnessed_size: int | None = None
+    witnessed_at: int | None = None
+    witnesses: tuple[str, ...] = ()
+    has_witnesses: bool = False
+    fresh: bool = True
+    mirror: MirrorView | None = None
+    doubted: bool = False
+
+    @property
+    def good_size(self) -> int:
+        """Good facts count below this size."""
+        if self.doubted:
+            return 0
+        if not self.has_witnesses:
+            return self.size
+        return (self.witnessed_size or 0) if self.fresh else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +148,11 @@ class Verification:
         self._histories, self._tip, self._register_stale = histories, tip, register_stale
         self._salts: dict[bytes, bytes] = {}
         self._judge = Judge()
+
+    def look_through(self, see: Callable[[AsOf], AsOf]) -> None:
+        """From now on answers rest on what `see` makes of the tip: a mirror adds whose copy it is."""
+        tip = self._tip
+        self._tip = lambda: see(tip())
 
     def answer(self, question: Question) -> Answer:
         """Judge one code.
@@ -234,7 +262,6 @@ class Verification:
     ) -> Facts:
         named = found or ([_Found(printed, b"")] if printed is not None and code.serial is None else [])
         holder = self._record.standing.holder(code.gtin)
-        past_tip = any(f.batch.index >= as_of.size for f in named)
         return Facts(
             readable=Readable.GS1,
             today=question.today,
@@ -244,21 +271,42 @@ class Verification:
             holder=holder,
             gs1_office=gs1_office(code.gtin),
             unit=_unit_state(code, found),
-            absence=self._absence(question, printed),
+            absence=self._absence(question, code, printed),
             batches=tuple(self._batch_facts(f, code) for f in named),
             label=label,
             market=question.market,
             sightings=history.sightings + ((question.scan,) if question.scan else ()),
             officer=question.scan is not None,
             public_lookups=history.lookups,
-            witnessing=Witnessing.AWAITING if past_tip else Witnessing.NO_WITNESSES,
+            witnessing=self._witnessing(code.gtin, named, holder, as_of),
             register_stale=self._register_stale(),
         )
 
-    def _absence(self, question: Question, printed: Batch | None) -> dict[str, object]:
-        """What absence rests on: a proof for officers, else the operator's statement, the same for every code."""
-        if printed is not None and question.officer:
+    def _witnessing(self, gtin: str, named: Sequence[_Found], holder: str | None, as_of: AsOf) -> Witnessing:
+        """Whether the good facts lie below W: registration, admission, prefix, and whatever was undone or ended.
+
+        Bad facts are not asked about: they count as soon as they are integrated.
+        """
+        standing, good = self._record.standing, as_of.good_size
+        rests_on = max((found.batch.favoured for found in named), default=0)
+        if standing.favoured_last >= good:  # seldom, and else nobody's standing has to be looked up
+            rests_on = max(rests_on, standing.favours(gtin, holder, *(found.batch.maker for found in named)))
+        if rests_on >= good:
+            return Witnessing.AWAITING
+        return Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES
+
+    def _absence(self, question: Question, code: UnitCode, printed: Batch | None) -> dict[str, object]:
+        """What absence rests on: for officers a proof, or the confirmed index; else the operator's statement.
+
+        To the public it is the same for every code.
+        """
+        if question.officer and printed is not None:
             return {"rests_on": "proof", "batch": "0x" + printed.id.hex(), "lot": printed.lot}
+        sealed = self._record.confirmed_index
+        unknown = code.lot is not None or code.gtin not in self._record.by_gtin
+        if question.officer and sealed is not None and unknown:
+            # Entries after it are looked at one by one: the record holds them, and none registers this lot.
+            return {"rests_on": "index", "size": sealed.head.size, "confirmed_by": ", ".join(sealed.confirmed)}
         return {"rests_on": "operator_statement"}
 
     def _batch_facts(self, found: _Found, code: UnitCode) -> BatchFacts:
@@ -305,6 +353,8 @@ def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
         why_unreadable=why,
         suspects=tuple(suspect.value for suspect in reading.suspects) if isinstance(reading, ReadCode) else (),
         officer=question.officer,
+        # Nothing of it rests on the log.
+        witnessing=Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES,
     )
     return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
 

@@ -79,6 +79,13 @@ class SealTable:
         # If we stop here, restart finds the row without an entry and submits exactly these leaves.
         return leaves
 
+    def keep(self, number: int, leaves: bytes) -> None:
+        """Keep the leaves of a seal that another ledger closed, checked already; the same number again is a no-op."""
+        with writing(self._engine) as connection:
+            there = select(seal.c.number).where(seal.c.number == number)
+            if connection.execute(there).scalar() is None:
+                connection.execute(insert(seal).values(number=number, leaves=leaves))
+
     def promised(self) -> Iterator[PromisedScan]:
         """Every scan with a promise, by rising number of its seal: what an audit compares with the leaves."""
         number, after = -1, ""

@@ -26,7 +26,8 @@ def test_the_reference_is_current() -> None:
 def test_every_promised_command_is_there() -> None:
     nouns = {name.split()[1] for name in COMMANDS}
     assert nouns == {
-        "init", "serve", "demo", "doctor", "key", "participant", "batch", "label", "scan", "verify", "audit", "token",
+        "init", "serve", "demo", "doctor", "key", "participant", "batch", "label", "scan", "verify", "audit",
+        "mirror", "index", "token", "witness", "receipt",
     }  # fmt: skip
 
 

@@ -209,7 +209,7 @@ def test_sealing_an_index_that_leaves_a_recall_out() -> None:
     """hide a recall from the sealed index | every mirror and auditor | the index that they recompute is another one"""
     sim, maker, batch = story()
     honest = Index()
-    honest.add(batch.gtin, bytes.fromhex(batch.id[2:]))
+    honest.add(batch.gtin, batch.lot, bytes.fromhex(batch.id[2:]))
     sim.recall(maker, batch)
     without = honest.view(len(sim.entries)).head
     index = sim.force(Kind.INDEX_SEALED, without.body(), None, None)

@@ -13,12 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.sim import Actor, MadeBatch, Sim, actor, secret, sign_unit
+from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
 from verifier import canonical
 from verifier.batch import RetireReason
 from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.evidence_file import EvidenceFile, ShownEntry, UnitProof, decode_evidence, encode_evidence
-from verifier.merkle import consistency_proof, inclusion_proof
+from verifier.evidence_index import IndexPart
+from verifier.merkle import Frontier, consistency_proof, inclusion_proof
+from verifier.note import Note
 from verifier.note_key import SigningKey
 from verifier.participant import Role
 from verifier.segment import AbsenceProof, SegmentView, unit_key
@@ -57,6 +59,169 @@ def scene() -> Scene:
     sim.retire(sim.authorities[1], hidden, RetireReason.STOLEN, [SERIAL])
     sim.recall(maker, hidden, "seal may leak")
     return Scene(sim, maker, carrier, open_, hidden)
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A ledger whose index an auditor confirmed: one batch never recalled, one recalled since, and a foreign one."""
+
+    sim: Sim
+    maker: Actor
+    auditor: Actor
+    quiet: MadeBatch
+    recalled: MadeBatch
+    other: MadeBatch
+
+
+@cache
+def indexed() -> Indexed:
+    """The ledger of the cases about the index, witnessed by two. Nobody changes it."""
+    sim = Sim.found(witnesses=("nl", "ke"))
+    maker, auditor = sim.maker("aurora", PREFIX), sim.admit("vera", Role.AUDITOR, "FR")
+    rival = sim.maker("borealis", "9527777")
+    quiet = sim.register_batch(maker, lot="QUIET", public=True)
+    recalled = sim.register_batch(maker, lot="RECALLED", public=True)
+    other = sim.register_batch(rival, lot="QUIET", public=True)
+    sim.retire(maker, quiet, RetireReason.SOLD, [SERIAL])
+    sim.seal_index()
+    sim.confirm_index(auditor)
+    sim.retire(rival, other, RetireReason.SOLD, [SERIAL])
+    sim.retire(maker, quiet, RetireReason.SOLD, [SERIAL, "S0004"])
+    sim.recall(maker, recalled)
+    sim.anchor()
+    sim.suspend(rival)
+    return Indexed(sim, maker, auditor, quiet, recalled, other)
+
+
+def complete_file() -> EvidenceFile:
+    """That nothing else was said about a unit's batch."""
+    here = indexed()
+    return decode_evidence(here.sim.proofs().for_unit(here.quiet.code(SERIAL)))
+
+
+def absent_lot_file(gtin: str = "", lot: str | None = "NONE") -> EvidenceFile:
+    """That a lot was never registered."""
+    here = indexed()
+    return decode_evidence(here.sim.proofs().for_absent_lot(gtin or here.quiet.gtin, lot))
+
+
+def part_of(file: EvidenceFile) -> IndexPart:
+    """The index part of a file, which must have one."""
+    assert file.index is not None
+    return file.index
+
+
+def with_part(file: EvidenceFile, **changes: Any) -> EvidenceFile:
+    """A file with another index part."""
+    return replace(file, index=replace(part_of(file), **changes))
+
+
+def index_without(file: EvidenceFile, index: int) -> EvidenceFile:
+    """A file that does not fold an entry, though its bytes stay in the tail where they were."""
+    part = part_of(file)
+    data = next(shown.data for shown in file.entries if shown.index == index)
+    later = tuple(data if part.seal + at == index else one for at, one in enumerate(part.later))
+    kept = tuple(shown for shown in file.entries if shown.index != index)
+    return replace(file, entries=kept, index=replace(part, later=later))
+
+
+def recall_kept_back() -> EvidenceFile:
+    """A recalled batch shown without its recall, which came after the index."""
+    here = indexed()
+    file = decode_evidence(here.sim.proofs().for_unit(here.recalled.code(SERIAL)))
+    return index_without(file, here.sim.batch(here.recalled).history[-1])
+
+
+def recall_cut_off() -> EvidenceFile:
+    """The same with the last entries cut off, under the same head."""
+    here = indexed()
+    recall = here.sim.batch(here.recalled).history[-1]
+    file = without_entry(decode_evidence(here.sim.proofs().for_unit(here.recalled.code(SERIAL))), recall)
+    return with_part(file, later=part_of(file).later[: recall - part_of(file).seal], consistency=())
+
+
+def sale_left_out() -> EvidenceFile:
+    """A batch shown without a retirement that the index counts."""
+    file = complete_file()
+    return without_entry(file, indexed().sim.batch(indexed().quiet).history[1])
+
+
+def without_entry(file: EvidenceFile, index: int) -> EvidenceFile:
+    """A file without one of its entries."""
+    return replace(file, entries=tuple(entry for entry in file.entries if entry.index != index))
+
+
+def unconfirmed() -> EvidenceFile:
+    """An index that nobody but the operator stands for."""
+    here = indexed()
+    file = absent_lot_file()
+    return index_without(file, here.sim.record.index_seals[part_of(file).seal].confirmed[here.auditor.address])
+
+
+def operator_unknown() -> EvidenceFile:
+    """A confirmation without the decision that says who the operator is."""
+    return without_entry(absent_lot_file(), 1)
+
+
+def confirmed_by_the_operator() -> EvidenceFile:
+    """An index that the operator itself confirmed, in a log that let it."""
+    sim = Sim.found(checked=False)
+    sim.maker("aurora", PREFIX)
+    sim.decide(Proposal.PARTICIPANT_ADMITTED, participant=actor("operator").address, role=int(Role.AUDITOR),
+               country="NL", nameHash=ZERO32)  # fmt: skip
+    seal = sim.seal_index()
+    head = sim.record.index_seals[seal].head
+    body = {**sim.header(), **head.body()}
+    signature = sign(Kind.INDEX_CONFIRMED, body, sim.domain, actor("operator").secret)
+    confirmed = sim.force(Kind.INDEX_CONFIRMED, body, actor("operator").address, signature)
+    view = sim.record.index_seals[seal].view
+    assert view is not None
+    edge = Frontier.at(seal, sim.tree()).edge
+    part = IndexPart(gtin_of(PREFIX), "NONE", seal, view.prove(gtin_of(PREFIX), "NONE"), edge, (None, None))
+    file = file_of(sim, seal, [at for at in range(confirmed + 1) if at != seal])
+    return replace(file, index=part)
+
+
+def registered_lot_as_absent() -> EvidenceFile:
+    """A registered lot 'proved' absent by the row of one that is not."""
+    return with_part(absent_lot_file(), lot="QUIET")
+
+
+def row_of_another_product() -> EvidenceFile:
+    """The row of a rival's batch under the name of this one."""
+    here = indexed()
+    view = here.sim.record.index_seals[part_of(complete_file()).seal].view
+    assert view is not None
+    return with_part(complete_file(), proof=view.prove(here.other.gtin, "QUIET"))
+
+
+def index_of_another_batch() -> EvidenceFile:
+    """Completeness about one lot beside the unit of another."""
+    return replace(complete_file(), index=absent_lot_file().index)
+
+
+def entry_left_out_of_the_tail() -> EvidenceFile:
+    """A tail without one of its entries."""
+    file = absent_lot_file()
+    later = part_of(file).later
+    return with_part(file, later=(*later[:3], *later[4:]))
+
+
+def too_few_witnesses() -> EvidenceFile:
+    """A head that one of two witnesses has cosigned."""
+    file = complete_file()
+    note = Note.parse(file.proof.checkpoint)
+    fewer = Note(note.text, tuple(line for line in note.signatures if not line.name.startswith("ke")))
+    return replace(file, proof=replace(file.proof, checkpoint=fewer.format()))
+
+
+def cosignature_altered() -> EvidenceFile:
+    """A witness's cosignature with another time than the one that was signed."""
+    file = complete_file()
+    note = Note.parse(file.proof.checkpoint)
+    last = note.signatures[-1]
+    bad = replace(last, signature=bytes([*last.signature[:7], last.signature[7] ^ 1, *last.signature[8:]]))
+    return replace(file, proof=replace(file.proof, checkpoint=Note(note.text, (*note.signatures[:-1], bad)).format()))
 
 
 def unit_file() -> EvidenceFile:
@@ -277,7 +442,7 @@ CASES: Mapping[str, Case] = {
     "absence-forged-blind-public-salt": Case(forged_blind_of_open_batch, "unit"),
     "extra-missing": Case(lambda: replace(unit_file().proof, extra=None).encode(), "file"),
     "extra-unknown-key": Case(lambda: edited(lambda extra: {**extra, "note": 1}), "file"),
-    "extra-other-version": Case(lambda: edited(lambda extra: {**extra, "spec": "carnet/evidence/2"}), "file"),
+    "extra-other-version": Case(lambda: edited(lambda extra: {**extra, "spec": "carnet/evidence/1"}), "file"),
     "entries-turned-around": Case(turned_around, "file"),
     "founding-of-another-ledger": Case(another_founding, "founding"),
     "founding-missing": Case(lambda: without(0), "founding"),
@@ -296,16 +461,39 @@ CASES: Mapping[str, Case] = {
     "anchor-of-another-log": Case(anchor_of_another_log, "anchor"),
     "anchor-ahead": Case(lambda: with_anchor(size=99, path=()), "anchor"),
     "anchor-path-short": Case(lambda: with_anchor(path=()), "anchor"),
+    "complete": Case(complete_file),
+    "complete-recalled": Case(
+        lambda: indexed().sim.proofs().for_unit(indexed().recalled.code(SERIAL)),
+    ),
+    "lot-absent": Case(absent_lot_file),
+    "product-absent": Case(lambda: absent_lot_file(gtin_of(PREFIX, 9), None)),
+    "witnesses-too-few": Case(too_few_witnesses, unproved="witnesses"),
+    "witness-signature-altered": Case(cosignature_altered, "witnesses"),
+    "index-recall-kept-back": Case(recall_kept_back, "index"),
+    "index-recall-cut-off": Case(recall_cut_off, "index"),
+    "index-sale-left-out": Case(sale_left_out, "index"),
+    "index-unconfirmed": Case(unconfirmed, "index"),
+    "index-operator-unknown": Case(operator_unknown, "index"),
+    "index-confirmed-by-the-operator": Case(confirmed_by_the_operator, "index"),
+    "index-registered-lot-as-absent": Case(registered_lot_as_absent, "index"),
+    "index-row-of-another-product": Case(row_of_another_product, "index"),
+    "index-of-another-batch": Case(index_of_another_batch, "index"),
+    "index-tail-with-a-gap": Case(entry_left_out_of_the_tail, "index"),
 }
 """A case for each flaw. Cases that need a lawless operator have ledgers of their own."""
 
-OWN_PIN = {"admission-with-one-vote", "registration-by-a-stranger", "recall-by-a-carrier", "recall-signed-by-another"}
+OWN_PIN = {
+    "admission-with-one-vote", "registration-by-a-stranger", "recall-by-a-carrier", "recall-signed-by-another",
+    "index-confirmed-by-the-operator",
+}  # fmt: skip
+INDEXED = {name for name in CASES if name.startswith(("complete", "lot-", "product-", "witness", "index-"))} - OWN_PIN
 
 
 def pin(name: str) -> bytes:
     """The pin under which a case is checked."""
-    sim = scene().sim
-    return Sim.found(checked=False).pin if name in OWN_PIN else sim.pin
+    if name in INDEXED:
+        return indexed().sim.pin
+    return Sim.found(checked=False).pin if name in OWN_PIN else scene().sim.pin
 
 
 def write() -> None:

@@ -29,7 +29,8 @@ from verifier.struct import ZERO32
 from verifier.tiles import TILE_WIDTH
 
 PREFIX = "9521234"
-PAGES = ("audit.md", "statement.md", "entry.md")
+NO_WITNESSES = "this log has no witnesses: nobody says that others were shown the same"
+PAGES = ("audit.md", "statement.md", "entry.md", "index.md")
 SIZE = 13
 """Entries of `built`."""
 
@@ -75,7 +76,7 @@ def test_a_sound_log_passes_and_everything_was_counted() -> None:
     sim, _, _ = built()
     report = sim.audit()
     assert report.ok
-    assert report.notes == ()
+    assert report.notes == (NO_WITNESSES,)
     assert dict(report.counts) == {
         "entries": SIZE, "decisions": 5, "statements": 7, "batches": 2, "units": 117, "checkpoints": SIZE, "tiles": 1,
         "segments": 3, "anchors": 2,
@@ -557,7 +558,7 @@ def test_decisions_not_mirrored_yet_are_a_note() -> None:
     sim.executed(Proposal.PARTICIPANT_ADMITTED, {**sim.header(), **body}, list(sim.authorities))
     report = sim.audit()
     assert report.ok
-    assert report.notes == ("1 decisions of the registry are not in the log yet",)
+    assert report.notes == (NO_WITNESSES, "1 decisions of the registry are not in the log yet")
 
 
 def test_a_node_of_another_chain_or_without_an_answer_is_said() -> None:

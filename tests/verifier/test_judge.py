@@ -239,7 +239,6 @@ ADVERSE: dict[str, Callable[[Facts], Facts | None]] = {
     "no serial": lambda facts: replace(facts, has_serial=False) if facts.unit is Unit.PRESENT else None,
     "suspected": lambda facts: replace(facts, suspects=("separator",)),
     "stale register": lambda facts: replace(facts, register_stale=True),
-    "awaiting witnesses": lambda facts: replace(facts, witnessing=Witnessing.AWAITING),
     "scanned elsewhere": lambda facts: replace(facts, sightings=(Sighting(0, "BR", -23.95, -46.33), *facts.sightings)),
     "scanned everywhere at once": lambda facts: replace(
         facts, sightings=(Sighting(9, "BR", -23.95, -46.33), Sighting(9, "JP", 35.6, 139.8), *facts.sightings)
@@ -264,6 +263,18 @@ def test_each_adverse_fact_is_seen_where_all_else_is_well(name: str) -> None:
     assert worse is not None
     assert codes(worse) != codes(base) or name == "not known"
     assert place(worse) < place(base)
+
+
+@given(facts=all_facts)
+def test_while_witnesses_are_awaited_nothing_good_is_said_and_nothing_bad_is_lost(facts: Facts) -> None:
+    covered = judge(replace(facts, witnessing=Witnessing.COVERED))
+    awaiting = judge(replace(facts, witnessing=Witnessing.AWAITING))
+    assert awaiting.verdict not in (Verdict.REGISTERED, Verdict.NOT_REGISTERED)
+    assert {r.code for r in awaiting.reasons} == {r.code for r in covered.reasons} | {"awaiting_witnesses"}
+    if covered.verdict in (Verdict.REGISTERED, Verdict.NOT_REGISTERED):
+        assert awaiting.verdict is Verdict.CHECK
+    else:
+        assert awaiting.verdict is covered.verdict, "stop stays stop, outside stays outside"
 
 
 LEFT_OUT: dict[str, tuple[str, Callable[[Facts], Facts], Callable[[Facts], Facts]]] = {

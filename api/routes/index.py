@@ -1,0 +1,43 @@
+"""The index: where it stands, and who recomputed it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api.examples import problems
+from api.guard import Guarded
+from api.problem import pointing_at
+from api.receipt import OWN, RECEIPTS, receipt_reply, statement_in
+from api.reply import reply
+from api.schema import ChangeIn, IndexOut
+from api.site import site
+
+router = APIRouter(route_class=Guarded)
+
+
+@router.get(
+    "/v1/index",
+    tags=["record"],
+    summary="The index",
+    response_model=IndexOut,
+    responses=problems("rate_limited", "unavailable"),
+)
+async def index(request: Request) -> Response:
+    """The newest sealed index and the newest that others than the operator confirmed.
+
+    Absence, and "no recall", rest on the latter. Whoever confirms recomputes it from a copy of the log of its own.
+    """
+    return reply(site(request).ledger.indexes.describe())
+
+
+@router.post(
+    "/v1/index/confirmations", tags=["makers"], summary="Confirm an index", status_code=201, responses=RECEIPTS
+)
+async def confirm(request: Request, body: ChangeIn) -> Response:
+    """Take in an auditor's or a customs administration's signed confirmation of a sealed index."""
+    here = site(request)
+    with pointing_at("statement", *OWN):
+        receipt = await run_in_threadpool(here.ledger.indexes.confirm, statement_in(body.statement))
+    return await receipt_reply(here, receipt, None)

@@ -1,0 +1,132 @@
+"""The index of this log: sealed on a cadence by its writer, confirmed by others.
+
+A seal speaks of all entries before it, so its body is made when its turn comes: under load entries would otherwise slip
+in between. Whether there is anything new is asked at that very moment too, so no state is ever sealed twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.services.append import Receipt, Sequencer, Submission, now_ms
+from ledger.services.participant import Participants
+from verifier.errors import CarnetError, Malformed, Refused
+from verifier.instant import MINUTE, format_instant
+from verifier.record import Record, SealedIndex
+from verifier.statement import Kind, Statement, verify
+
+SEAL_ENTRIES = 64
+"""A seal is due when this many entries have come that speak of any product."""
+SEAL_AGE = 10 * MINUTE
+"""A seal is due when the last one is this old (milliseconds) and one such entry has come."""
+LOOK_SECONDS = 5.0
+"""How often the cadence looks whether a seal is due."""
+
+
+class Indexes:
+    """Seals the index and takes in confirmations."""
+
+    def __init__(self, record: Record, participants: Participants) -> None:
+        self._record, self._participants = record, participants
+        self._sequencer: Sequencer | None = None
+
+    def use(self, sequencer: Sequencer) -> None:
+        """Write from now on."""
+        self._sequencer = sequencer
+
+    @property
+    def new(self) -> int:
+        """How many entries that speak of any product the newest index does not cover."""
+        return _new(self._record)
+
+    def due(self, now: int) -> bool:
+        """Whether the cadence calls for a seal at this instant (milliseconds)."""
+        new, sealed = self.new, self._record.sealed_index
+        return new >= SEAL_ENTRIES or (new > 0 and (sealed is None or now - sealed.recorded_at >= SEAL_AGE))
+
+    def seal(self) -> Receipt:
+        """Seal the index as it is. Raises Refused (`index_current`) when nothing is new, Stopped."""
+        return self._writer.submit(Submission(Kind.INDEX_SEALED, {}, None, None, None, frozenset({"*"}), derive=_body))
+
+    def confirm(self, statement: Statement) -> Receipt:
+        """Take in the confirmation of a sealed index.
+
+        Raises Malformed, Refused (`not_entitled`, `index_unsealed`, `index_confirmed`, and those of any statement).
+        """
+        if statement.kind is not Kind.INDEX_CONFIRMED:
+            raise Malformed(f"couldn't confirm an index: got a {statement.kind} statement", at="kind")
+        digest = verify(statement, self._record.founding.domain)
+        touches = frozenset({statement.body["statementId"], "index"})
+        return self._writer.submit(
+            Submission(statement.kind, statement.body, statement.actor, statement.signature, digest, touches)
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The newest sealed and the newest confirmed index as JSON; `new` entries are not covered by the former."""
+        sealed, confirmed = self._record.sealed_index, self._record.confirmed_index
+        return {
+            "sealed": self._describe(sealed) if sealed is not None else None,
+            "confirmed": self._describe(confirmed) if confirmed is not None else None,
+            "new": self.new,
+        }
+
+    def _describe(self, sealed: SealedIndex) -> dict[str, Any]:
+        return {
+            "entry": sealed.index,
+            **sealed.head.body(),
+            "recorded_at": format_instant(sealed.recorded_at),
+            "confirmations": [{"entry": entry, **self._about(address)} for address, entry in sealed.confirmed.items()],
+        }
+
+    def _about(self, address: str) -> dict[str, Any]:
+        described = self._participants.describe(address)
+        return {"by": address, **{name: described[name] for name in ("name", "role", "country")}}
+
+    @property
+    def _writer(self) -> Sequencer:
+        if self._sequencer is None:
+            raise Refused("couldn't append: this ledger was opened for reading", code="read_only")
+        return self._sequencer
+
+
+class IndexCadence:
+    """Seals whenever a seal is due, in a thread of its own: a chain that is down does not hold it up."""
+
+    def __init__(self, indexes: Indexes, interval: float = LOOK_SECONDS) -> None:
+        self._indexes, self._interval = indexes, interval
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="index", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the seal under way and stop."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if self._indexes.due(now_ms()):
+                try:
+                    self._indexes.seal()
+                except CarnetError as error:
+                    # Somebody sealed on demand, or the writer has stopped, which `/readyz` says: look again.
+                    if error.code == "closed":
+                        return
+            self._stop.wait(self._interval)
+
+
+def _new(record: Record) -> int:
+    sealed = record.sealed_index
+    return record.index.changes - (sealed.changes if sealed is not None else 0)
+
+
+def _body(record: Record) -> Mapping[str, Any]:
+    if not _new(record):
+        raise Refused("couldn't seal the index: it is sealed already, nothing new was said", code="index_current")
+    return record.index.view(record.size).head.body()

@@ -1,0 +1,228 @@
+"""Sealing the index: when it is due, once for each state, right under load, and never because of itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.services.append import Receipt, Sequencer, Submission
+from ledger.services.checkpoint import Signer
+from ledger.services.index_seal import SEAL_AGE, SEAL_ENTRIES, IndexCadence, Indexes
+from ledger.services.opening import fold
+from ledger.services.participant import Participants
+from ledger.storage.database import create_all, open_database
+from ledger.storage.log import LogStore
+from ledger.storage.secret import DetailTable
+from ledger.storage.signed_head import SignedHeadFile
+from tests.sim import Actor, Sim, gtin_of
+from verifier.entry import decode_entry
+from verifier.errors import CarnetError, Malformed, Refused
+from verifier.instant import MINUTE
+from verifier.merkle import Frontier
+from verifier.participant import Role
+from verifier.record import Record
+from verifier.statement import Kind, Statement, verify
+
+PREFIX = "9521234"
+
+
+class Scene:
+    """A real writer over a real database; statements and the clock are a simulated ledger's of the same founding."""
+
+    def __init__(self, path: Path) -> None:
+        self.sim = Sim.found(checked=False)
+        self.maker, self.auditor = self.sim.maker("aurora", PREFIX), self.sim.admit("vera", Role.AUDITOR, "FR")
+        self.made = 0
+        self.now = self.sim.clock
+        self.engine = open_database(f"sqlite:///{path / 'ledger.db'}")
+        create_all(self.engine)
+        self.log = LogStore(self.engine, self.sim.founding.log_id)
+        self.record = Record(self.sim.segment)
+        signer = Signer(self.log, SignedHeadFile(path / "signed_head"), self.sim.log_key)
+        self.sequencer = Sequencer(self.log, self.record, Frontier(), signer, clock=lambda: self.now)
+        for raw in self.sim.entries:
+            entry = decode_entry(raw)
+            self.now = entry.recorded_at
+            self.sequencer.submit(Submission(entry.kind, entry.body, None, None, None, frozenset({"*"})))
+        self.indexes = Indexes(self.record, Participants(self.record, DetailTable(self.engine)))
+        self.indexes.use(self.sequencer)
+
+    def registration(self) -> Statement:
+        self.made += 1
+        self.sim.clock = self.now
+        gtin = gtin_of(PREFIX, self.made % 7 + 1)
+        return self.sim.registration(self.maker, gtin=gtin, lot=f"L{self.made}")[0]
+
+    def submit(self, statement: Statement) -> Receipt:
+        digest = verify(statement, self.sim.domain)
+        touches = frozenset({statement.body["statementId"]})
+        return self.sequencer.submit(
+            Submission(statement.kind, statement.body, statement.actor, statement.signature, digest, touches)
+        )
+
+    def register(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.submit(self.registration())
+
+    def confirmation(self, by: Actor) -> Statement:
+        sealed = self.record.sealed_index
+        assert sealed is not None
+        self.sim.clock = self.now
+        return self.sim.statement(by, Kind.INDEX_CONFIRMED, {**self.sim.header(), **sealed.head.body()})
+
+    def reopened(self) -> Record:
+        record = Record(self.sim.segment)
+        fold(self.log, record, self.sim.pin.hex())
+        return record
+
+    def close(self) -> None:
+        self.sequencer.close()
+        self.engine.dispose()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_seal_is_due_after_so_many_entries_or_so_much_time_with_something_new(scene: Scene) -> None:
+    indexes = scene.indexes
+    assert not indexes.due(scene.now + 100 * SEAL_AGE), "nothing was said about any product"
+    scene.register()
+    assert indexes.due(scene.now), "the first one does not wait"
+    indexes.seal()
+    scene.register()
+    assert not indexes.due(scene.now + SEAL_AGE - 1)
+    assert indexes.due(scene.now + SEAL_AGE)
+    scene.register(SEAL_ENTRIES - 2)
+    assert not indexes.due(scene.now)
+    scene.register()
+    assert indexes.due(scene.now)
+
+
+def test_seals_and_confirmations_never_call_for_another_seal(scene: Scene) -> None:
+    indexes = scene.indexes
+    scene.register(3)
+    indexes.seal()
+    for by in (scene.auditor, *scene.sim.authorities):
+        indexes.confirm(scene.confirmation(by))
+    assert indexes.new == 0
+    assert not indexes.due(scene.now + 100 * SEAL_AGE)
+    with pytest.raises(Refused) as refusal:
+        indexes.seal()
+    assert refusal.value.code == "index_current"
+
+
+def test_what_is_described_names_who_confirmed(scene: Scene) -> None:
+    indexes = scene.indexes
+    assert indexes.describe() == {"sealed": None, "confirmed": None, "new": 0}
+    scene.register(2)
+    receipt = indexes.seal()
+    described = indexes.describe()
+    assert described["confirmed"] is None
+    assert described["sealed"]["size"] == str(receipt.index)
+    assert described["sealed"]["gtins"] == "2"
+    confirmed = indexes.confirm(scene.confirmation(scene.auditor))
+    scene.register()
+    indexes.seal()
+    described = indexes.describe()
+    assert described["sealed"]["confirmations"] == []
+    assert described["confirmed"]["confirmations"] == [
+        {"entry": confirmed.index, "by": scene.auditor.address, "name": None, "role": "auditor", "country": "FR"}
+    ]
+
+
+def test_only_confirmations_are_taken_as_such_and_the_record_s_rules_hold(scene: Scene) -> None:
+    scene.register()
+    with pytest.raises(Malformed):
+        scene.indexes.confirm(scene.registration())
+    scene.indexes.seal()
+    with pytest.raises(Refused) as refusal:
+        scene.indexes.confirm(scene.confirmation(scene.maker))
+    assert refusal.value.code == "not_entitled"
+    statement = scene.confirmation(scene.auditor)
+    first = scene.indexes.confirm(statement)
+    assert scene.indexes.confirm(statement).index == first.index, "the same statement again gets its first receipt"
+    with pytest.raises(Refused) as refusal:
+        scene.indexes.confirm(scene.confirmation(scene.auditor))
+    assert refusal.value.code == "index_confirmed"
+
+
+def test_a_ledger_that_was_opened_for_reading_seals_nothing(scene: Scene) -> None:
+    reader = Indexes(scene.record, Participants(scene.record, DetailTable(scene.engine)))
+    scene.register()
+    with pytest.raises(Refused) as refusal:
+        reader.seal()
+    assert refusal.value.code == "read_only"
+
+
+def test_under_load_every_seal_is_right_and_none_is_made_twice(scene: Scene) -> None:
+    """Registrations from four threads while two others seal as fast as they can."""
+    statements = [scene.registration() for _ in range(160)]
+    outcomes: list[str] = []
+    done = threading.Event()
+
+    def register(part: int) -> None:
+        for statement in statements[part::4]:
+            scene.submit(statement)
+
+    def seal() -> None:
+        while not done.is_set():
+            try:
+                scene.indexes.seal()
+                outcomes.append("sealed")
+            except CarnetError as error:
+                outcomes.append(error.code)
+
+    writers = [threading.Thread(target=register, args=(part,)) for part in range(4)]
+    sealers = [threading.Thread(target=seal) for _ in range(2)]
+    for thread in (*writers, *sealers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    for thread in sealers:
+        thread.join()
+    assert set(outcomes) <= {"sealed", "index_current"}
+    record = scene.reopened()
+    assert record.index.changes == 160
+    assert outcomes.count("sealed") == len(record.index_seals)
+    changes = [sealed.changes for sealed in record.index_seals.values()]
+    assert changes == sorted(set(changes)), "each seal covers more than the one before"
+    assert all(s.view.head == s.head for s in record.index_seals.values() if s.view is not None)
+    for sealed, mine in zip(record.index_seals.values(), scene.record.index_seals.values(), strict=True):
+        assert (sealed.head, sealed.index) == (mine.head, mine.index)
+
+
+def test_the_cadence_seals_once_and_then_rests(scene: Scene) -> None:
+    scene.now = int(time.time() * 1000) - MINUTE
+    scene.register(2)
+    cadence = IndexCadence(scene.indexes, interval=0.01)
+    cadence.start()
+    while scene.record.sealed_index is None:
+        time.sleep(0.01)
+    size = scene.record.size
+    time.sleep(0.2)
+    assert scene.record.size == size
+    scene.register(SEAL_ENTRIES)
+    while len(scene.record.index_seals) < 2:
+        time.sleep(0.01)
+    cadence.close()
+    assert scene.indexes.new < SEAL_ENTRIES
+
+
+def test_the_cadence_ends_with_the_writer(scene: Scene) -> None:
+    scene.now = int(time.time() * 1000)
+    scene.register()
+    cadence = IndexCadence(scene.indexes, interval=0.01)
+    scene.sequencer.close()
+    cadence.start()
+    cadence._thread.join(timeout=30)
+    assert not cadence._thread.is_alive()
+    cadence.close()
