@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     server: str | None = None
     token: SecretStr | None = None
     seal_seconds: float = Field(default=60.0, ge=0.1, le=86_400)
+    publish_seconds: float = Field(default=1.0, ge=0.1, le=3_600)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ a context: what was started (writer, threads, a local chain) ends with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +29,7 @@ from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.highest import Seen, ask
 from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.mirroring import Mirroring
 from ledger.services.opening import check_signed, fold, resume
@@ -58,7 +59,7 @@ from ledger.storage.token import TokenTable
 from ledger.witness_http import HttpWitness
 from verifier.checkpoint import Checkpoint
 from verifier.errors import Refused
-from verifier.founding import Founding, log_id
+from verifier.founding import NO_WITNESSES, Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
 from verifier.note_key import SigningKey
@@ -120,7 +121,14 @@ class Ledger:
 
     def start(self) -> None:
         """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
-        for part in (self.witnessing, self.publisher, self.seals, self.upkeep, self.index_cadence):
+        self.publish()
+        for part in (self.seals, self.upkeep, self.index_cadence):
+            if part is not None:
+                part.start()
+
+    def publish(self) -> None:
+        """Begin to publish what is signed and to show it to witnesses; `start` does so too."""
+        for part in (self.witnessing, self.publisher):
             if part is not None:
                 part.start()
 
@@ -149,6 +157,7 @@ def found_ledger(
     """
     if home.founded:
         raise Refused(f"couldn't found a ledger in {home.path}: there is one already", code="founded")
+    _check_unknown(plan, witnesses)
     home.create()
     Vault.create(home.keys)
     with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
@@ -202,7 +211,7 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
             ledger.chain = LedgerChain(ledger.evm, ledger.founding, _operator_key(home, config))
             ledger.anchoring = Anchoring(ledger.log, ledger.chain, ledger.anchors)
         if write:
-            _writer(ledger, config, frontier, stack)
+            _writer(ledger, config, frontier, stack, report)
         yield ledger
 
 
@@ -229,12 +238,23 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     return ledger, frontier
 
 
-def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack) -> None:
+def _check_unknown(plan: FoundingPlan, addresses: Sequence[WitnessAddress]) -> None:
+    """A key that has signed a log of this origin before would show two histories. Raises Refused (`founded`)."""
+    policy = Policy.parse(plan.witness_policy) if plan.witness_policy != NO_WITNESSES else None
+    asked = cosigners(policy, addresses)
+    seen = ask((plan.log_key,), {c.name: c.witness for c in asked}, None, lambda: None)
+    for cosigner in asked:
+        cosigner.witness.close()
+    for head in seen.heads:
+        raise Refused(
+            f"couldn't found a ledger: {head.holder} has cosigned {head.size} entries under this origin and key",
+            code="founded",
+        )
+
+
+def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack, report: Report) -> None:
     signer = Signer(ledger.log, ledger.signed_head, _log_key(ledger.home, config.origin))
-    anchored = None
-    if ledger.signed_head.read() is None and ledger.chain is not None:
-        anchored = ledger.chain.anchored()
-    resume(ledger.log, ledger.signed_head, signer, anchored)
+    resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
     publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
@@ -252,6 +272,22 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
         stack.callback(ledger.upkeep.close)
 
 
+def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
+    """What others hold of this log; who was not reached is reported, since a start with signed_head goes on."""
+    asked = cosigners(ledger.founding.policy, config.witnesses)
+    seen = ask(
+        ledger.founding.log_keys,
+        {cosigner.name: cosigner.witness for cosigner in asked},
+        ledger.chain.anchored if ledger.chain is not None else None,
+        ledger.published.checkpoint,
+    )
+    for cosigner in asked:
+        cosigner.witness.close()
+    for who, why in seen.silent.items():
+        report(f"{who} could not say how far this log was signed: {why}")
+    return seen
+
+
 def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
     table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
     key = _log_key(ledger.home, config.origin)
@@ -266,11 +302,14 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
     """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
     policy, witnessed = ledger.founding.policy, ledger.witnessed
     if policy is not None:
-        ledger.witnessing = Witnessing(policy, cosigners(policy, config), ledger.log, ledger.cosignatures, witnessed)
+        ledger.witnessing = Witnessing(
+            policy, cosigners(policy, config.witnesses), ledger.log, ledger.cosignatures, witnessed
+        )
         stack.callback(ledger.witnessing.close)
     publisher = ledger.publisher = Publisher(
         ledger.log, ledger.record, ledger.published, SealTable(ledger.engine),
         lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
+        interval=ledger.home.settings.publish_seconds,
     )  # fmt: skip
     if ledger.witnessing is not None:
         ledger.witnessing.changed = publisher.nudge
@@ -278,10 +317,10 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
     return publisher
 
 
-def cosigners(policy: Policy, config: LedgerConfig) -> list[Cosigner]:
+def cosigners(policy: Policy | None, addresses: Sequence[WitnessAddress]) -> list[Cosigner]:
     """The witnesses of a policy that can be asked: their addresses are configuration, else the policy's own."""
-    addresses = {address.name: address.url for address in config.witnesses}
-    found = ((witness, addresses.get(witness.name, witness.url)) for witness in policy.named)
+    known = {address.name: address.url for address in addresses}
+    found = ((w, known.get(w.name, w.url)) for w in (policy.named if policy is not None else ()))
     return [Cosigner(witness.name, witness.key, HttpWitness(url)) for witness, url in found if url is not None]
 
 
