@@ -93,6 +93,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     # officers
     ("POST", "/v1/scans"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=SCAN_BODY),
     ("POST", "/v1/scans/photo"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=PHOTO_BODY),
+    ("GET", "/v1/scans/{scan_id}/receipt"): Rule(Rate.OFFICER, needs=Scope.SCAN),
     ("GET", "/v1/batches/{batch_id}/salt"): Rule(Rate.OFFICER, needs=Scope.SALT),
     ("GET", "/officer"): _OFFICER_PAGE,
     ("POST", "/officer"): Rule(Rate.OFFICER, needs=Scope.SCAN, page=True, body=PHOTO_BODY),

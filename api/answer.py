@@ -15,6 +15,7 @@ from api.advice import Face, next_steps
 from api.checks import by_weight, rows
 from api.makers import Makers
 from ledger.services.judging import KEPT
+from ledger.services.mirroring import describe_view
 from ledger.services.verification import Answer, AsOf
 from verifier.batch import Batch
 from verifier.behaviour import Sighting
@@ -68,6 +69,7 @@ def _as_of(as_of: AsOf) -> dict[str, Any]:
         "witnessed_size": as_of.witnessed_size,
         "witnessed_at": format_instant(as_of.witnessed_at) if as_of.witnessed_at is not None else None,
         "witnesses": list(as_of.witnesses),
+        "mirror": describe_view(as_of.mirror) if as_of.mirror is not None else None,
     }
 
 

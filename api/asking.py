@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from api.advice import Face
 from api.answer import repairs_of, view
 from api.site import Site
@@ -16,7 +18,10 @@ from ledger.services.verification import Answer, Question
 from verifier.facts import Context, Unit
 from verifier.gs1 import Carrier
 from verifier.instant import DAY, format_instant
-from verifier.reading import Reading, read
+from verifier.reading import ReadCode, Reading, read
+
+MANY_BATCHES = 16
+"""Batches of one product that are searched on the event loop: about a millisecond. More take a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ def ask_publicly(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) 
     return view(answer, Face.PUBLIC, here.makers, carrier=carrier)
 
 
+async def ask_from_the_loop(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
+    """`ask_publicly` for routes: a product of many batches costs a search in each, and others must not wait for it."""
+    batches = here.ledger.record.by_gtin.get(reading.code.gtin, ()) if isinstance(reading, ReadCode) else ()
+    if len(batches) > MANY_BATCHES:
+        return await run_in_threadpool(ask_publicly, here, reading, carrier)
+    return ask_publicly(here, reading, carrier)
+
+
 def unread(here: Site, reading: Reading) -> Answer:
     """The judged answer for a text that is no code; nothing is looked up or counted."""
     return here.ledger.verification.answer(Question(reading=reading, today=today()))
@@ -56,21 +69,22 @@ def unread(here: Site, reading: Reading) -> Answer:
 def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) -> tuple[dict[str, Any], Answer]:
     """The officer's answer about a scan, which is kept with it; a scan sent twice gets its first answer again.
 
-    Writes to the database: not for the event loop. Raises Refused (`scan_id_reused`), Unavailable.
+    `receipt` is the promise to seal it. Writes to the database: not for the event loop. Raises Refused
+    (`scan_id_reused`), Unavailable.
     """
     answer = here.ledger.verification.answer(_question(scan, scanned))
     kept = here.ledger.scans.repeated(scan)
     if kept is not None:
-        return dict(kept.response), answer
+        return here.ledger.scans.answer(kept), answer
     leads_to = {
         repair.text: _leads_to(here, scan, scanned, repair.text) for repair in repairs_of(answer, scanned.carrier)
     }
     shown = view(answer, Face.OFFICER, here.makers, carrier=scanned.carrier, leads_to=leads_to)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
     # If we stop after this line, the device finds its scan kept when it sends it again, with this very answer.
-    stored = here.ledger.scans.record(scan, officer, answer, response)
+    stored = here.ledger.scans.record(scan, officer, answer, response, machine_read=scanned.machine_read)
     here.metrics.answer(Face.OFFICER.value, answer.judgement.verdict.value)
-    return dict(stored.response), answer
+    return here.ledger.scans.answer(stored), answer
 
 
 def _question(scan: ScanInput, scanned: Scanned) -> Question:

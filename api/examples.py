@@ -63,6 +63,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         "witnessed_size": 9,
         "witnessed_at": "2026-11-23T22:26:01.000Z",
         "witnesses": ["ke", "br"],
+        "mirror": None,
     },
     "proof": "/v1/proofs/units?code=https%3A%2F%2Fid.example%2F01%2F09521234543213%2F10%2FL-0001%2F21%2FA7K9M2",
 }

@@ -139,7 +139,18 @@ CODES: Mapping[str, Problem] = {
     ),
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
-    "scan_time": Problem(422, "Scanned in the future", "Check the device's clock."),
+    "scan_time": Problem(422, "Scanned at a time that can't be", "Check the device's clock."),
+    "scan_unknown": Problem(
+        404, "No such scan of yours", "Nobody is told of others' scans; ask with the token that sent it."
+    ),
+    "receipt_none": Problem(
+        404,
+        "No promise about this scan",
+        "It was kept before there were seals, or by a program that could not promise one.",
+    ),
+    "scan_unsealed": Problem(
+        503, NO_ANSWER, "The scan is not in the seal that it was put into. Keep the receipt and show it to an auditor."
+    ),
     "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
     "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
     "image": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),

@@ -51,7 +51,7 @@ class ScanFields(Closed):
     id: UUID
     place: Place = Place()
     scanned_at: AwareDatetime
-    device: Annotated[str, Field(min_length=1, max_length=80)]
+    device: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
     context: Context = Context.UNKNOWN
 
     @field_validator("scanned_at", mode="before")
@@ -77,10 +77,10 @@ def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
     place = fields.place
     unlocode = parse_unlocode(place.unlocode) if place.unlocode else None
     scanned_at = (fields.scanned_at - _EPOCH) // timedelta(milliseconds=1)
-    if scanned_at > now_ms() + CLOCK_SKEW:
+    if not 0 <= scanned_at <= now_ms() + CLOCK_SKEW:
+        far = "before 1970" if scanned_at < 0 else "more than 5 minutes ahead"
         raise Refused(
-            f"couldn't take the scan: it was made at {fields.scanned_at.isoformat()}, more than 5 minutes ahead",
-            code="scan_time",
+            f"couldn't take the scan: it was made at {fields.scanned_at.isoformat()}, {far}", code="scan_time"
         )
     return ScanInput(
         id=str(fields.id),

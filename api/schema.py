@@ -107,6 +107,23 @@ class SeenOut(Closed):
     places: list[str]
 
 
+class AlarmOut(Closed):
+    """Why a mirror follows its log no more, and the file of evidence that it keeps."""
+
+    code: str
+    words: str
+    at: str
+    evidence: str
+
+
+class MirrorOut(Closed):
+    """Whose copy answers, and when it was last compared. With an alarm nothing good rests on it."""
+
+    of: str
+    checked_at: str | None
+    alarm: AlarmOut | None
+
+
 class AsOfOut(Closed):
     """The signed checkpoint that the answer rests on, and how far witnesses have cosigned (null without any)."""
 
@@ -117,6 +134,7 @@ class AsOfOut(Closed):
     witnessed_size: int | None
     witnessed_at: str | None
     witnesses: list[str]
+    mirror: MirrorOut | None
 
 
 class ScanOut(Closed):
@@ -124,6 +142,27 @@ class ScanOut(Closed):
 
     id: str
     recorded: bool
+
+
+class ScanReceiptOut(Closed):
+    """The operator's signed promise to seal a scan; `docs/spec/seal.md` says what is signed."""
+
+    spec: Literal["carnet/scan-receipt/1"]
+    log_id: str
+    scan: dict[str, Any]
+    salt: str
+    leaf: str
+    seal: str
+    deadline: str
+    signature: str
+
+
+class ReceiptStateOut(Closed):
+    """What became of a receipt. `evidence` is a file of its own, for `carnet verify`; null while the seal is open."""
+
+    state: Literal["pending", "overdue", "kept", "late", "missing"]
+    receipt: ScanReceiptOut
+    evidence: dict[str, Any] | None
 
 
 class AnswerOut(Closed):
@@ -144,6 +183,7 @@ class AnswerOut(Closed):
     as_of: AsOfOut
     proof: str | None
     scan: ScanOut | None = None
+    receipt: ScanReceiptOut | None = None
 
 
 class FieldProblem(BaseModel):

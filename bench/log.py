@@ -13,14 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
 from bench import Bench, Figure, benchmark, paired
-from bench.scene import Scene
-from ledger.services.append import Submission
+from bench.scene import Registrations, Scene, grow
 from ledger.wiring import Ledger
-from verifier.statement import Kind, Statement, verify
+from verifier.statement import Statement
 
 SUBMITTERS = (1, 8, 64)
 FOLDED = 10_000
@@ -34,31 +32,12 @@ def log(bench: Bench) -> list[Figure]:
     with scene.open() as ledger:
         figures = _appends(bench, scene, ledger)
         bench.say(f"growing the log to {FOLDED:,} entries")
-        _grow(scene, ledger, FOLDED)
+        grow(scene, ledger, FOLDED)
     return figures + _opening(bench, scene)
 
 
-class _Maker:
-    """Registrations made ahead, each for a lot of its own; one segment serves them all, as nobody scans here."""
-
-    def __init__(self, scene: Scene, ledger: Ledger) -> None:
-        self._scene, self._domain = scene, ledger.founding.domain
-        self._root = scene.segment(ledger, "ALL", ["A1"], bytes(32))
-        self._lots = 0
-
-    def make(self, count: int) -> list[tuple[Statement, bytes]]:
-        """That many statements with their salts."""
-        return [self._one() for _ in range(count)]
-
-    def _one(self) -> tuple[Statement, bytes]:
-        self._lots += 1
-        lot = f"B{self._lots}"
-        salt = sha256(lot.encode()).digest()
-        return self._scene.registration(self._domain, lot, 1, self._root, salt), salt
-
-
 def _appends(bench: Bench, scene: Scene, ledger: Ledger) -> list[Figure]:
-    maker = _Maker(scene, ledger)
+    maker = Registrations(scene, ledger)
     floor_file = bench.folder / "floor.db"
     made: dict[int, Iterator[list[tuple[Statement, bytes]]]] = {}
     for submitters in SUBMITTERS:
@@ -94,24 +73,6 @@ def _bare_commits(path: Path, count: int) -> None:
         connection.execute("INSERT INTO entry (data) VALUES (?)", [bytes(1_200)])
         connection.execute("COMMIT")
     connection.close()
-
-
-def _grow(scene: Scene, ledger: Ledger, size: int) -> None:
-    """Fill the log in full groups; the salts of these batches are not kept, nobody will look into them."""
-    assert ledger.sequencer is not None
-    maker, domain = _Maker(scene, ledger), ledger.founding.domain
-    maker._lots = size  # lots of their own
-    futures = []
-    for statement, _ in maker.make(size - ledger.record.size):
-        touches = frozenset({statement.body["lot"]})
-        digest = verify(statement, domain)
-        futures.append(
-            ledger.sequencer.enqueue(
-                Submission(Kind.BATCH_REGISTERED, statement.body, statement.actor, statement.signature, digest, touches)
-            )
-        )
-    for future in futures:
-        future.result()
 
 
 _OPEN = """

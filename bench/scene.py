@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ledger.home import Home, Settings
 from ledger.keys.store import Ed25519Key, EvmKey, KeyStore
-from ledger.services.append import now_ms
+from ledger.services.append import Submission, now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.segment import build
 from ledger.wiring import LOG_KEY, Ledger, found_ledger, open_ledger
-from verifier.founding import Authority
+from verifier.founding import NO_WITNESSES, Authority
+from verifier.note_key import VerifierKey
 from verifier.participant import Role, name_commitment
 from verifier.segment import salt_commitment
-from verifier.statement import Domain, Kind, Proposal, Statement, header, sign
+from verifier.statement import Domain, Kind, Proposal, Statement, header, sign, verify
 from verifier.struct import ZERO32
 
 ORIGIN = "carnet.example/bench"
@@ -35,12 +37,15 @@ class Scene:
     maker: EvmKey
 
     @classmethod
-    def found(cls, folder: Path) -> Scene:
-        """Found it; takes about a second."""
+    def found(
+        cls, folder: Path, witness_policy: str = NO_WITNESSES, trust: Callable[[VerifierKey], None] = lambda _key: None
+    ) -> Scene:
+        """Found it; takes about a second. `trust`: told the log's key before anything is signed."""
         home = Home(folder, Settings(home=folder, database=None, chain_rpc=None))
         home.create()
         keys = KeyStore(home.keys)
         log_key, operator = keys.create_ed25519(LOG_KEY).note_key(ORIGIN).verifier, keys.create_evm("operator")
+        trust(log_key)
         seats = [
             (keys.create_evm(f"authority-{c.lower()}"), c, keys.create_evm(f"again-{c.lower()}")) for c in _COUNTRIES
         ]
@@ -49,7 +54,7 @@ class Scene:
         def approve(kind: Proposal, body: Mapping[str, Any], domain: Domain) -> Sequence[str]:
             return [sign(kind, body, domain, key.secret) for key, _, _ in seats[:2]]
 
-        plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address)
+        plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address, witness_policy)
         found_ledger(home, plan, approve, "http://127.0.0.1:8000", lambda _line: None)
         maker = keys.create_evm("maker")
         with open_ledger(home, write=True, chain=True) as ledger:
@@ -117,3 +122,38 @@ class Scene:
             "expires": "",
         }
         return self.sign(domain, Kind.BATCH_REGISTERED, body)
+
+
+class Registrations:
+    """Registrations made ahead, each for a lot of its own; one segment serves them all, as nobody scans here."""
+
+    def __init__(self, scene: Scene, ledger: Ledger, first: int = 1) -> None:
+        self._scene, self._domain = scene, ledger.founding.domain
+        self._root = scene.segment(ledger, "ALL", ["A1"], bytes(32))
+        self._next = first
+
+    def make(self, count: int) -> list[tuple[Statement, bytes]]:
+        """That many statements with their salts."""
+        return [self._one() for _ in range(count)]
+
+    def _one(self) -> tuple[Statement, bytes]:
+        lot = f"B{self._next}"
+        self._next += 1
+        salt = sha256(lot.encode()).digest()
+        return self._scene.registration(self._domain, lot, 1, self._root, salt), salt
+
+
+def grow(scene: Scene, ledger: Ledger, size: int) -> None:
+    """Fill the log in full groups; the salts of these batches are not kept, nobody will look into them."""
+    assert ledger.sequencer is not None
+    domain, futures = ledger.founding.domain, []
+    for statement, _ in Registrations(scene, ledger, first=size).make(size - ledger.record.size):
+        touches = frozenset({statement.body["lot"]})
+        digest = verify(statement, domain)
+        futures.append(
+            ledger.sequencer.enqueue(
+                Submission(Kind.BATCH_REGISTERED, statement.body, statement.actor, statement.signature, digest, touches)
+            )
+        )
+    for future in futures:
+        future.result()

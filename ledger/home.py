@@ -4,7 +4,7 @@ ledger.json    what this ledger is (no secrets)        keys/       private keys,
 ledger.db      the database, unless another is named   segments/   sets of unit keys
 signed_head    newest checkpoint ever signed           chain/      state of the local chain
 writer.lock    held by the one process that writes     batches/    a maker's serials and label codes, 0600
-                                                       published/  the log for everybody, as files
+receipts/      promises that an officer holds         published/  the log for everybody, as files
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.keys.file import make_folder, write_file
@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     base_url: str | None = None
     server: str | None = None
     token: SecretStr | None = None
+    seal_seconds: float = Field(default=60.0, ge=0.1, le=86_400)
+    publish_seconds: float = Field(default=1.0, ge=0.1, le=3_600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class LedgerConfig:
 
     `pin`: SHA-256 of entry 0's bytes, 64 hex; `registry` and `anchor`: 0x and 40 lower hex; `log_key` and
     `operator_key`: names in the key store. `database` and `chain_rpc` are None for the home's own database and
-    local chain. `witnesses`: addresses only; who counts is said in entry 0. Files without the key are older.
+    local chain. `witnesses`: addresses only; who counts is said in entry 0. `mirror_of`: the log that this is a copy
+    of, None for a ledger of its own. Files without these two are older.
     """
 
     origin: str
@@ -69,6 +72,7 @@ class LedgerConfig:
     log_key: str = "log"
     operator_key: str = "operator"
     witnesses: tuple[WitnessAddress, ...] = ()
+    mirror_of: str | None = None
 
     def encode(self) -> bytes:
         """The bytes of `ledger.json`."""
@@ -82,11 +86,12 @@ class LedgerConfig:
         except ValueError as error:
             raise _bad_config(str(error)) from error
         known = {f.name for f in fields(cls)}
-        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) | {"witnesses"} != known:
+        newer = {"witnesses", "mirror_of"}
+        if not isinstance(value, dict) or value.pop("format", None) != FORMAT or set(value) | newer != known:
             raise _bad_config(f"expected a {FORMAT} object of {sorted(known)}")
         witnesses = _witnesses(value.pop("witnesses", []))
         for name, item in value.items():
-            optional = name in ("database", "chain_rpc")
+            optional = name in ("database", "chain_rpc", "mirror_of")
             if type(item) is not (int if name == "chain_id" else str) and not (optional and item is None):
                 raise _bad_config(f"{name} has another type")
         return cls(**value, witnesses=witnesses)
@@ -139,6 +144,11 @@ class Home:
     def published(self) -> Path:
         """The folder of the published log; a copy that is written anew when it is missing."""
         return self.path / "published"
+
+    @property
+    def receipts(self) -> Path:
+        """The folder of an officer's scan receipts, and of what became of them."""
+        return self.path / "receipts"
 
     @property
     def signed_head(self) -> Path:

@@ -7,9 +7,10 @@ a context: what was started (writer, threads, a local chain) ends with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from eth_account import Account
@@ -28,12 +29,16 @@ from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
 from ledger.services.checkpoint import Signer
 from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
+from ledger.services.highest import Seen, ask
 from ledger.services.index_seal import IndexCadence, Indexes
-from ledger.services.opening import fold, resume
+from ledger.services.mirroring import Mirroring
+from ledger.services.opening import check_signed, fold, resume
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
 from ledger.services.publishing import Publisher
 from ledger.services.scan import Scans
+from ledger.services.seal import Seals
+from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
@@ -46,7 +51,7 @@ from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.published import PublishedFolder
 from ledger.storage.scan import ScanTable
-from ledger.storage.seal_leaves import SealLeaves
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -54,7 +59,7 @@ from ledger.storage.token import TokenTable
 from ledger.witness_http import HttpWitness
 from verifier.checkpoint import Checkpoint
 from verifier.errors import Refused
-from verifier.founding import Founding, log_id
+from verifier.founding import NO_WITNESSES, Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
 from verifier.note_key import SigningKey
@@ -99,7 +104,10 @@ class Ledger:
     upkeep: Upkeep | None = None
     index_cadence: IndexCadence | None = None
     publisher: Publisher | None = None
+    seals: Seals | None = None
+    seal_proofs: SealProofs | None = None
     witnessing: Witnessing | None = None
+    following: Mirroring | None = None
 
     @property
     def founding(self) -> Founding:
@@ -112,8 +120,15 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, ask witnesses, mirror, anchor, seal the index."""
-        for part in (self.witnessing, self.publisher, self.upkeep, self.index_cadence):
+        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
+        self.publish()
+        for part in (self.seals, self.upkeep, self.index_cadence):
+            if part is not None:
+                part.start()
+
+    def publish(self) -> None:
+        """Begin to publish what is signed and to show it to witnesses; `start` does so too."""
+        for part in (self.witnessing, self.publisher):
             if part is not None:
                 part.start()
 
@@ -142,6 +157,7 @@ def found_ledger(
     """
     if home.founded:
         raise Refused(f"couldn't found a ledger in {home.path}: there is one already", code="founded")
+    _check_unknown(plan, witnesses)
     home.create()
     Vault.create(home.keys)
     with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
@@ -178,6 +194,10 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
     Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
+    if write and config.mirror_of is not None:
+        raise Refused(
+            f"couldn't write: this home is a mirror of {config.mirror_of}; `carnet mirror` follows it", code="mirror"
+        )
     with ExitStack() as stack:
         if write:
             stack.enter_context(home.writer())
@@ -191,7 +211,7 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
             ledger.chain = LedgerChain(ledger.evm, ledger.founding, _operator_key(home, config))
             ledger.anchoring = Anchoring(ledger.log, ledger.chain, ledger.anchors)
         if write:
-            _writer(ledger, config, frontier, stack)
+            _writer(ledger, config, frontier, stack, report)
         yield ledger
 
 
@@ -200,6 +220,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     segments = SegmentStore(home.segments)
     record = Record(segments.open)
     frontier = fold(log, record, config.pin)
+    check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
     participants, freshness = Participants(record, details), Freshness(details)
     batches = Batches(record, log, segments, secrets, participants, freshness)
@@ -217,35 +238,78 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     return ledger, frontier
 
 
-def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack) -> None:
+def _check_unknown(plan: FoundingPlan, addresses: Sequence[WitnessAddress]) -> None:
+    """A key that has signed a log of this origin before would show two histories. Raises Refused (`founded`)."""
+    policy = Policy.parse(plan.witness_policy) if plan.witness_policy != NO_WITNESSES else None
+    asked = cosigners(policy, addresses)
+    seen = ask((plan.log_key,), {c.name: c.witness for c in asked}, None, lambda: None)
+    for cosigner in asked:
+        cosigner.witness.close()
+    for head in seen.heads:
+        raise Refused(
+            f"couldn't found a ledger: {head.holder} has cosigned {head.size} entries under this origin and key",
+            code="founded",
+        )
+
+
+def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack, report: Report) -> None:
     signer = Signer(ledger.log, ledger.signed_head, _log_key(ledger.home, config.origin))
-    anchored = None
-    if ledger.signed_head.read() is None and ledger.chain is not None:
-        anchored = ledger.chain.anchored()
-    resume(ledger.log, ledger.signed_head, signer, anchored)
+    resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
     publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = lambda _size: publisher.nudge()
     stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
+    _sealing(ledger, config, ledger.sequencer, stack)
     ledger.indexes.use(ledger.sequencer)
     ledger.index_cadence = IndexCadence(ledger.indexes)
     stack.callback(ledger.index_cadence.close)
     if ledger.chain is not None and ledger.anchoring is not None:
         ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
-        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS)
+        named = ledger.record.segment_roots
+        sweep = partial(ledger.segments.sweep, named.__contains__)
+        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS, sweep)
         stack.callback(ledger.upkeep.close)
+
+
+def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
+    """What others hold of this log; who was not reached is reported, since a start with signed_head goes on."""
+    asked = cosigners(ledger.founding.policy, config.witnesses)
+    seen = ask(
+        ledger.founding.log_keys,
+        {cosigner.name: cosigner.witness for cosigner in asked},
+        ledger.chain.anchored if ledger.chain is not None else None,
+        ledger.published.checkpoint,
+    )
+    for cosigner in asked:
+        cosigner.witness.close()
+    for who, why in seen.silent.items():
+        report(f"{who} could not say how far this log was signed: {why}")
+    return seen
+
+
+def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
+    table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
+    key = _log_key(ledger.home, config.origin)
+    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
+    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
+    stack.callback(ledger.seals.close)
+    ledger.seals.settle()
+    ledger.scans.use(ledger.seals)
 
 
 def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
     """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
     policy, witnessed = ledger.founding.policy, ledger.witnessed
     if policy is not None:
-        ledger.witnessing = Witnessing(policy, cosigners(policy, config), ledger.log, ledger.cosignatures, witnessed)
+        ledger.witnessing = Witnessing(
+            policy, cosigners(policy, config.witnesses), ledger.log, ledger.cosignatures, witnessed
+        )
         stack.callback(ledger.witnessing.close)
     publisher = ledger.publisher = Publisher(
-        ledger.log, ledger.record, ledger.published, SealLeaves(ledger.engine),
+        ledger.log, ledger.record, ledger.published, SealTable(ledger.engine),
         lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
+        interval=ledger.home.settings.publish_seconds,
     )  # fmt: skip
     if ledger.witnessing is not None:
         ledger.witnessing.changed = publisher.nudge
@@ -253,10 +317,10 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
     return publisher
 
 
-def cosigners(policy: Policy, config: LedgerConfig) -> list[Cosigner]:
+def cosigners(policy: Policy | None, addresses: Sequence[WitnessAddress]) -> list[Cosigner]:
     """The witnesses of a policy that can be asked: their addresses are configuration, else the policy's own."""
-    addresses = {address.name: address.url for address in config.witnesses}
-    found = ((witness, addresses.get(witness.name, witness.url)) for witness in policy.named)
+    known = {address.name: address.url for address in addresses}
+    found = ((w, known.get(w.name, w.url)) for w in (policy.named if policy is not None else ()))
     return [Cosigner(witness.name, witness.key, HttpWitness(url)) for witness, url in found if url is not None]
 
 

@@ -40,6 +40,10 @@ from verifier.note import Note, cosign_note
 from verifier.note_key import KeyType, SigningKey
 from verifier.participant import Mirrored, Role, name_commitment
 from verifier.record import Record
+from verifier.scan_evidence_file import encode_scan_evidence
+from verifier.scan_receipt import ScanReceipt, encode_scan, sign_receipt
+from verifier.scan_search import ScanSearch
+from verifier.seal import build_seal, padded_leaves
 from verifier.segment import (
     Layout,
     SegmentHeader,
@@ -126,6 +130,7 @@ class Sim:
     salts: dict[bytes, bytes] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     anchors: Anchors = field(default_factory=lambda: Anchors())
+    sealed: dict[int, bytes] = field(default_factory=dict)
     checked: bool = True
     witnesses: dict[str, SigningKey] = field(default_factory=dict)
     record: Record = field(init=False)
@@ -332,6 +337,56 @@ class Sim:
         verify(statement, self.domain)
         return self.append(statement.kind, statement.body, statement.actor, statement.signature)
 
+    # scans
+
+    def scan(self, name: str) -> tuple[bytes, bytes]:
+        """An officer's scan as it is kept: its canonical bytes and its salt."""
+        scan = {
+            "id": f"scan-{name}",
+            "code": f"https://id.example/01/09521234000013/10/L1/21/{name}",
+            "scanned_at": str(self.clock),
+            "device": "dock-3",
+            "officer": "port",
+            "context": "import",
+            "country": "NL",
+            "unlocode": "NLRTM",
+            "latitude": None,
+            "longitude": None,
+            "verdict": "registered",
+            "reasons": ["unit_registered"],
+            "log_size": str(self.size()),
+        }
+        return encode_scan(scan), secret(f"scan-salt-{name}")
+
+    def promise(self, name: str, within: int = HOUR) -> ScanReceipt:
+        """Promise a scan a place in the open seal, within so many milliseconds."""
+        scan, salt = self.scan(name)
+        number, deadline = len(self.record.seals), self.clock + within
+        return sign_receipt(self.log_key, self.founding.log_id, scan, salt, number, deadline)
+
+    def seal(self, leaves: Iterable[bytes] = ()) -> int:
+        """Seal leaves under the next number, padded; returns the entry's index."""
+        number, drawn = len(self.record.seals), 0
+
+        def random(size: int) -> bytes:
+            nonlocal drawn
+            drawn += 1
+            return secret(f"padding-{number}-{drawn}")[:size]
+
+        self.sealed[number] = padded_leaves(leaves, random)
+        return self.append(Kind.SCANS_SEALED, build_seal(number, self.sealed[number]).body(), None, None)
+
+    def leaves(self, number: int) -> bytes:
+        """The published leaves of a seal."""
+        if number not in self.sealed:
+            raise NotFound(f"couldn't find seal {number}: it is not published", code="seal_missing")
+        return self.sealed[number]
+
+    def evidence(self, receipt: ScanReceipt) -> bytes | None:
+        """What became of a promise, from what is published; None while the log shows nothing."""
+        found = ScanSearch(self.notes[self.size()], self, self.leaves).evidence(receipt)
+        return encode_scan_evidence(found) if found is not None else None
+
     # the log
 
     def append(self, kind: Kind, body: Mapping[str, Any], actor: str | None, signature: str | None) -> int:
@@ -434,7 +489,7 @@ class Sim:
 
     def audit(self, *, chain: bool = True, pin: bytes | None = None) -> AuditReport:
         """Audit what is stored."""
-        return audit(self, pin or self.pin, chain=self if chain else None)
+        return audit(self, pin or self.pin, chain=self if chain else None, seals=self.leaves)
 
     def proofs(self) -> Proofs:
         """Proof files from what is stored."""

@@ -13,6 +13,7 @@ from typing import Protocol
 from verifier.audit_chain import ChainAudit
 from verifier.audit_checkpoints import CheckpointAudit
 from verifier.audit_report import AuditReport, Findings, Former, Progress
+from verifier.audit_seals import SealAudit, SealReader
 from verifier.audit_segments import SegmentAudit
 from verifier.audit_tree import TreeCheck
 from verifier.audit_witnesses import WitnessAudit
@@ -23,6 +24,7 @@ from verifier.founding import Founding
 from verifier.merkle import leaf_hash
 from verifier.participant import parse_mirrored
 from verifier.record import Record
+from verifier.seal import Seal
 from verifier.segment import SegmentView
 from verifier.statement import Kind, verify
 from verifier.statement import digest as struct_digest
@@ -58,6 +60,7 @@ def audit(
     pin: bytes,
     *,
     chain: ChainReader | None = None,
+    seals: SealReader | None = None,
     progress: Progress | None = None,
     former: Former | None = None,
 ) -> AuditReport:
@@ -67,17 +70,20 @@ def audit(
         source: where its bytes are read from.
         pin: SHA-256 of entry 0's bytes (32 bytes), told out of band.
         chain: the auditor's own node; without it anchors and decisions rest on the log alone, and the report says so.
+        seals: where the leaves of seals are read from; without it only their entries are checked, which is said.
         progress: told what is being checked and how far it has come.
         former: a former report about this log; its root must still stand, and statements' signatures below it are not
             verified again if it found nothing.
 
     Raises Unavailable when the source gives no answer, Refused (`other_log`) for a former report about another log.
     """
-    return Auditor(source, pin, chain=chain, progress=progress, former=former).run()
+    return Auditor(source, pin, chain=chain, seals=seals, progress=progress, former=former).run()
 
 
 class AuditedRecord(Record):
     """The record of a log under audit: what is refused is skipped, and segments are checked apart."""
+
+    _next_seal = 0
 
     def skip(self, leaf: bytes) -> None:
         """Step over an entry that can't be folded in."""
@@ -85,6 +91,12 @@ class AuditedRecord(Record):
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass
+
+    def _check_seal(self, seal: Seal) -> None:
+        """A gap is reported where it is, and not again at every seal behind it."""
+        expected, self._next_seal = self._next_seal, seal.number + 1
+        if seal.number != expected:
+            raise Refused(f"couldn't follow the seals: got number {seal.number}, expected {expected}", code="seal_gap")
 
 
 class Auditor:
@@ -96,6 +108,7 @@ class Auditor:
         pin: bytes,
         *,
         chain: ChainReader | None = None,
+        seals: SealReader | None = None,
         progress: Progress | None = None,
         former: Former | None = None,
         sizes: Collection[int] = (),
@@ -111,12 +124,13 @@ class Auditor:
         self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
         self._segments = SegmentAudit(source.segment, self.findings, self._progress)
         self._witnesses = WitnessAudit(self.findings)
+        self._seals = SealAudit(seals, self.findings, self._progress)
         self._sizes = frozenset(sizes) | self._checkpoints.sizes | ({former.size} if former else set())
         self._recorded: dict[int, int] = {}
         self._verified_before = former.size if former is not None and former.ok else 0
 
     def run(self) -> AuditReport:
-        """1. what is signed and anchored; 2. entries and tree; 3. heads and witnesses; 4. anchors; 5. segments."""
+        """1. what is signed and anchored; 2. entries, tree; 3. heads, witnesses; 4. anchors; 5. segments; 6. seals."""
         first = self._first_entry(self._source.size())  # 1
         if first is not None:
             self.chain.read(first)
@@ -134,6 +148,7 @@ class Auditor:
             self.after(first, size, root)
         self._compare_former(size)
         self._segments.run()  # 5
+        self._seals.run(self.record.seals)  # 6
         found, record, newest = self.findings, self.record, self._checkpoints.newest
         kept, notes = tuple(found.list), tuple(found.notes)
         signed = newest.raw if newest is not None else None

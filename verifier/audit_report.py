@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from verifier.errors import CarnetError, Malformed, Unavailable
 
 FINDINGS_MAX = 1_000
-"""Findings kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has entries."""
+"""Findings of one code kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has
+entries; by code, so that they do not crowd out the one that convicts."""
 
 Progress = Callable[[str, int, int], None]
 """Takes what is being checked, how much of it is done, and how much there is."""
@@ -34,6 +36,7 @@ MEANINGS: Mapping[str, str] = {
     "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
     "tile_differs": "a stored hash of the tree is not that of the entries below it",
     "tile_length": "a stored piece of the tree is cut short or too long",
+    "file_size": "a published file is larger than any of its kind may be; it was not read to its end",
     "bundle_length": "a stored bundle of entries can't be taken apart; the entries in it can't be checked",
     "entry_missing": "entries are missing from storage",
     "tile_missing": "a piece of the tree is missing from storage",
@@ -72,10 +75,23 @@ MEANINGS: Mapping[str, str] = {
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",
     "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
+    "cosignature_row": "what is kept about a cosignature is not what its line says",
+    "published_differs": "a file for mirrors and strangers is not the copy of what is stored",
     "checkpoint_row": "the index of checkpoints does not say what the checkpoint says",
     "anchor_row": "what is kept about an anchor is not what the contract said",
     "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
     "salt_mismatch": "a batch's salt is not the one that its maker committed to",
+    "seal": "the entry is no seal of scans",
+    "seal_gap": "a seal of scans is missing before this one, or stands in the log twice",
+    "seal_missing": "the leaves of a seal are not to be had, so officers can't be shown whether it holds their scans",
+    "seal_length": "the leaves of a seal are cut short or too long",
+    "seal_count": "leaves were added to a seal or taken out of it",
+    "seal_unsorted": "the leaves of a seal are out of order, so a scan could be shown both present and absent",
+    "seal_root": "the leaves are not those that were sealed: a scan was added, changed or dropped afterwards",
+    "seal_scan": "a kept scan is not in the seal that it was promised a place in, or it was changed since",
+    "seal_late": "a scan was sealed after the instant that was promised for it",
+    "seal_overdue": "a scan was promised to be sealed by now, and is not",
+    "scan_row": "what is kept about a scan can't be read",
 }
 """What a code means for whoever relies on the log; codes not listed explain themselves by their sentence."""
 
@@ -168,10 +184,12 @@ class Findings:
         self.more = 0
         self.notes: list[str] = []
         self.counts: dict[str, int] = {}
+        self._kept: Counter[str] = Counter()
 
     def add(self, at: str, code: str, words: str) -> None:
-        """Keep one finding, or count it when there are very many."""
-        if len(self.list) < FINDINGS_MAX:
+        """Keep one finding, or count it when there are very many of its code."""
+        if self._kept[code] < FINDINGS_MAX:
+            self._kept[code] += 1
             self.list.append(Finding(at, code, words))
         else:
             self.more += 1

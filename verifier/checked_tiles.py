@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from verifier.errors import Malformed, ProofInvalid
+from verifier.errors import Malformed, NotFound, ProofInvalid
 from verifier.merkle import HASH_SIZE, leaf_hash, root_at, root_of
 from verifier.tiles import TILE_HEIGHT, TILE_WIDTH, Level, TileHashes, decode_bundle, tile_path, width_of
 
@@ -58,7 +58,7 @@ class CheckedTiles:
                 return data == b"".join(self._hashes(level, n, data))
             leaves = self._hashes(0, n)
             return [leaf_hash(entry) for entry in decode_bundle(data, width)] == leaves
-        except (ProofInvalid, Malformed):
+        except (ProofInvalid, Malformed, NotFound):
             return False
 
     def _read_edge(self) -> dict[int, list[bytes]]:

@@ -47,15 +47,19 @@ NO_ANCHOR = "That this tree was made public at some time: the file carries no an
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `ok` is True, False, or None where it did not apply or could not be told; `words` say why."""
+    """One step: `ok` is True, False, or None where it did not apply or could not be told; `words` say why.
+
+    `about` is given by checks of other files, whose steps are not in `STEPS`.
+    """
 
     step: str
     ok: bool | None
     words: str
+    about: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The step as JSON, with what it is about."""
-        return {"step": self.step, "about": STEPS[self.step], "ok": self.ok, "words": self.words}
+        return {"step": self.step, "about": self.about or STEPS[self.step], "ok": self.ok, "words": self.words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,11 @@ def explain(report: Report) -> list[str]:
 def conclusions(shows: Mapping[str, Any]) -> list[str]:
     """What the facts of a report mean, one sentence each, adverse ones included."""
     lines = []
-    unit, batch = shows.get("unit"), shows.get("batch")
+    unit, batch, promise = shows.get("unit"), shows.get("batch"), shows.get("promise")
+    if promise is not None:
+        lines.append(str(promise["words"]))
+    if (fork := shows.get("fork")) is not None:
+        lines.append(str(fork["words"]))
     if unit is not None:
         where = f"GTIN {unit['gtin']} lot {unit['lot']} serial {unit['serial']}"
         known = {"present": "is registered", "absent": "is not among the registered units"}
@@ -121,6 +129,14 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
             lines.append("The maker has withdrawn that registration.")
         if batch["recall"] is not None:
             lines.append(f"The batch was recalled in entry {batch['recall']['entry']}: {batch['recall']['reason']}.")
+        if batch["registered_while_suspended"]:
+            lines.append(
+                "It was registered after a suspension of its maker had taken effect: the maker had no right to."
+            )
+        if batch["expires"] is not None:
+            lines.append(f"It declares the expiry date {batch['expires']}.")
+        if batch["markets"]:
+            lines.append(f"It was declared for {', '.join(batch['markets'])} only.")
         if batch["maker_suspended"] is not None:
             lines.append(f"The maker is suspended since {batch['maker_suspended']['since']}.")
         if not batch["maker_holds_prefix"]:

@@ -14,11 +14,13 @@ from verifier.chain_event import ChainReader
 from verifier.errors import Malformed
 from verifier.evidence import check_evidence
 from verifier.evidence_file import SPEC as EVIDENCE
-from verifier.explain import explain
+from verifier.explain import Report, explain
 from verifier.fork import SPEC as FORK
 from verifier.fork import check_fork
 from verifier.gs1 import UnitCode
 from verifier.reading import ReadCode, read
+from verifier.scan_evidence import check_scan_evidence
+from verifier.scan_evidence_file import SPEC as SCAN
 from verifier.statement import check_hex
 
 
@@ -89,23 +91,31 @@ def bytes32_of(name: str, text: str) -> bytes:
 
 
 def _check_evidence(raw: bytes, asked: Asked) -> Checked:
-    report = check_evidence(
-        raw,
-        pin=asked.pin,
-        code=asked.code,
-        salt=asked.salt,
-        chain=asked.chain,
-        unwitnessed=asked.unwitnessed,
+    return _told(
+        check_evidence(
+            raw,
+            pin=asked.pin,
+            code=asked.code,
+            salt=asked.salt,
+            chain=asked.chain,
+            unwitnessed=asked.unwitnessed,
+        )
     )
-    return Checked(report.ok, report.to_json(), explain(report))
 
 
 def _check_fork(raw: bytes, asked: Asked) -> Checked:
-    report = check_fork(raw, asked.pin)
-    return Checked(report.ok, report.to_json(), report.lines())
+    return _told(check_fork(raw, asked.pin))
 
 
-CHECKS: Mapping[str, FileCheck] = {FORK: _check_fork}
+def _check_scan(raw: bytes, asked: Asked) -> Checked:
+    return _told(check_scan_evidence(raw, pin=asked.pin))
+
+
+def _told(report: Report) -> Checked:
+    return Checked(report.ok, report.to_json(), explain(report))
+
+
+CHECKS: Mapping[str, FileCheck] = {FORK: _check_fork, SCAN: _check_scan}
 """Kinds of files that are JSON, by their `spec`."""
 KINDS = (EVIDENCE, *CHECKS)
 """Every kind that is read here."""

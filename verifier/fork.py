@@ -7,16 +7,15 @@ witness and no clock is believed. `docs/spec/mirror.md` describes the file for o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from verifier import canonical
 from verifier.checkpoint import Checkpoint
-from verifier.entry import decode_entry
 from verifier.errors import CarnetError, Malformed, ProofInvalid
-from verifier.founding import Founding, parse_founding
+from verifier.explain import Report, Step
+from verifier.founding import Founding, open_founding
 from verifier.head import claimed_head, open_head
 from verifier.merkle import HASH_SIZE, HashReader, inclusion_proof, verify_inclusion
 from verifier.note import MAX_NOTE_SIZE
@@ -38,7 +37,7 @@ STEPS: Mapping[str, str] = {
 
 NOT_SHOWN = (
     "Which of the two histories is the right one: the log signed both.",
-    "Who used the log's key: the file shows that the key signed both heads.",
+    "Who used the log's key: the file shows that it was used.",
 )
 """What no such file can show."""
 
@@ -89,57 +88,7 @@ class Fork:
         return cls(_text(value["founding"]), (first, second), leaf)
 
 
-@dataclass(frozen=True, slots=True)
-class ForkStep:
-    """One step: `ok` is True, False, or None where it was not reached; `words` say why."""
-
-    step: str
-    ok: bool | None
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class ForkReport:
-    """What a check found. `shows` is JSON-able and empty unless every step holds."""
-
-    steps: tuple[ForkStep, ...]
-    shows: Mapping[str, Any]
-
-    @property
-    def ok(self) -> bool:
-        """Whether the file proves a fork."""
-        return all(step.ok for step in self.steps)
-
-    @property
-    def failed(self) -> ForkStep | None:
-        """The first step that failed."""
-        return next((step for step in self.steps if step.ok is False), None)
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as JSON."""
-        steps = [
-            {"step": step.step, "about": STEPS[step.step], "ok": step.ok, "words": step.words} for step in self.steps
-        ]
-        failed = self.failed.step if self.failed else None
-        return {
-            "ok": self.ok,
-            "failed": failed,
-            "steps": steps,
-            "shows": dict(self.shows),
-            "does_not_show": list(NOT_SHOWN),
-        }
-
-    def lines(self) -> list[str]:
-        """The report as lines for people."""
-        marks = {True: "yes", False: "NO ", None: " - "}
-        lines = [f"{marks[step.ok]}  {step.step}: {step.words}" for step in self.steps]
-        if self.failed:
-            return [*lines, f"This file proves no fork: it fails at {self.failed.step!r}."]
-        lines.append(f"The log {self.shows['origin']} has signed two histories that cannot both be true.")
-        return [*lines, "What this does not show:", *(f"  {sentence}" for sentence in NOT_SHOWN)]
-
-
-def check_fork(raw: bytes, pin: bytes) -> ForkReport:
+def check_fork(raw: bytes, pin: bytes) -> Report:
     """Check a file step by step; stops at the first step that fails. Never raises for anything the file holds.
 
     `pin`: SHA-256 of entry 0's bytes (32 bytes), told out of band.
@@ -194,29 +143,25 @@ class _Check:
         self._founding: Founding
         self._heads: tuple[Checkpoint, Checkpoint]
 
-    def run(self) -> ForkReport:
-        steps: list[ForkStep] = []
-        for name, check in zip(STEPS, (self._file, self._found, self._signed, self._contradict), strict=True):
+    def run(self) -> Report:
+        steps: list[Step] = []
+        checks = (self._file, self._found, self._signed, self._contradict)
+        for (name, about), check in zip(STEPS.items(), checks, strict=True):
             if any(step.ok is False for step in steps):
-                steps.append(ForkStep(name, None, "not reached"))
+                steps.append(Step(name, None, "not reached", about))
                 continue
             try:
-                steps.append(ForkStep(name, True, check()))
+                steps.append(Step(name, True, check(), about))
             except CarnetError as error:
-                steps.append(ForkStep(name, False, str(error)))
-        return ForkReport(tuple(steps), self._shows() if steps[-1].ok else {})
+                steps.append(Step(name, False, str(error), about))
+        return Report(tuple(steps), self._shows() if steps[-1].ok else {}, NOT_SHOWN)
 
     def _file(self) -> str:
         self._fork = Fork.decode(self._raw)
         return "entry 0, two heads" + (f", and two leaves at {self._fork.leaf.index}" if self._fork.leaf else "")
 
     def _found(self) -> str:
-        got = hashlib.sha256(self._fork.founding).digest()
-        if got != self._pin:
-            raise ProofInvalid(
-                f"couldn't trust the founding: got SHA-256 {got.hex()}, expected {self._pin.hex()}", code="pin"
-            )
-        self._founding = parse_founding(decode_entry(self._fork.founding))
+        self._founding = open_founding(self._fork.founding, self._pin)
         return f"{self._founding.origin}, with {len(self._founding.log_keys)} log keys"
 
     def _signed(self) -> str:
@@ -246,11 +191,15 @@ class _Check:
         return f"entry {leaf.index} has the leaf {one} under one head and {other} under the other"
 
     def _shows(self) -> dict[str, Any]:
+        leaf, origin = self._fork.leaf, self._founding.origin
         return {
-            "origin": self._founding.origin,
-            "heads": [{"size": head.size, "root": "0x" + head.root.hex()} for head in self._heads],
-            "index": self._fork.leaf.index if self._fork.leaf else None,
-            "leaves": ["0x" + leaf.hex() for leaf in self._fork.leaf.leaves] if self._fork.leaf else None,
+            "fork": {
+                "origin": origin,
+                "heads": [{"size": head.size, "root": "0x" + head.root.hex()} for head in self._heads],
+                "index": leaf.index if leaf else None,
+                "leaves": ["0x" + value.hex() for value in leaf.leaves] if leaf else None,
+                "words": f"The log {origin} has signed two histories that cannot both be true.",
+            }
         }
 
 

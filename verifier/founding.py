@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from verifier.entry import Entry
-from verifier.errors import Malformed
+from verifier.entry import Entry, decode_entry
+from verifier.errors import Malformed, ProofInvalid
 from verifier.note import KeyType, VerifierKey
 from verifier.policy import Policy
 from verifier.statement import Domain, Kind, check_hex
@@ -109,6 +109,19 @@ def parse_founding(entry: Entry) -> Founding:
     )
     _check(founding)
     return founding
+
+
+def open_founding(raw: bytes, pin: bytes) -> Founding:
+    """Entry 0 of a log, believed because of the pin (SHA-256 of its bytes, 32 bytes, told out of band).
+
+    Raises ProofInvalid (`pin`), Malformed.
+    """
+    got = hashlib.sha256(raw).digest()
+    if got != pin:
+        raise ProofInvalid(
+            f"couldn't trust the founding: got SHA-256 {got.hex()}, expected {pin.hex()}, as you were told", code="pin"
+        )
+    return parse_founding(decode_entry(raw))
 
 
 def _check(founding: Founding) -> None:

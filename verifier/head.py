@@ -14,9 +14,10 @@ from verifier.note import Note
 
 @dataclass(frozen=True, slots=True)
 class Cosigned:
-    """One line by a witness of the policy: its name there, and the time (POSIX seconds) or why the line is wrong."""
+    """One line by a witness of the policy: its name there, the time (POSIX seconds) or why it is wrong, the line."""
 
     name: str
+    line: str
     time: int | None
     error: ProofInvalid | None = None
 
@@ -37,6 +38,13 @@ class Head:
             if line.time is not None:
                 times[line.name] = max(line.time, times.get(line.name, 0))
         return times
+
+    @property
+    def bare(self) -> bytes:
+        """The note with the signatures of the log alone."""
+        note = Note.parse(self.raw)
+        own = tuple(line for line in note.signatures if line.name == self.checkpoint.origin)
+        return Note(note.text, own).format()
 
     def quorum_time(self, founding: Founding) -> int | None:
         """The largest time (POSIX seconds) at which a quorum had cosigned, or None; None too without a policy."""
@@ -79,6 +87,6 @@ def _cosigned(note: Note, founding: Founding) -> Iterator[Cosigned]:
             if (line.name, line.key_id) != (key.name, key.key_id):
                 continue
             try:
-                yield Cosigned(name, verify_cosignature(key, note.text, line.signature))
+                yield Cosigned(name, line.format(), verify_cosignature(key, note.text, line.signature))
             except ProofInvalid as error:
-                yield Cosigned(name, None, error)
+                yield Cosigned(name, line.format(), None, error)

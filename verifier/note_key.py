@@ -17,7 +17,7 @@ from verifier.errors import Malformed, ProofInvalid
 KEY_ID_SIZE = 4  # bytes
 ED25519_KEY_SIZE = 32  # bytes, public and seed; RFC 8032 5.1.5
 ED25519_SIGNATURE_SIZE = 64  # bytes; RFC 8032 5.1.6
-_BAD_IN_NAME = re.compile(r"[\s+\x00-\x1f]")
+_BAD_IN_NAME = re.compile(r"[\s+\x00-\x1f\ud800-\udfff]")
 
 
 class KeyType(IntEnum):

@@ -154,7 +154,11 @@ def name_commitment(salt: bytes, name: str) -> bytes:
     """
     if len(salt) != 32:
         raise Malformed(f"couldn't commit to a name: got a salt of {len(salt)} bytes, expected 32")
-    return hashlib.sha256(b"\x06" + salt + name.encode()).digest()
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(f"couldn't commit to a name: {name!r} is no text", at="name") from error
+    return hashlib.sha256(b"\x06" + salt + encoded).digest()
 
 
 _FAVOURABLE = {Proposal.PARTICIPANT_ADMITTED, Proposal.PARTICIPANT_REINSTATED, Proposal.PREFIX_GRANTED}

@@ -22,6 +22,7 @@ from verifier.rights import RECALL, RETIRE, active, check_change, check_confirm,
 from verifier.seal import Seal, parse_seal
 from verifier.segment import subset
 from verifier.statement import Kind, check_lifetime
+from verifier.struct import ZERO32
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,9 @@ class Record:
         if entry.kind is Kind.INDEX_CONFIRMED:
             self._confirm(parse_index_head(body, sealed=False), actor, index)
             return
+        if (root := body.get("segmentRoot", ZERO32)) != ZERO32:
+            # Also of sets that were replaced or undone since: whoever reads the whole log needs them all.
+            self.segment_roots.add(bytes.fromhex(root[2:]))
         if entry.kind is Kind.BATCH_REGISTERED:
             batch = batch_from(body, leaf, index, actor, entry.recorded_at)
             self.batches[leaf] = self.by_lot[batch.gtin, batch.lot] = batch

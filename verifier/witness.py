@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from verifier.checkpoint import Checkpoint, parse_decimal
 from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused
@@ -85,6 +86,11 @@ class Submission:
     def head(self) -> Head:
         """Size and root of the checkpoint."""
         return Head(self.checkpoint.size, self.checkpoint.root)
+
+
+def origin_hash(origin: str) -> str:
+    """SHA-256 of a log's origin, 64 lower hex: its folder below a monitoring prefix."""
+    return sha256(origin.encode()).hexdigest()
 
 
 def format_request(old: int, proof: Sequence[bytes], checkpoint: bytes) -> bytes:

@@ -22,7 +22,9 @@ from api.cli import (
     index,
     key,
     label,
+    mirror,
     participant,
+    receipt,
     scan,
     serving,
     token,
@@ -49,8 +51,10 @@ app.add_typer(participant.app, name="participant")
 app.add_typer(batch.app, name="batch")
 app.add_typer(label.app, name="label")
 app.command("scan")(scan.scan)
+app.add_typer(receipt.app, name="receipt")
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("mirror")(mirror.mirror)
 app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
 app.add_typer(witness.app, name="witness")

@@ -1,53 +1,123 @@
-"""carnet audit: recompute this home's whole log from its bytes, believing nobody who stores it."""
+"""carnet audit: recompute a whole log from its bytes, believing nobody who stores it."""
 
 from __future__ import annotations
 
+import json as json_
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import ExitCode, Out
+from verifier.errors import Malformed
 
 if TYPE_CHECKING:
-    from verifier.audit_report import AuditReport
+    from verifier.audit_report import AuditReport, Former
 
 SHOWN = 50
 """Findings listed on a terminal; --json lists all that were kept."""
 
 
 def audit(
+    log: Annotated[
+        str | None,
+        typer.Argument(
+            help="Address of a server, or a copied folder of published files; without it this home's own log, with "
+            "everything that only its keeper has.",
+            show_default=False,
+        ),
+    ] = None,
     founding: Annotated[
         str | None,
-        typer.Option("--founding", help="The founding pin you were told; without it the one this home names."),
+        typer.Option("--founding", help="The founding pin you were told; without it the one this home knows."),
+    ] = None,
+    chain_rpc: Annotated[
+        str | None,
+        typer.Option("--chain-rpc", help="Also ask this node of the chain about anchors and votes; for LOG only."),
     ] = None,
     no_chain: Annotated[bool, typer.Option("--no-chain", help="Do not ask the chain about anchors and votes.")] = False,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            "--since",
+            help="A former report (--json): its root must still stand, signatures below it are not verified again.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", help="Where fetched files are kept.", show_default="~/.cache/carnet"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from the files of an earlier audit, or fetch all anew.")
+    ] = True,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check every hash, signature, standing, right, segment and anchor. Exit code 1 if anything does not hold."""
-    from ledger.wiring_audit import audit_ledger
-    from verifier.statement import check_hex
+    """Check every hash, signature, standing, right, segment and anchor. Exit code 1 if anything does not hold.
 
-    out = Out(json)
-    pin = None
-    if founding is not None:
-        text = founding.lower().removeprefix("0x")
-        check_hex("founding", f"0x{text}", 32)
-        pin = bytes.fromhex(text)
-    place = open_home(home)
-    with out.progress("auditing") as progress:
-        report = audit_ledger(
-            place,
-            pin,
-            chain=not no_chain,
-            report=out.note,
-            progress=lambda _what, done, total: progress(done, total),
-        )
-    answer: dict[str, Any] = {**report.to_json(), "pin_given": pin is not None, "chain_asked": not no_chain}
+    What is fetched is kept, so an audit that was interrupted goes on where it was.
+    """
+    from api.cli.pin import parse_pin
+    from ledger.wiring_audit import audit_folder, audit_ledger, audit_url
+
+    out, place = Out(json), open_home(home)
+    former = _former(since) if since is not None else None
+    pin = parse_pin(founding)
+    if log is None and (chain_rpc is not None or cache is not None):
+        raise Malformed("couldn't audit: --chain-rpc and --cache are for a log that others publish", code="usage")
+    with out.progress("auditing") as bar:
+
+        def progress(_what: str, done: int, total: int) -> None:
+            bar(done, total)
+
+        if log is None:
+            report = audit_ledger(place, pin, chain=not no_chain, report=out.note, progress=progress, former=former)
+        elif "://" in log:
+            known = _told(pin, place, out)
+            kept = (cache or _cache_folder()).expanduser() if resume else None
+            report = audit_url(log, known, cache=kept, chain_rpc=chain_rpc, former=former, progress=progress)
+        else:
+            report = audit_folder(
+                Path(log), _told(pin, place, out), chain_rpc=chain_rpc, former=former, progress=progress
+            )
+    asked = chain_rpc is not None if log is not None else not no_chain
+    answer: dict[str, Any] = {**report.to_json(), "pin_given": pin is not None, "chain_asked": asked}
     out.answer(answer, _lines(report))
     if not report.ok:
         raise typer.Exit(ExitCode.NO)
+
+
+def _told(pin: bytes | None, place: Any, out: Out) -> bytes:
+    """The pin that was given, or the one this home knows: of a stranger's log there is no other beginning."""
+    from api.cli.known import known_pin
+
+    if pin is not None:
+        return pin
+    known = known_pin(place)
+    if known is None:
+        raise Malformed(
+            "couldn't audit: no founding pin is known here; give --founding, as somebody you trust told you",
+            code="pin_needed",
+        )
+    out.note(f"with the founding pin {known} that {place.path} knows")
+    return bytes.fromhex(known)
+
+
+def _former(path: Path) -> Former:
+    from verifier.audit_report import Former
+
+    try:
+        return Former.from_json(json_.loads(path.read_bytes()))
+    except ValueError as error:
+        raise Malformed(f"couldn't read {path}: {error}", code="report") from error
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "carnet"
 
 
 def _lines(report: AuditReport) -> list[str]:

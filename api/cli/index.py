@@ -77,7 +77,7 @@ def _confirm_here(place: Home, signer: EvmKey, out: Out) -> dict[str, Any]:
         if sealed is None:
             raise Refused("couldn't confirm an index: none has been sealed yet", code="index_unsealed")
         head = recomputed(ledger.record, sealed.head)
-        receipt = ledger.indexes.confirm(_signed(ledger.record, head, signer))
+        receipt = ledger.indexes.confirm(signed_confirmation(ledger.record, head, signer))
         anchor(ledger, out)
     return _answer(head, signer, receipt.index)
 
@@ -92,7 +92,7 @@ def _confirm_there(place: Home, url: str, signer: EvmKey, out: Out) -> dict[str,
         if about["founding_pin"] != ledger.founding.pin.hex():
             raise Refused("couldn't confirm an index: the server's ledger is not the one copied here", code="other_log")
         head = recomputed(ledger.record, _head(remote.get("/v1/index")["sealed"]))
-        statement = _signed(ledger.record, head, signer)
+        statement = signed_confirmation(ledger.record, head, signer)
         receipt = remote.post("/v1/index/confirmations", {"statement": statement.to_json()})
     return _answer(head, signer, receipt["entry"])
 
@@ -122,7 +122,8 @@ def recomputed(copy: Record, head: IndexHead) -> IndexHead:
     return own
 
 
-def _signed(copy: Record, head: IndexHead, signer: EvmKey) -> Statement:
+def signed_confirmation(copy: Record, head: IndexHead, signer: EvmKey) -> Statement:
+    """The signed confirmation of an index, with a fresh header."""
     from ledger.services.append import now_ms
     from verifier.statement import Kind, Statement, header, sign
 

@@ -44,6 +44,12 @@ def known_pin(home: Home) -> str | None:
     return pins[0] if len(pins) == 1 else None
 
 
+def pins(home: Home) -> dict[str, str]:
+    """Origin -> founding pin of every ledger that this home knows, its own among them."""
+    own = home.config() if home.founded else None
+    return {**_known(home), **({own.origin: own.pin} if own is not None else {})}
+
+
 def _known(home: Home) -> dict[str, str]:
     try:
         value = json.loads((home.path / FILE).read_bytes())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.output import Out
-from verifier.errors import CarnetError
+from verifier.errors import CarnetError, Malformed
 
 if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs none of them
     from ledger.home import Home
@@ -36,9 +36,15 @@ SignerOption = Annotated[str, typer.Option("--key", help="Name of the key that s
 
 def open_home(path: Path | None) -> Home:
     """The home that was named, by option or environment. Touches nothing."""
+    from pydantic import ValidationError
+
     from ledger.home import Home, Settings
 
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        names = ", ".join(f"CARNET_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise Malformed(f"couldn't read the settings: {names}", code="settings") from error
     return Home((path or settings.home).expanduser(), settings)
 
 

@@ -100,4 +100,7 @@ def parse_time(text: str | None) -> int:
         raise Malformed(f"couldn't read the instant {text!r}: expected 2026-11-23T22:26:00Z", code="instant") from error
     if moment.tzinfo is None:
         raise Malformed(f"couldn't read the instant {text!r}: it names no time zone; end it with Z", code="instant")
-    return int(moment.astimezone(UTC).timestamp() * SECOND)
+    try:
+        return int(moment.astimezone(UTC).timestamp() * SECOND)
+    except OverflowError as error:
+        raise Malformed(f"couldn't read the instant {text!r}: no calendar reaches it", code="instant") from error

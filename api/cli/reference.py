@@ -48,6 +48,8 @@ nothing else. An error is one line, `carnet: <message> [code]`, or with `--json`
 | `CARNET_BASE_URL` | Scheme and host of printed links; wins likewise. |
 | `CARNET_SERVER` | Speak to this server instead of the home's own ledger. |
 | `CARNET_TOKEN` | API token for that server. |
+| `CARNET_SEAL_SECONDS` | How often a running server seals officers' scans, in seconds: 0.1 to 86,400, by default 60. |
+| `CARNET_PUBLISH_SECONDS` | How often it publishes, and asks witnesses, in seconds: 0.1 to 3,600, by default 1. |
 | `CARNET_KEY_PASSPHRASE` | Encrypts keys as they are made and opens them. With `_FILE`: a file that holds it. |
 | `CARNET_DEBUG` | Set: a fault in Carnet shows its traceback. |
 """

@@ -16,6 +16,7 @@ from verifier.errors import Malformed
 
 if TYPE_CHECKING:
     from api.asking import Scanned
+    from api.cli.remote import Remote
     from ledger.home import Home
     from ledger.services.scan import ScanInput
     from ledger.wiring import Ledger
@@ -71,7 +72,7 @@ def scan(
     given = _given(code, image)
     url = server or place.settings.server
     if url is not None:
-        answer, data = _ask_server(place, url, token, given, context.value, where, proof is not None)
+        answer, data = _ask_server(place, out, url, token, given, context.value, where, proof is not None)
     else:
         answer, data = _ask_here(place, out, given, context.value, where, record, proof is not None)
     if proof is not None:
@@ -98,6 +99,7 @@ def _given(code: str | None, image: Path | None) -> str | bytes:
 
 def _ask_server(
     place: Home,
+    out: Out,
     url: str,
     token: str | None,
     given: str | bytes,
@@ -121,8 +123,31 @@ def _ask_server(
             answer = remote.post_file("/v1/scans/photo", "photo", given, form)
         else:
             answer = remote.post("/v1/scans", {**own, "code": given, "place": dict(where)})
+        if token is not None:
+            sent = {"id": own["id"], "device": DEVICE, "context": context, "verdict": answer["verdict"]}
+            _keep_receipt(
+                place,
+                out,
+                remote,
+                answer,
+                sent if isinstance(given, bytes) else {**sent, "code": given.replace("\0", "\ufffd")},
+            )
         data = remote.get_bytes(answer["proof"]) if prove and answer["proof"] else None
     return answer, data
+
+
+def _keep_receipt(place: Home, out: Out, remote: Remote, answer: Mapping[str, Any], sent: Mapping[str, str]) -> None:
+    """Keep the promise that came with the answer; one that is worth nothing is said, and the answer stands."""
+    from api.cli.receiving import take_receipt
+    from verifier.errors import CarnetError
+    from verifier.instant import format_instant
+
+    try:
+        receipt = take_receipt(place, remote, answer, sent)
+    except CarnetError as error:
+        out.warn(f"no receipt is kept for this scan: {error}")
+    else:
+        out.note(f"promised to be sealed by {format_instant(receipt.deadline)}; `carnet receipt check` asks")
 
 
 def _public_question(given: str | bytes) -> dict[str, str]:
@@ -153,6 +178,8 @@ def _ask_here(
     scanned = read_photo(given) if isinstance(given, bytes) else Scanned(read(given))
     with opened(place, out) as ledger:
         answer = _judged(ledger, scanned, _scan_input(scanned, context, where), record)
+        if record:
+            out.note("kept without a receipt: only the server that writes this ledger promises to seal scans")
         return answer, _proof(ledger, scanned, answer) if prove else None
 
 
@@ -217,9 +244,9 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     }
     shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=scanned.carrier, leads_to=leads_to)
     response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
-    if record:
-        ledger.scans.record(scan_, DEVICE, answer, response)
-    return response
+    if not record:
+        return {**response, "receipt": None}
+    return ledger.scans.answer(ledger.scans.record(scan_, DEVICE, answer, response, machine_read=scanned.machine_read))
 
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ import typer
 from api.cli.links import is_loopback
 from api.cli.options import HomeOption, JsonOption, open_home, opened
 from api.cli.output import Out, pairs
-from verifier.errors import Unavailable
+from verifier.errors import Malformed, Unavailable
 
 if TYPE_CHECKING:
     from ledger.home import Home
@@ -61,6 +61,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             raise Unavailable(
                 f"couldn't listen on {host} port {port}: {error.strerror}; --port 0 takes a free one", code="port_taken"
             ) from error
+        except TypeError as error:  # bytes of an argument that are no text
+            raise Malformed(f"couldn't listen on {host!r}: it is no name of a host", code="host") from error
         yield sock
     finally:
         sock.close()

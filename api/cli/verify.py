@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def verify(
     proof: Annotated[
-        Path, typer.Argument(help="A .tlog-proof file, or evidence in JSON.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(
+            help="A .tlog-proof file, scan evidence, or the evidence of a fork.", exists=True, dir_okay=False
+        ),
     ],
     founding: Annotated[
         str | None,
@@ -42,7 +45,8 @@ def verify(
 ) -> None:
     """Check a file step by step. Nothing in it is believed but through the pin; no server is asked.
 
-    Proof files, and evidence that a log has shown two histories.
+    A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way. The
+    evidence of a fork shows that a log signed two histories.
     """
     from verifier.files import Asked, bytes32_of, check_file, code_of
 

@@ -33,7 +33,7 @@ async def copy_the_label(stage: Stage) -> Mapping[str, Any]:
 
 async def rewrite_history(stage: Stage) -> Mapping[str, Any]:
     """Forge the log on a copy and try to anchor it. Raises Unavailable, Refused, NotFound."""
-    done = await run_in_threadpool(rewrite, stage.ledger, stage.state)
+    done = await run_in_threadpool(rewrite, stage.ledger, stage.state, lambda _folder: None, stage.witnesses.each)
     return _rewritten(done)
 
 
@@ -88,6 +88,7 @@ def _rewritten(done: Rewritten) -> dict[str, Any]:
         "forged_root": "0x" + done.forged_head.root.hex(),
         "proof_fails": done.proof_fails,
         "heads_differ": done.heads_differ,
+        "witnesses": done.witnesses,
     }
 
 

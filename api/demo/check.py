@@ -17,6 +17,7 @@ from api.demo.probe_page import probe_page
 from api.demo.probe_proofs import probe_proofs
 from api.demo.probe_refusals import probe_refusals
 from api.demo.probe_trust import probe_trust
+from api.demo.probe_witness import probe_witness
 
 PARTS: tuple[Callable[[Bench, Prober], None], ...] = (
     probe_cases,
@@ -24,6 +25,7 @@ PARTS: tuple[Callable[[Bench, Prober], None], ...] = (
     probe_refusals,
     probe_page,
     probe_trust,
+    probe_witness,
 )
 """What is probed, in order: the answers first, while no scan of a probe has touched a fresh label."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
@@ -21,6 +21,7 @@ from ledger.keys.store import KeyStore
 from ledger.ports import LogHead, NewEntry
 from ledger.services.checkpoint import Signer
 from ledger.storage import schema
+from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import upgrade
@@ -95,6 +96,7 @@ def write_forged_home(ledger: Ledger, forged: ForgedLog, folder: Path) -> Home:
     head = _store(store, forged.entries)
     # The guard would be signed_head: the copy starts without one, so nothing reminds the signer of what it signed.
     Signer(store, SignedHeadFile(home.signed_head), key).sign(head)
+    _claim_witnesses(ledger, engine, head.size)
     engine.dispose()
     return home
 
@@ -164,6 +166,14 @@ def _store(store: LogStore, entries: Sequence[Entry]) -> LogHead:
     new = [NewEntry(entry.raw, entry.leaf) for entry in entries]
     store.append(store.head(), new, head)
     return head
+
+
+def _claim_witnesses(ledger: Ledger, target: Engine, size: int) -> None:
+    """Pass the newest true cosignatures off as the forged head's: an operator's own pages show what it likes."""
+    w = ledger.witnessed.current()
+    kept = CosignatureTable(target)
+    for true in ledger.cosignatures.of_size(w.size) if w is not None else ():
+        kept.put(replace(true, size=size))
 
 
 def _copy_details(source: Engine, target: Engine) -> None:

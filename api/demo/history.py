@@ -71,7 +71,7 @@ def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
     answer = ledger.verification.answer(question)
     shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=Carrier.QR)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
-    ledger.scans.record(scan, f"officer {past.place.unlocode}", answer, response)
+    ledger.scans.record(scan, f"officer {past.place.unlocode}", answer, response, machine_read=True)
 
 
 def _journeys(runs: Mapping[Batch, Run]) -> Iterator[PastScan]:

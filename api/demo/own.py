@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.demo.cast import SOLMIRE
 from api.demo.maker import Run, make_gtin, make_run, register
+from api.demo.witnesses import wait_for_quorum
 from ledger.keys.store import KeyStore
 from ledger.services.append import Receipt
 from ledger.services.label import LabelKind, render_run
@@ -20,6 +21,10 @@ MOST = 5
 """Serials taken at a time."""
 ITEM = 9
 """The item number of the visitor's product under the maker's prefix."""
+
+
+WITNESS_SECONDS = 3.0
+"""How long a registration waits for its witnesses before its labels are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +73,6 @@ def register_own(ledger: Ledger, serials: list[str]) -> OwnBatch:
     lot = "MY-" + "".join(secrets.choice(SYMBOLS) for _ in range(6))
     run = make_run(ledger, make_gtin(SOLMIRE.prefix or "", ITEM), lot, serials)
     maker = KeyStore(ledger.home.keys).load_evm(SOLMIRE.key)
-    return OwnBatch(run, register(ledger, maker, run, imported=True))
+    own = OwnBatch(run, register(ledger, maker, run, imported=True))
+    wait_for_quorum(ledger, WITNESS_SECONDS)  # whoever opens a label at once would read that witnesses are awaited
+    return own

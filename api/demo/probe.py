@@ -27,6 +27,7 @@ class Rule(StrEnum):
     ANCHOR = "anchor"
     AUDIT = "audit"
     PROOF = "proof"
+    WITNESS = "witness"
     DOORS = "doors"
     STAGE = "stage"
 

@@ -15,6 +15,7 @@ from api.demo.bench import Bench
 from api.demo.probe import Prober, Rule
 from api.demo.probe_proofs import FILES, stranger
 from api.demo.rewrite import Rewritten, rewrite
+from api.demo.witnesses import NAMES
 from ledger.home import Home, Settings
 from ledger.wiring_audit import audit_ledger
 from verifier.audit_report import AuditReport
@@ -65,7 +66,12 @@ def _probe_forgery(bench: Bench, prober: Prober) -> None:
     def refused() -> str:
         try:
             kept.append(
-                rewrite(bench.stage.ledger, bench.stage.state, lambda home: audits.append(_audited(bench, home)))
+                rewrite(
+                    bench.stage.ledger,
+                    bench.stage.state,
+                    lambda home: audits.append(_audited(bench, home)),
+                    bench.stage.witnesses.each,
+                )
             )
         except Refused as error:
             return error.code
@@ -90,8 +96,15 @@ def _probe_forgery(bench: Bench, prober: Prober) -> None:
         fooled,
         lambda: [done.forged.signatures > 0, done.answer_before, done.answer_after],
     )
+    declined = dict.fromkeys(NAMES, True)
+    prober.ask("the forged head, shown to the witnesses", Rule.WITNESS, declined, lambda: _declined(done))
     prober.ask("an old proof under the forged head", Rule.PROOF, [None, "inclusion"], _spliced, bench, done)
     prober.ask("the forged home, audited against the chain", Rule.AUDIT, [False, True], lambda: audits[0])
+
+
+def _declined(done: Rewritten) -> dict[str, bool]:
+    """Which witnesses said no: 409 or 422, by what they remember (C2SP tlog-witness)."""
+    return {name: status in (409, 422) for name, status in done.witnesses.items()}
 
 
 def _receipt(bench: Bench, transaction: str) -> list[Any]:

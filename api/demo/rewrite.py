@@ -11,6 +11,7 @@ from api.demo.forge import ForgedLog, forge, write_forged_home
 from api.demo.readiness import ask
 from api.demo.state import DemoState
 from api.demo.story import CASES
+from api.demo.witnesses import DemoWitness
 from ledger.chain.operator import LedgerChain
 from ledger.chain.transactions import Receipt
 from ledger.services.anchoring import AnchorState
@@ -21,6 +22,7 @@ from verifier.evidence_file import decode_evidence
 from verifier.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
 from verifier.note import Note
 from verifier.reason import SHOWN_AS
+from verifier.witness import format_request
 
 BASE = "https://carnet.example"
 """Host of the recalled label; hosts do not count in reading."""
@@ -49,15 +51,22 @@ class Rewritten:
     refusal: Refusal
     proof_fails: str
     heads_differ: str
+    witnesses: dict[str, int]
     old_file: bytes
     forged_note: bytes
 
 
-def rewrite(ledger: Ledger, state: DemoState, keep: Callable[[Path], None] = lambda _folder: None) -> Rewritten:
+def rewrite(
+    ledger: Ledger,
+    state: DemoState,
+    keep: Callable[[Path], None] = lambda _folder: None,
+    witnesses: Sequence[DemoWitness] = (),
+) -> Rewritten:
     """Try it, on a copy that is thrown away afterwards (`keep` may look at the copy first).
 
     1. what somebody holds from before; 2. forge, sign, and let the copy answer; 3. anchor it; 4. show it to strangers.
-    Raises NotFound (`no_recall`), Unavailable, Refused (`forgery_accepted`) if the contract took it.
+    `witnesses` are among these. Raises NotFound (`no_recall`), Unavailable, Refused (`forgery_accepted`) if the
+    contract took it.
     """
     ledger.anchor_now()
     head = ledger.signed()
@@ -82,6 +91,7 @@ def rewrite(ledger: Ledger, state: DemoState, keep: Callable[[Path], None] = lam
         refusal,
         _proof_fails(old_file, forged),  # 4
         _heads_differ(head, forged_head, forged),
+        {witness.name: witness.show(_request(ledger, forged, forged_note[1])) for witness in witnesses},
         old_file,
         forged_note[1],
     )
@@ -137,6 +147,13 @@ def _proof_fails(old_file: bytes, forged: ForgedLog) -> str:
     except ProofInvalid as error:
         return str(error)
     raise Refused("couldn't tell the histories apart: the old proof fits the forged log", code="forgery_accepted")
+
+
+def _request(ledger: Ledger, forged: ForgedLog, note: bytes) -> bytes:
+    """The forged head with the best proof there is from what witnesses cosigned last, as a log asks them."""
+    w = ledger.witnessed.current()
+    old, size = (w.size if w is not None else 0), len(forged.entries)
+    return format_request(old, consistency_proof(old, size, forged.tree) if 0 < old < size else (), note)
 
 
 def _heads_differ(head: Checkpoint, forged_head: Checkpoint, forged: ForgedLog) -> str:

@@ -7,7 +7,8 @@ import shutil
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from api.demo.front import Front
 from api.demo.phone import bind
 from api.demo.stage import Stage, sign_in_link
 from api.demo.state import FILE, DemoState, load_state
+from api.demo.witnesses import listening
 from api.demo.world import found, plant
 from ledger.home import Home, Settings
 from ledger.ports import Report
@@ -24,6 +26,8 @@ from ledger.wiring import open_ledger
 from verifier.errors import Refused, Unavailable
 
 HOST = "127.0.0.1"
+PUBLISH_SECONDS = 0.3
+"""Somebody is watching: what was registered is witnessed sooner than a log in earnest has it."""
 PORT = 8000
 """Taken when nobody asks for another and it is free."""
 
@@ -48,15 +52,20 @@ def serve(home: Path, port: int | None, *, as_json: bool, open_browser: bool) ->
 @contextmanager
 def staged(folder: Path, base_url: str, report: Report) -> Iterator[Stage]:
     """An opened demo in a folder, founded and planted there if it is not yet."""
-    home = Home(folder, Settings(home=folder, database=None, chain_rpc=None, base_url=None))
+    settings = Settings(home=folder, database=None, chain_rpc=None, base_url=None, publish_seconds=PUBLISH_SECONDS)
+    home = Home(folder, settings)
     state = prepared(home, base_url, report)
-    with open_ledger(home, write=True, chain=True, report=report) as ledger:
+    with ExitStack() as stack:
+        witnesses = stack.enter_context(listening(home.path))
+        # Who counts is said in entry 0; where they listen today is configuration.
+        home.save_config(replace(home.config(), witnesses=witnesses.addresses()))
+        ledger = stack.enter_context(open_ledger(home, write=True, chain=True, report=report))
         if not state.complete:
             state = plant(ledger, report)
         elif state.copied:
             state = state.next_label()
         state.save(home.path)
-        stage = Stage(ledger, state, base_url)
+        stage = Stage(ledger, state, base_url, witnesses=witnesses)
         stage.sign_in = sign_in_link(ledger.tokens)
         assert ledger.upkeep is not None  # noqa: S101  (opened with its chain)
         ledger.start()

@@ -16,6 +16,7 @@ from api.demo.phone import Phone
 from api.demo.readiness import missing
 from api.demo.state import DemoState
 from api.demo.watch import Lookups, watched
+from api.demo.witnesses import DemoWitnesses
 from api.settings import ApiSettings
 from ledger.services.token import OFFICER_SCOPES, Tokens
 from ledger.wiring import Ledger
@@ -33,6 +34,7 @@ class Stage:
     ledger: Ledger
     state: DemoState
     base_url: str
+    witnesses: DemoWitnesses = field(default_factory=DemoWitnesses)
     phone: Phone = field(default_factory=Phone)
     lookups: Lookups = field(default_factory=Lookups)
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)

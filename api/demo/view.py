@@ -114,6 +114,12 @@ def ago(ms: int) -> str:
     return f"today {at:%H:%M} UTC" if passed < DAY else f"{at.day} {at:%b}, {at:%H:%M} UTC"
 
 
+def since(ms: int) -> str:
+    """As `ago`, to ten seconds: what counts in minutes for people counts in seconds for witnesses."""
+    seconds = max(0, now_ms() - ms) // 1000
+    return f"{seconds // 10 * 10 or 'a few'} seconds ago" if seconds < 90 else ago(ms)
+
+
 def _because(shown: dict[str, Any]) -> str:
     """The strongest reason in a sentence, or what a registered code is worth."""
     strongest = shown["reasons"][0]
@@ -128,11 +134,17 @@ def _who_says_so(stage: Stage, answer: Answer) -> list[dict[str, str]]:
     maker = stage.ledger.participants.describe(batch.maker)
     anchor = stage.ledger.anchoring.final() if stage.ledger.anchoring else None
     size = f"{anchor.size} entries in block {anchor.block_number}" if anchor else "not yet"
+    as_of = answer.as_of
+    seen = f"witnessed the log's first {as_of.witnessed_size} entries {since(as_of.witnessed_at or 0)}"
     return [
         {"who": maker["name"] or "The maker", "what": f"signed the batch, entry {batch.index} of the log"},
         {
             "who": "Two of three countries",
             "what": f"admitted {maker['name'] or 'the maker'}, by signatures anybody can check",
+        },
+        {
+            "who": "Customs of Kenya and Brazil",
+            "what": seen if as_of.witnessed_size else "have not seen the log yet",
         },
         {"who": "A contract on a chain", "what": f"holds the log's head: {size}. The operator cannot take it back"},
     ]

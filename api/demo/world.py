@@ -15,6 +15,7 @@ from api.demo.cast import BATCHES, COUNTRIES, MEMBERS, ORIGIN, Batch, BatchPlan,
 from api.demo.history import plant_history
 from api.demo.maker import Run, make_gtin, make_run, recall, register, retirement, signature_of_another_key
 from api.demo.state import DemoState, Label
+from api.demo.witnesses import create, wait_for_quorum
 from ledger.home import Home
 from ledger.keys.store import EvmKey, KeyStore
 from ledger.ports import Report
@@ -47,15 +48,15 @@ def found(home: Home, base_url: str, report: Report) -> None:
         )
         for country in COUNTRIES
     )
-    plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address)
+    plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address, create(home.path, log_key))
     found_ledger(home, plan, approver(keys, list(COUNTRIES)[:2]), base_url, report)
 
 
 def plant(ledger: Ledger, report: Report) -> DemoState:
     """Admit the cast, register the batches, say what is to be said about them, and scan for some weeks.
 
-    1. participants; 2. batches; 3. recall, theft, sale; 4. scans; 5. anchor. Registrations come first, so that no later
-    statement names a leaf that a forger of an old entry would change.
+    1. participants; 2. batches; 3. recall, theft, sale; 4. scans, once witnesses have seen all this; 5. anchor.
+    Registrations come first, so that no later statement names a leaf that a forger of an old entry would change.
     """
     keys = KeyStore(ledger.home.keys)
     for country in COUNTRIES:  # 1
@@ -70,6 +71,9 @@ def plant(ledger: Ledger, report: Report) -> DemoState:
     report(f"{len(runs)} batches with {sum(len(run.serials) for run in runs.values()):,} units registered")
     _say(ledger, accounts, runs)  # 3
     state = DemoState(codes=_codes(runs), labels=_labels(runs[Batch.HERO]))
+    ledger.publish()
+    if wait_for_quorum(ledger):  # or the past scans would be judged as awaiting witnesses
+        report("two countries' witnesses cosigned the log")
     scans = plant_history(ledger, state, runs)  # 4
     ledger.anchor_now()  # 5
     size = ledger.signed()

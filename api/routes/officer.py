@@ -15,6 +15,7 @@ from starlette.responses import Response
 from api.asking import Scanned, ask_as_officer
 from api.guard import Guarded
 from api.photo import read_photo
+from api.receipts import earlier_scans
 from api.scanning import fields_from_form, scan_input
 from api.site import caller_of, site
 from api.timeline import timeline
@@ -30,7 +31,12 @@ router = APIRouter(route_class=Guarded, include_in_schema=False)
 
 PLACE_COOKIE = "carnet_place"
 """Remembers place, context and device between scans; nothing is believed because it stands there."""
+_COOKIE = 2_048  # characters of it that are read; six fields of 80 take fewer
 
+SCANS_COOKIE = "carnet_scans"
+"""Remembers the ids of this browser's last scans, so that the page can demand their seals."""
+
+_LAST = 8  # scans remembered in a browser
 _KEPT = ("unlocode", "country", "latitude", "longitude", "context", "device")
 _YEAR = 365 * 24 * 3600
 _WEDGE = "wedge"
@@ -39,7 +45,8 @@ _WEDGE = "wedge"
 @router.get("/officer")
 async def page(request: Request) -> Response:
     """The empty form."""
-    return _page(request, _remembered(request))
+    earlier = await run_in_threadpool(earlier_scans, site(request), _last(request), caller_of(request))
+    return _page(request, _remembered(request), earlier=earlier)
 
 
 @router.post("/officer")
@@ -64,11 +71,13 @@ async def scan(request: Request) -> Response:
         answer, judged = await run_in_threadpool(ask_as_officer, here, entry, scanned, who.name)
     except (Malformed, Refused) as error:
         return _page(request, kept, status=400, problem=str(error))
-    response = _page(request, kept, answer=answer, timeline=timeline(judged.facts.sightings))
-    cookie = urlencode(kept)
-    response.set_cookie(
-        PLACE_COOKIE, cookie, _YEAR, path="/officer", secure=here.settings.secure, httponly=True, samesite="strict"
-    )
+    before = [scan_id for scan_id in _last(request) if scan_id != entry.id]
+    earlier = await run_in_threadpool(earlier_scans, here, before, who)
+    response = _page(request, kept, answer=answer, timeline=timeline(judged.facts.sightings), earlier=earlier)
+    for name, cookie in ((PLACE_COOKIE, urlencode(kept)), (SCANS_COOKIE, ".".join([entry.id, *before][:_LAST]))):
+        response.set_cookie(
+            name, cookie, _YEAR, path="/officer", secure=here.settings.secure, httponly=True, samesite="strict"
+        )
     return response
 
 
@@ -86,7 +95,7 @@ async def _scanned(given: Mapping[str, str], photo: Any) -> Scanned:
 
 def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:
     answer = shown.get("answer")
-    values: dict[str, Any] = {"answer": None, "problem": None, "timeline": "", **shown}
+    values: dict[str, Any] = {"answer": None, "problem": None, "timeline": "", "earlier": [], **shown}
     return site(request).pages.respond(
         "officer.html",
         request,
@@ -101,7 +110,12 @@ def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **sho
 
 
 def _remembered(request: Request) -> dict[str, str]:
-    return _clean(dict(parse_qsl(request.cookies.get(PLACE_COOKIE, ""), max_num_fields=len(_KEPT))))
+    return _clean(dict(parse_qsl(request.cookies.get(PLACE_COOKIE, "")[:_COOKIE])))
+
+
+def _last(request: Request) -> list[str]:
+    """The ids that this browser remembers; whose they are is asked where they are shown."""
+    return [scan_id[:80] for scan_id in request.cookies.get(SCANS_COOKIE, "").split(".") if scan_id][:_LAST]
 
 
 def _clean(given: Mapping[str, str]) -> dict[str, str]:

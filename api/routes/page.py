@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from api.asking import ask_publicly
+from api.asking import ask_from_the_loop
 from api.guard import Guarded
 from api.negotiate import wants_page
 from api.page import ASSETS
@@ -44,7 +44,7 @@ async def home(request: Request, code: Annotated[str | None, Query(max_length=2 
     """The form for a code, or its answer."""
     here = site(request)
     if code is not None and code.strip():
-        return here.pages.respond("answer.html", request, answer=ask_publicly(here, read(code)))
+        return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(here, read(code)))
     verdicts = [(verdict.value, SHOWN_AS[verdict], meaning) for verdict, meaning in MEANINGS.items()]
     return here.pages.respond("home.html", request, verdicts=verdicts, caveat=CAVEAT)
 

@@ -60,7 +60,8 @@ async def unit(
         raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
     who = caller_or_none(request)
     entitled = who is not None and Scope.PROOF in who.scopes
-    answer = here.ledger.verification.answer(Question(reading, today=today(), officer=entitled))
+    question = Question(reading, today=today(), officer=entitled)
+    answer = await run_in_threadpool(here.ledger.verification.answer, question)
     data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)
     return _file(data, f"unit-{reading.code.gtin}")
 

@@ -1,10 +1,10 @@
-"""Officers' scans: a code as a device read it, or a photograph that is decoded here."""
+"""Officers' scans: a code as a device read it, or a photograph that is decoded here; and what became of receipts."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, File, Form, Request, UploadFile
+from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -12,9 +12,12 @@ from api.asking import Scanned, ask_as_officer
 from api.examples import ANSWER, EXAMPLE_SCAN, problems
 from api.guard import Guarded
 from api.photo import read_photo
-from api.reply import reply
+from api.receipts import PENDING, receipt_state, retry_after
+from api.reply import NO_STORE, reply
 from api.scanning import ScanIn, fields_from_form, scan_input
+from api.schema import ReceiptStateOut
 from api.site import caller_of, site
+from verifier import canonical
 from verifier.facts import Context
 from verifier.reading import read
 
@@ -27,7 +30,8 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
     """Judge a code with everything known about it, and keep the scan.
 
     Idempotent by `id`: the same scan again gets its first answer and is not counted twice; another scan under the
-    same id is refused. The answer holds all evidence, and a link to the proof file.
+    same id is refused. The answer holds all evidence, a link to the proof file, and a receipt: the operator's signed
+    promise that the scan will be sealed in the log before a deadline. Keep it.
     """
     here, who = site(request), caller_of(request)
     kept = scan_input(body, body.code, who)
@@ -70,3 +74,36 @@ async def scan_photo(
     kept = scan_input(fields, scanned.reading.text, who)
     answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.name)
     return reply(answer)
+
+
+@router.get(
+    "/v1/scans/{scan_id}/receipt",
+    summary="What became of a receipt",
+    responses={
+        200: {"model": ReceiptStateOut, "description": "Sealed; `evidence` shows whether the scan is in the seal."},
+        202: {"model": ReceiptStateOut, "description": "Not sealed yet. Ask again after Retry-After."},
+        **problems("unauthenticated", "scope_missing", "scan_unknown", "receipt_none", "unavailable"),
+    },
+)
+async def receipt(
+    request: Request,
+    scan_id: Annotated[str, Path(max_length=80)],
+    download: Annotated[
+        bool, Query(description="Only the file: the evidence, or the receipt while there is none.")
+    ] = False,
+) -> Response:
+    """The receipt of one of your own scans, and as soon as its seal is in the log the proof that the seal holds it.
+
+    The evidence is checked offline with `carnet verify`, from the founding pin alone. With the scope `admin` also
+    others' scans.
+    """
+    here = site(request)
+    state = await run_in_threadpool(receipt_state, here, scan_id, caller_of(request))
+    pending = state["state"] in PENDING
+    headers = {"Retry-After": str(retry_after(here))} if pending else {}
+    if download:
+        name = f"{'receipt' if state['evidence'] is None else 'evidence'}-{scan_id}.json"
+        headers |= {"Content-Disposition": f'attachment; filename="{name}"', **NO_STORE}
+        raw = canonical.encode(state["evidence"] or state["receipt"])
+        return Response(raw, 202 if pending else 200, headers, "application/json")
+    return reply(state, 202 if pending else 200, headers)

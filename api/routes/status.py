@@ -52,7 +52,11 @@ def _parts(here: Site) -> Mapping[str, str]:
         "writer": lambda: ledger.sequencer is None or ledger.sequencer.stopped is None,
         "stage": here.ready,
     }
-    return {name: _state(check) for name, check in checks.items()}
+    states = {name: _state(check) for name, check in checks.items()}
+    # A mirror that can't reach its log answers on; one whose log contradicted itself must not be taken for ready.
+    if ledger.following is not None:
+        states["mirror"] = "alarm" if ledger.following.alarm is not None else "ok"
+    return states
 
 
 def _troubles(here: Site) -> Mapping[str, Any]:
@@ -60,7 +64,9 @@ def _troubles(here: Site) -> Mapping[str, Any]:
     ledger = here.ledger
     found = {
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
+        "seals": ledger.seals.trouble if ledger.seals is not None else None,
         "chain": ledger.upkeep.trouble if ledger.upkeep is not None else None,
+        "mirror": ledger.following.trouble if ledger.following is not None else None,
     }
     if ledger.witnessing is not None:
         found |= {f"witness {name}": trouble for name, trouble in ledger.witnessing.troubles().items()}

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from api.advice import Face
 from api.answer import view
-from api.asking import ask_publicly, unread
+from api.asking import ask_from_the_loop, unread
 from api.examples import ANSWER, EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.negotiate import wants_page
@@ -82,7 +82,7 @@ async def verify(request: Request) -> Response:
     if symbology is not None and not _SYMBOLOGY.fullmatch(symbology):
         raise Malformed("couldn't read the symbology: expected an AIM identifier such as ]d2", at="?symbology")
     reading = read(code, carrier=carrier, symbology=symbology)
-    return reply(ask_publicly(site(request), reading, carrier))
+    return reply(await ask_from_the_loop(site(request), reading, carrier))
 
 
 @router.get(
@@ -96,16 +96,16 @@ async def resolve(request: Request) -> Response:
 
     A link that breaks GS1 syntax is a 400 with `verdict: unreadable`.
     """
-    return _resolve(request)
+    return await _resolve(request)
 
 
 @stems.get("/{stem:path}/01/{rest:path}", include_in_schema=False)
 async def resolve_with_stem(request: Request) -> Response:
     """The same below a stem."""
-    return _resolve(request)
+    return await _resolve(request)
 
 
-def _resolve(request: Request) -> Response:
+async def _resolve(request: Request) -> Response:
     here = site(request)
     raw_path, query = request.scope["raw_path"], request.scope["query_string"]
     # As it came over the wire: an escaped slash belongs to a lot; in the unescaped path nobody could tell.
@@ -119,7 +119,7 @@ def _resolve(request: Request) -> Response:
             raise Malformed(reading.message, code="digital_link")
     except Malformed as error:
         return _unreadable(request, here, text, error)
-    answer = ask_publicly(here, reading, Carrier.QR)
+    answer = await ask_from_the_loop(here, reading, Carrier.QR)
     if wants_page(request):
         return here.pages.respond("answer.html", request, answer=answer)
     return reply(answer, headers={"Vary": "Accept"})

@@ -33,6 +33,13 @@ class LedgerChain:
         """Every anchor of this log in final blocks, oldest first, by eth_getLogs."""
         return self._evm.anchored_events(self._log_id)
 
+    def accepted(self, size: int) -> tuple[int, str, int, str] | None:
+        """The final anchor of exactly this size: previous size, transaction hash, block number, block hash."""
+        for event in self.events():
+            if event.size == size:
+                return event.previous_size, event.transaction, event.block_number, event.block_hash
+        return None
+
     def build(self, previous_size: int, size: int, root: bytes, proof: Sequence[bytes]) -> tuple[bytes, str, int]:
         """Sign an anchor transaction; returns raw bytes, transaction hash, nonce. Sends nothing.
 

@@ -13,12 +13,15 @@ from typing import Any, Protocol
 
 from ledger.ports import AnchoredHead, Log
 from verifier.checkpoint import Checkpoint
-from verifier.errors import ProofInvalid, Refused
+from verifier.errors import ProofInvalid, Refused, Unavailable
 from verifier.merkle import consistency_proof
 
 
 class AnchorState(StrEnum):
-    """How far an anchor has come; a block that is reorganised away takes it back to submitted."""
+    """How far an anchor has come; a block that is reorganised away takes it back to submitted.
+
+    REVERTED: the contract refused it, or no node takes it any more, say because its nonce was used.
+    """
 
     BUILT = "built"
     SUBMITTED = "submitted"
@@ -29,7 +32,10 @@ class AnchorState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """One anchor transaction: what it claims and where it stands. Hashes are 0x and lower hex."""
+    """One anchor transaction: what it claims and where it stands. Hashes are 0x and lower hex.
+
+    `raw` is empty and `nonce` -1 for one that was found on the chain and is not remembered here.
+    """
 
     size: int
     root: bytes
@@ -70,6 +76,10 @@ class AnchorChain(Protocol):
         """The head the contract holds now (size 0 before the first anchor)."""
         ...
 
+    def accepted(self, size: int) -> tuple[int, str, int, str] | None:
+        """The final anchor of exactly this size: previous size, transaction hash, block number, block hash."""
+        ...
+
     def build(self, previous_size: int, size: int, root: bytes, proof: Sequence[bytes]) -> tuple[bytes, str, int]:
         """Sign an anchor transaction; returns raw bytes, transaction hash, nonce. Sends nothing."""
         ...
@@ -96,14 +106,19 @@ class Anchoring:
     def anchor_now(self, head: Checkpoint) -> Anchor:
         """Bring one signed head to the contract and follow it as far as the chain goes now.
 
+        While an earlier anchor is on its way, that one is returned and nothing is sent: a second one would be built on
+        a head that the contract no longer holds when its turn comes.
+
         Raises Unavailable, Refused (`chain_refused`: the contract's own words), ProofInvalid (`foreign_anchor`).
         """
         self.follow()
+        under_way = [anchor for anchor in self._store.open() if anchor.state is not AnchorState.MINED]
+        if under_way:
+            return under_way[-1]
         anchored = self._chain.anchored()
         if anchored.size == head.size and anchored.root == head.root:
             known = self._store.get(head.size)
-            if known is not None:
-                return known
+            return known if known is not None and known.state is not AnchorState.REVERTED else self._found(head)
         if anchored.size > head.size or (anchored.size == head.size and anchored.root != head.root):
             raise ProofInvalid(
                 f"couldn't anchor size {head.size}: the contract holds size {anchored.size} with another history",
@@ -125,10 +140,25 @@ class Anchoring:
         """The newest final anchor."""
         return self._store.newest(AnchorState.FINAL)
 
+    def _found(self, head: Checkpoint) -> Anchor:
+        """An anchor that the contract has and this home has forgotten, as after a restore. Sending it again does
+        nothing there, so there would be no event for it."""
+        accepted = self._chain.accepted(head.size)
+        if accepted is None:
+            raise Unavailable(f"couldn't find the anchor of size {head.size} in a final block yet", code="chain_slow")
+        previous_size, tx_hash, number, block_hash = accepted
+        proof = self._proof(previous_size, head.size)
+        anchor = Anchor(
+            head.size, head.root, previous_size, proof, b"", tx_hash, -1, AnchorState.FINAL, number, block_hash
+        )
+        self._store.put(anchor)
+        return anchor
+
+    def _proof(self, previous_size: int, size: int) -> tuple[bytes, ...]:
+        return tuple(consistency_proof(previous_size, size, self._log.hashes())) if previous_size else ()
+
     def _build(self, previous_size: int, head: Checkpoint) -> Anchor:
-        proof: tuple[bytes, ...] = ()
-        if previous_size:
-            proof = tuple(consistency_proof(previous_size, head.size, self._log.hashes()))
+        proof = self._proof(previous_size, head.size)
         raw, tx_hash, nonce = self._chain.build(previous_size, head.size, head.root, proof)
         anchor = Anchor(head.size, head.root, previous_size, proof, raw, tx_hash, nonce, AnchorState.BUILT)
         # If we stop after this line, restart finds the signed bytes and sends the same transaction.
@@ -138,7 +168,12 @@ class Anchoring:
     def _settle(self, anchor: Anchor) -> Anchor:
         state, number, block_hash = self._chain.locate(anchor.tx_hash)
         if state in (AnchorState.BUILT, AnchorState.SUBMITTED):
-            self._chain.send(anchor.raw)
+            try:
+                self._chain.send(anchor.raw)
+            except Refused:
+                # These bytes will never be taken; left open they would stop every later round as well.
+                self._store.put(replace(anchor, state=AnchorState.REVERTED))
+                raise
             state, number, block_hash = self._chain.locate(anchor.tx_hash)
         moved = replace(anchor, state=state, block_number=number, block_hash=block_hash)
         self._store.put(moved)

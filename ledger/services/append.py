@@ -17,7 +17,7 @@ from typing import Any
 from ledger.ports import Log, LogHead, NewEntry
 from ledger.services.checkpoint import Signer
 from verifier.entry import Entry, chain_head, decode_entry, encode_entry
-from verifier.errors import CarnetError, Stopped
+from verifier.errors import CarnetError, Stopped, Unavailable
 from verifier.merkle import Frontier
 from verifier.record import Record
 from verifier.statement import Kind
@@ -138,12 +138,18 @@ class Sequencer:
         admitted = [waiting for waiting in group if self._admitted(waiting, now)]  # 1
         if not admitted:
             return
-        before = self._log.head()
         entries, frontier, chain = self._build(admitted, now)  # 2
-        head = LogHead(before.size + len(entries), frontier.root(), chain, now)
         new = [_new_entry(entry, w.submission) for entry, w in zip(entries, admitted, strict=True)]
-        # If we stop before this commits, restart finds nothing and the clients were told nothing.
-        self._log.append(before, new, head)  # 3
+        try:
+            before = self._log.head()
+            head = LogHead(before.size + len(entries), frontier.root(), chain, now)
+            # If we stop before this commits, restart finds nothing and the clients were told nothing.
+            self._log.append(before, new, head)  # 3
+        except Unavailable as error:
+            # The database failed before its commit: nothing was written, so the next group may be tried.
+            for waiting in admitted:
+                waiting.future.set_exception(error)
+            return
         # If we stop here, restart finds the entries above signed_head and signs them; a repeat gets their receipt.
         self._signer.sign(head)  # 4
         for entry in entries:  # 5

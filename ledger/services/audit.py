@@ -12,15 +12,27 @@ from typing import Protocol
 
 from ledger.ports import LogHead, Secrets, SignedHead
 from ledger.services.anchoring import Anchor, AnchorState, AnchorStore
+from ledger.services.append import now_ms
+from ledger.services.audit_copies import (
+    AuditCosignatures,
+    AuditPublished,
+    check_published,
+    check_rows,
+    with_rows,
+)
 from ledger.services.batch import salt_name
+from ledger.services.seal import PromisedScan
 from verifier.audit import Auditor
-from verifier.audit_report import AuditReport, Progress
+from verifier.audit_report import AuditReport, Former, Progress
 from verifier.chain_event import ChainReader
 from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import Entry
-from verifier.errors import CarnetError, Malformed, ProofInvalid
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.founding import Founding
+from verifier.instant import format_instant
 from verifier.note import Note
+from verifier.record import Sealed
+from verifier.seal import split_leaves
 from verifier.segment import SegmentView, salt_commitment
 from verifier.tiles import Level
 
@@ -69,11 +81,25 @@ class AuditSegments(Protocol):
         ...
 
 
+class AuditSeals(Protocol):
+    """What an audit reads of seals and of the scans that were promised a place in them."""
+
+    def leaves(self, number: int) -> bytes | None:
+        """The leaves of a closed seal, one after another, or None."""
+        ...
+
+    def promised(self) -> Iterable[PromisedScan]:
+        """Every scan with a promise, by rising number of its seal."""
+        ...
+
+
 class HomeSource:
     """A home's storage as an audit reads it."""
 
-    def __init__(self, log: AuditLog, rows: AuditRows, segments: AuditSegments) -> None:
-        self._log, self._rows, self._segments = log, rows, segments
+    def __init__(
+        self, log: AuditLog, rows: AuditRows, segments: AuditSegments, cosignatures: AuditCosignatures | None = None
+    ) -> None:
+        self._log, self._rows, self._segments, self._cosignatures = log, rows, segments, cosignatures
         self.head = log.head()
 
     def size(self) -> int:
@@ -86,8 +112,9 @@ class HomeSource:
         return self._log.tile(level, n, width)
 
     def checkpoints(self) -> Iterable[bytes]:
-        """The notes of all kept checkpoints."""
-        return [note for _, _, note in self._rows.checkpoints()]
+        """The notes of all kept checkpoints, with the cosignatures kept for them."""
+        rows = self._cosignatures.newest() if self._cosignatures is not None else ()
+        return list(with_rows((note for _, _, note in self._rows.checkpoints()), rows))
 
     def segment(self, root: bytes, n: int) -> SegmentView:
         """A stored segment."""
@@ -107,17 +134,25 @@ class HomeAudit(Auditor):
         pin: bytes,
         *,
         secrets: Secrets | None = None,
+        seals: AuditSeals | None = None,
+        cosignatures: AuditCosignatures | None = None,
+        published: AuditPublished | None = None,
         chain: ChainReader | None = None,
         progress: Progress | None = None,
+        former: Former | None = None,
     ) -> None:
-        self._log, self._rows, self._secrets = log, rows, secrets
+        self._log, self._rows, self._secrets, self._sealed_rows = log, rows, secrets, seals
+        self._cosignatures, self._published = cosignatures, published
+        # Read before the entries: what had to be sealed by now must be among them, however long the audit takes.
+        self._started = now_ms()
         self._statements = 0
         self._kept = [anchor for size in rows.anchor_sizes() if (anchor := anchors.get(size)) is not None]
         self._signed, self._signed_error = _read(signed_head)
         signed = _claimed(self._signed)
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
-        self._home = HomeSource(log, rows, segments)
-        super().__init__(self._home, pin, chain=chain, progress=progress, sizes=sizes)
+        self._home = HomeSource(log, rows, segments, cosignatures)
+        read = None if seals is None else lambda number: _leaves(seals, number)
+        super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Compare the two rows that the index of statements has for an entry."""
@@ -132,7 +167,7 @@ class HomeAudit(Auditor):
             )
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
-        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts."""
+        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans; 7. copies."""
         self._check_log_head(size, root)  # 1
         self._check_signed_head(founding, size)
         self._check_checkpoint_rows()  # 2
@@ -143,6 +178,12 @@ class HomeAudit(Auditor):
         for anchor in self._kept:  # 4
             self._check_anchor(anchor)
         self._check_salts()  # 5
+        self._check_scans()  # 6
+        if self._cosignatures is not None:  # 7
+            sizes = {size for size, _, _ in self._rows.checkpoints()}
+            check_rows(self._cosignatures.newest(), sizes, founding, self.findings)
+        if self._published is not None:
+            check_published(self._published, self._home, self.record.seals, founding, self.findings)
 
     def _check_log_head(self, size: int, root: bytes) -> None:
         head, record = self._home.head, self.record
@@ -205,6 +246,44 @@ class HomeAudit(Auditor):
             elif salt_commitment(salt) != batch.salt_commitment:
                 self.findings.add(at, "salt_mismatch", f"couldn't use the salt of {batch.gtin} {batch.lot}")
 
+    def _check_scans(self) -> None:
+        """Every kept scan, its leaf computed anew, is in the seal that it was promised, and in time."""
+        sealed = {one.seal.number: one for one in self.record.seals}
+        held: tuple[int, frozenset[bytes]] = (-1, frozenset())
+        for scan in self._sealed_rows.promised() if self._sealed_rows is not None else ():
+            self.findings.count("scans")
+            if held[0] != scan.seal and scan.seal in sealed:
+                held = scan.seal, self._held(scan.seal)
+            self._check_scan(scan, sealed.get(scan.seal), held[1])
+
+    def _check_scan(self, scan: PromisedScan, sealed: Sealed | None, held: frozenset[bytes]) -> None:
+        at, words = f"scan {scan.id}", f"couldn't find scan {scan.id} in seal {scan.seal}"
+        if scan.deadline is None:
+            self.findings.add(at, "scan_row", f"couldn't read scan {scan.id}: until when it is to be sealed is lost")
+        if sealed is None:
+            if scan.deadline is not None and scan.deadline < self._started:
+                due = format_instant(scan.deadline)
+                self.findings.add(at, "seal_overdue", f"{words}: there is none yet, and it was due at {due}")
+        elif scan.leaf not in held:
+            self.findings.add(at, "seal_scan", f"{words}: leaf {scan.leaf.hex()} is not among its {len(held)}")
+        elif scan.deadline is not None and scan.deadline < sealed.recorded_at:
+            came, due = format_instant(sealed.recorded_at), format_instant(scan.deadline)
+            self.findings.add(at, "seal_late", f"{words} in time: it was recorded at {came}, and due at {due}")
+
+    def _held(self, number: int) -> frozenset[bytes]:
+        try:
+            leaves = self._sealed_rows.leaves(number) if self._sealed_rows is not None else None
+            return frozenset(split_leaves(leaves or b""))
+        except CarnetError:
+            return frozenset()  # reported where the seal itself is checked
+
+
+def _leaves(seals: AuditSeals, number: int) -> bytes:
+    leaves = seals.leaves(number)
+    if leaves is None:
+        raise NotFound(f"couldn't find the leaves of seal {number}: its row is not here", code="seal_missing")
+    return leaves
+
 
 def audit_home(
     log: AuditLog,
@@ -215,15 +294,22 @@ def audit_home(
     pin: bytes,
     *,
     secrets: Secrets | None = None,
+    seals: AuditSeals | None = None,
+    cosignatures: AuditCosignatures | None = None,
+    published: AuditPublished | None = None,
     chain: ChainReader | None = None,
     progress: Progress | None = None,
+    former: Former | None = None,
 ) -> AuditReport:
     """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
 
     `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
     """
     parts = (log, rows, segments, signed_head, anchors, pin)
-    return HomeAudit(*parts, secrets=secrets, chain=chain, progress=progress).run()
+    return HomeAudit(
+        *parts, secrets=secrets, seals=seals, cosignatures=cosignatures, published=published, chain=chain,
+        progress=progress, former=former,
+    ).run()  # fmt: skip
 
 
 def _read(signed_head: SignedHead) -> tuple[bytes | None, CarnetError | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.ports import Log, Secrets, Segments
-from ledger.services.append import Receipt, Sequencer, Submission
+from ledger.services.append import Receipt, Sequencer, Submission, now_ms
 from ledger.services.participant import Freshness, Participants
 from verifier.batch import Batch, RetireReason
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
@@ -52,6 +52,10 @@ class Batches:
                 "couldn't register: the registry has not been read for a day; recalls and scans go on",
                 code="register_stale",
             )
+        if submission.digest is None or self._log.find_statement(submission.digest) is None:
+            # Asked here too: a statement that is refused must leave nothing behind, not even a sealed salt.
+            now = max(now_ms(), self._record.recorded_at)
+            self._record.admit(statement.kind, statement.body, statement.actor, now)
         # An upload that nobody refers to is swept after a day; this one must outlive the append.
         self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))
         # If we stop after this line, a sealed salt lies beside the log that no entry commits to: harmless.
@@ -62,6 +66,8 @@ class Batches:
         """Take in a recall, a retirement or an undo. Raises Malformed, Refused (the rule's code), Stopped."""
         if statement.kind is Kind.BATCH_REGISTERED:
             raise Malformed("couldn't change a batch: a registration needs its salt beside it", at="kind")
+        if statement.kind is Kind.UNITS_RETIRED:
+            self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))  # as in `register`
         if statement.kind is Kind.INDEX_CONFIRMED:
             raise Malformed("couldn't change a batch: a confirmation is about the index", at="kind")
         return self._writer.submit(self._submission(statement))

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 
-from ledger.ports import AnchoredHead, Log, SignedHead
+from ledger.ports import Log, SignedHead
 from ledger.services.checkpoint import Signer
+from ledger.services.highest import Seen, check
+from verifier.checkpoint import Checkpoint
 from verifier.entry import decode_entry
 from verifier.errors import ProofInvalid, Stopped
 from verifier.merkle import Frontier, root_at
+from verifier.note import open_note
+from verifier.policy import Policy
 from verifier.record import Record
 from verifier.tiles import TILE_WIDTH
 
@@ -35,36 +39,43 @@ def fold(log: Log, record: Record, pin: str | None) -> Frontier:
     return frontier
 
 
-def resume(log: Log, signed_head: SignedHead, signer: Signer, anchored: AnchoredHead | None) -> None:
+def check_signed(log: Log, record: Record, signed_head: SignedHead) -> None:
+    """Check that the folded log extends the newest head ever signed, which lies outside the database.
+
+    Whoever can write to the database can make entries, tiles and head agree with one another, but not with this. More
+    signed than folded is for the writer to refuse: a reader may have folded while the writer went on. Raises
+    ProofInvalid (`signed_head_differs`, or what is wrong with the note), Stopped (`signed_head_damaged`).
+    """
+    raw = signed_head.read()
+    if raw is None:
+        return
+    signed = Checkpoint.decode(open_note(raw, record.founding.log_keys).note.text)
+    if 0 < signed.size <= record.size and root_at(signed.size, log.hashes()) != signed.root:
+        raise ProofInvalid(
+            f"couldn't open the log: its first {signed.size} entries are not those that were signed; the database was "
+            "changed behind the log's back",
+            code="signed_head_differs",
+        )
+
+
+def resume(log: Log, signed_head: SignedHead, signer: Signer, seen: Seen, policy: Policy | None) -> None:
     """Bring the signer to the stored head, or refuse.
 
-    A missing signed_head is restored only from our own anchor: without one, nobody could tell that this storage is not
-    an old copy. Raises Stopped (`signed_head_ahead`, `signed_head_missing`), ProofInvalid (`foreign_anchor`).
+    `seen`: what others hold of us, asked beforehand. A missing signed_head is restored only from that: without it,
+    nobody could tell that this storage is not an old copy. Raises Stopped (`signed_head_ahead`,
+    `signed_head_missing`), ProofInvalid (`fork`, `foreign_anchor`).
     """
     head = log.head()
+    check(seen, log)
     if head.size == 0:
         return
-    if signed_head.read() is None:
-        _check_against_anchor(log, anchored)
+    if signed_head.read() is None and (lacking := seen.lacking(policy)):
+        raise Stopped(
+            "couldn't open the log for writing: signed_head is missing, and so is the word of "
+            f"{' and '.join(lacking)}, to say how far we signed",
+            code="signed_head_missing",
+        )
     signer.check(head)
     last = signer.last_signed()
     if last is None or last.size < head.size or log.latest_checkpoint() is None:
         signer.sign(head)
-
-
-def _check_against_anchor(log: Log, anchored: AnchoredHead | None) -> None:
-    head = log.head()
-    if anchored is None or anchored.size == 0:
-        raise Stopped(
-            "couldn't open the log for writing: signed_head is missing, and no anchor of ours says how far we signed",
-            code="signed_head_missing",
-        )
-    if anchored.size > head.size:
-        raise Stopped(
-            f"couldn't open the log for writing: {anchored.size} entries are anchored and storage holds {head.size}",
-            code="signed_head_ahead",
-        )
-    if root_at(anchored.size, log.hashes()) != anchored.root:
-        raise ProofInvalid(
-            f"couldn't open the log: the anchor at size {anchored.size} has another root", code="foreign_anchor"
-        )

@@ -102,12 +102,17 @@ class Freshness:
         self._read_at = now
 
     @property
-    def stale(self) -> bool:
-        """Whether the registry has not been read for a day, so that new registrations must wait."""
+    def read_at(self) -> int | None:
+        """When it was last read (ms), or None for never; over a restart a minute less sharp."""
         if self._read_at is None:
             kept = self._details.get("mirror")
             self._read_at = int(kept["read_at"]) if kept else None
-        return self._read_at is None or now_ms() - self._read_at > MIRROR_AGE_LIMIT
+        return self._read_at
+
+    @property
+    def stale(self) -> bool:
+        """Whether the registry has not been read for a day, so that new registrations must wait."""
+        return self.read_at is None or now_ms() - self.read_at > MIRROR_AGE_LIMIT
 
 
 def _suspension(member: Participant) -> dict[str, str] | None:

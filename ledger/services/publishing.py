@@ -22,8 +22,8 @@ from verifier.record import Record
 from verifier.tiles import TILE_WIDTH, Level, tile_path, tiles_of
 
 PUBLISH_SECONDS = 1.0
-"""How often a new head is published at most. A pace, not one checkpoint an entry: else no two witnesses ever see the
-same one."""
+"""How often a new head is published at most, unless CARNET_PUBLISH_SECONDS says otherwise. A pace, not one checkpoint
+an entry: else no two witnesses ever see the same one."""
 WITNESS_SECONDS = 1.0
 """How long a checkpoint waits for cosignatures. Without a quorum it is published all the same: a recall must reach
 mirrors also while witnesses are down."""
@@ -107,8 +107,9 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin; nothing new if it runs."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def nudge(self) -> None:
         """There is something new to publish."""

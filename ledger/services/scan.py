@@ -1,15 +1,15 @@
 """Scans: one reading of a code by somebody, somewhere, at a time, in a context.
 
 Officers' scans feed behaviour reasons; public look-ups are only counted. Scans are not entries of the log: each keeps a
-random salt and its canonical bytes, so that it can be sealed and proved later.
+random salt and its canonical bytes, and the writer promises it a place in the next seal (`ledger.services.seal`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -17,8 +17,9 @@ from ledger.services.append import now_ms
 from ledger.services.verification import Answer, History
 from verifier import canonical
 from verifier.behaviour import Sighting
-from verifier.errors import Refused
+from verifier.errors import Refused, Unavailable
 from verifier.facts import Context, Label
+from verifier.scan_receipt import ScanReceipt, scan_leaf
 
 FLUSH_SECONDS = 1.0
 """How long a public look-up may wait in memory before it is written; a crash loses at most that much counting."""
@@ -26,7 +27,10 @@ FLUSH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ScanInput:
-    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once."""
+    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once.
+
+    A NUL in `code`, which was not read then, is kept as U+FFFD: no text of PostgreSQL holds one.
+    """
 
     id: str
     code: str
@@ -38,6 +42,9 @@ class ScanInput:
     latitude: float | None = None
     longitude: float | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", self.code.replace("\0", "\ufffd"))
+
     def sighting(self) -> Sighting:
         """The scan as behaviour sees it."""
         return Sighting(self.scanned_at, self.country, self.latitude, self.longitude, self.unlocode)
@@ -45,7 +52,10 @@ class ScanInput:
 
 @dataclass(frozen=True, slots=True)
 class StoredScan:
-    """A kept scan. `body` is canonical JSON, `salt` 32 random bytes, `response` the JSON first given for it."""
+    """A kept scan. `body` is canonical JSON, `salt` 32 random bytes, `response` the JSON first given for it.
+
+    `deadline` (ms) and `seal`: what was promised about sealing it; both None for a scan without a receipt.
+    """
 
     id: str
     subject: bytes | None
@@ -57,11 +67,13 @@ class StoredScan:
     salt: bytes
     body: bytes
     response: Mapping[str, Any]
+    seal: int | None = None
+    deadline: int | None = None
 
     @property
     def leaf(self) -> bytes:
-        """SHA-256(0x00, 0x04, salt, canonical scan): what a seal will commit to."""
-        return hashlib.sha256(b"\x00\x04" + self.salt + self.body).digest()
+        """What its seal commits to, 32 bytes."""
+        return scan_leaf(self.salt, self.body)
 
 
 class ScanStore(Protocol):
@@ -71,8 +83,12 @@ class ScanStore(Protocol):
         """A kept scan."""
         ...
 
-    def put(self, scan: StoredScan) -> bool:
-        """Keep a scan; False when its id is taken (by a concurrent request), and nothing was written."""
+    def put(self, scan: StoredScan) -> StoredScan | None:
+        """Keep a scan; None when its id is taken (by a concurrent request), and nothing was written.
+
+        One with a deadline is given, in the same transaction, the number of the seal that is open then: no seal is
+        closed while a scan is on its way into it. Durable when it returns the scan as kept.
+        """
         ...
 
     def history(self, subject: bytes) -> History:
@@ -84,20 +100,46 @@ class ScanStore(Protocol):
         ...
 
 
+class Promises(Protocol):
+    """Who promises scans a place in a seal: the ledger's writer."""
+
+    def deadline(self) -> int | None:
+        """Until when (ms) a scan kept now will be sealed; None when nothing can be promised."""
+        ...
+
+    def receipt(self, scan: StoredScan) -> ScanReceipt | None:
+        """The promise about a kept scan, signed; None when none was made."""
+        ...
+
+
 class Scans:
     """Keeps scans and answers for their history, pending look-ups included."""
 
     def __init__(self, store: ScanStore) -> None:
         self._store = store
+        self._promises: Promises | None = None
         self._pending: dict[bytes, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._flush_often, name="lookups", daemon=True)
         self._thread.start()
 
+    def use(self, promises: Promises) -> None:
+        """Give receipts from now on."""
+        self._promises = promises
+
     def find(self, scan_id: str) -> StoredScan | None:
         """The scan kept under this id."""
         return self._store.get(scan_id)
+
+    def answer(self, stored: StoredScan) -> dict[str, Any]:
+        """The answer first given for a kept scan, with its receipt, which is the same each time.
+
+        `receipt` is null for a scan that nobody promised to seal: one kept by an opener that does not write this
+        ledger, or before there were seals. Raises ProofInvalid (`scan_unsealed`).
+        """
+        receipt = self._promises.receipt(stored) if self._promises is not None else None
+        return {**stored.response, "receipt": receipt.to_json() if receipt is not None else None}
 
     def repeated(self, scan: ScanInput) -> StoredScan | None:
         """The scan kept under this id, if the device sent it before.
@@ -109,9 +151,14 @@ class Scans:
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
         return kept
 
-    def record(self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any]) -> StoredScan:
-        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`)."""
-        wrong = answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE) and answer.code is not None
+    def record(
+        self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
+    ) -> StoredScan:
+        """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`).
+
+        A wrong label signature is remembered only if a decoder read it: what somebody typed confirms no later reading.
+        """
+        wrong = machine_read and answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE)
         stored = StoredScan(
             id=scan.id,
             subject=answer.subject,
@@ -123,11 +170,12 @@ class Scans:
             salt=secrets.token_bytes(32),
             body=canonical.encode(_canonical_scan(scan, officer, answer)),
             response=response,
+            deadline=self._promises.deadline() if self._promises is not None else None,
         )
-        if not self._store.put(stored):
-            kept = self.repeated(scan)
-            return kept if kept is not None else stored
-        return stored
+        # If we stop before this returns, nothing was promised: restart finds the scan, to be sealed with the others, or
+        # nothing, and the device sends it again. A receipt is signed only for what `put` gave back.
+        kept = self._store.put(stored) or self.repeated(scan)
+        return kept if kept is not None else stored
 
     def count_lookup(self, subject: bytes) -> None:
         """Count one public look-up of a registered unit; written within a second."""
@@ -144,8 +192,15 @@ class Scans:
         """Write the pending look-ups."""
         with self._lock:
             counts, self._pending = self._pending, {}
-        if counts:
+        if not counts:
+            return
+        try:
             self._store.add_lookups(counts, now_ms())
+        except Unavailable:  # nothing was written; after Stopped nobody knows, and none is counted twice
+            with self._lock:
+                for subject, times in counts.items():
+                    self._pending[subject] = self._pending.get(subject, 0) + times
+            raise
 
     def close(self) -> None:
         """Write what is pending and stop."""
@@ -155,7 +210,9 @@ class Scans:
 
     def _flush_often(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
-            self.flush()
+            # A database that is away for a moment must not end counting for good.
+            with suppress(Exception):
+                self.flush()
 
 
 def _canonical_scan(scan: ScanInput, officer: str, answer: Answer) -> dict[str, Any]:

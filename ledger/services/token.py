@@ -25,7 +25,7 @@ SESSION_LIFETIME = 12 * HOUR
 TOKEN_LIFETIME_LIMIT = 366 * DAY
 """The longest life an API token can be given, in milliseconds."""
 
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")  # surrogates: bytes of an argument that are no text
 _COUNTRY = re.compile("[A-Z]{2}")
 _BYTES = 32  # 256 random bits: looking one up by its hash leaks nothing that helps to guess it
 
@@ -198,7 +198,9 @@ def _digest(plain: str) -> bytes:
 
 def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise Malformed("couldn't issue a token: its name must have 1 to 80 characters", code="token_name", at="name")
+        raise Malformed(
+            "couldn't issue a token: its name must be 1 to 80 characters of text", code="token_name", at="name"
+        )
     return name
 
 

@@ -1,4 +1,5 @@
-"""Upkeep: what a running server does by itself. Reads the registry, anchors new heads, follows open anchors.
+"""Upkeep: what a running server does by itself. Reads the registry, anchors new heads, follows open anchors, and
+sweeps uploads that nothing refers to.
 
 The ledger accepts and serves while the chain is down; the trouble is remembered for `/readyz` and tried again.
 """
@@ -14,6 +15,10 @@ from ledger.services.append import now_ms
 from ledger.services.participant import Mirror
 from verifier.checkpoint import Checkpoint
 from verifier.errors import CarnetError
+from verifier.instant import HOUR
+
+SWEEP_EVERY = HOUR
+"""How often uploads are swept, in milliseconds; what is younger than a day stays anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,15 @@ class Upkeep:
     """Runs a round every `interval` seconds, and soon after `nudge`."""
 
     def __init__(
-        self, mirror: Mirror, anchoring: Anchoring, signed: Callable[[], Checkpoint | None], interval: float
+        self,
+        mirror: Mirror,
+        anchoring: Anchoring,
+        signed: Callable[[], Checkpoint | None],
+        interval: float,
+        sweep: Callable[[], object],
     ) -> None:
         self._mirror, self._anchoring, self._signed = mirror, anchoring, signed
-        self._interval = interval
+        self._interval, self._sweep, self._swept_at = interval, sweep, 0
         self._wake, self._stop = threading.Event(), False
         self._one = threading.Lock()
         self.trouble: Trouble | None = None
@@ -66,10 +76,24 @@ class Upkeep:
 
     def _run(self) -> None:
         while not self._stop:
-            try:
-                self.round()
-                self.trouble = None
-            except CarnetError as error:
-                self.trouble = Trouble(error.code, str(error), now_ms())
+            # Whatever the chain does: strangers' uploads must not fill the disk.
+            swept = _tried(self._sweep_hourly)
+            self.trouble = _tried(self.round) or swept
             self._wake.wait(self._interval)
             self._wake.clear()
+
+    def _sweep_hourly(self) -> None:
+        if now_ms() - self._swept_at >= SWEEP_EVERY:
+            self._sweep()
+            self._swept_at = now_ms()
+
+
+def _tried(work: Callable[[], None]) -> Trouble | None:
+    try:
+        work()
+    except CarnetError as error:
+        return Trouble(error.code, str(error), now_ms())
+    except Exception as error:
+        # A node or a library that surprises us must not end upkeep for good, and unseen.
+        return Trouble("fault", repr(error), now_ms())
+    return None

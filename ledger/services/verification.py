@@ -13,6 +13,7 @@ from typing import Protocol
 from ledger.ports import Segments
 from ledger.services.batch import Batches
 from ledger.services.judging import Judge
+from ledger.services.mirroring import MirrorView
 from verifier.batch import Batch, RetireReason
 from verifier.behaviour import Sighting
 from verifier.errors import NotFound, ProofInvalid, Unavailable
@@ -67,7 +68,8 @@ class AsOf:
 
     `witnessed_size`: W, the newest size that a quorum of witnesses has cosigned; `witnessed_at`: when the quorum-th
     newest cosignature was made (ms); `witnesses`: whose. `fresh`: whether good facts may rest on W now. A ledger
-    without witnesses has no W: there good facts rest on `size`, and the answer says so.
+    without witnesses has no W: there good facts rest on `size`, and the answer says so. `mirror`: whose copy answers,
+    if it is one; `doubted`: nothing good rests on it now, because it is too old or its log contradicted itself.
     """
 
     size: int
@@ -79,10 +81,14 @@ class AsOf:
     witnesses: tuple[str, ...] = ()
     has_witnesses: bool = False
     fresh: bool = True
+    mirror: MirrorView | None = None
+    doubted: bool = False
 
     @property
     def good_size(self) -> int:
         """Good facts count below this size."""
+        if self.doubted:
+            return 0
         if not self.has_witnesses:
             return self.size
         return (self.witnessed_size or 0) if self.fresh else 0
@@ -142,6 +148,11 @@ class Verification:
         self._histories, self._tip, self._register_stale = histories, tip, register_stale
         self._salts: dict[bytes, bytes] = {}
         self._judge = Judge()
+
+    def look_through(self, see: Callable[[AsOf], AsOf]) -> None:
+        """From now on answers rest on what `see` makes of the tip: a mirror adds whose copy it is."""
+        tip = self._tip
+        self._tip = lambda: see(tip())
 
     def answer(self, question: Question) -> Answer:
         """Judge one code.

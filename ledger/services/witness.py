@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from verifier.errors import Malformed, Unavailable
-from verifier.founding import log_id
 from verifier.instant import format_instant
 from verifier.note_key import KeyType, SigningKey, VerifierKey
 from verifier.witness import (
@@ -24,6 +23,7 @@ from verifier.witness import (
     check_extends,
     cosigned,
     open_request,
+    origin_hash,
     parse_request,
 )
 
@@ -113,10 +113,10 @@ class Witness:
             return declined.answer
         return self._store.decide(request.origin, lambda last, newest: self._decide(submission, last, newest)).answer
 
-    def checkpoint(self, origin_hash: str) -> bytes | None:
-        """The note that was cosigned last of the log with this SHA-256 of its origin (64 lower hex), or None."""
+    def checkpoint(self, folder: str) -> bytes | None:
+        """The note that was cosigned last of the log whose origin's SHA-256 (64 lower hex) is `folder`, or None."""
         for origin in {key.name for key in self._store.trusted()}:
-            if log_id(origin).hex() == origin_hash:
+            if origin_hash(origin) == folder:
                 last = self._store.last(origin)
                 return last.note if last else None
         return None

@@ -88,7 +88,9 @@ class Witnessing:
         self._askers = [_Asker(self, cosigner, kept.last(cosigner.name)) for cosigner in cosigners]
 
     def start(self) -> None:
-        """Begin."""
+        """Begin; nothing new if it runs."""
+        if self._started:
+            return
         self._started = True
         for asker in self._askers:
             asker.thread.start()

@@ -16,7 +16,15 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    ProgrammingError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
@@ -113,7 +121,7 @@ def _turn(engine: Engine) -> AbstractContextManager[object]:
 def _writer(engine: Engine) -> Connection:
     try:
         return engine.execution_options(**{_WRITE: True}).connect()
-    except DBAPIError as error:
+    except (DBAPIError, TimeoutError) as error:  # or every connection of the pool is in use, for half a minute
         raise unavailable(error) from error
 
 

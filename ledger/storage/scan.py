@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_all
@@ -14,6 +15,7 @@ from ledger.services.scan import ScanInput, StoredScan
 from ledger.services.verification import History
 from ledger.storage.database import Query, writing
 from ledger.storage.schema import lookup, scan
+from ledger.storage.seal import DEADLINE, open_seal
 from verifier.behaviour import Sighting
 from verifier.facts import Context
 
@@ -32,14 +34,17 @@ class ScanTable:
         row = self._by_id.first(id=scan_id)
         return _scan(dict(zip(scan.c.keys(), row, strict=True))) if row is not None else None
 
-    def put(self, stored: StoredScan) -> bool:
-        """Keep a scan; False when its id is taken."""
+    def put(self, stored: StoredScan) -> StoredScan | None:
+        """Keep a scan, in the seal that is open if one was promised; None when its id is taken."""
         try:
             with writing(self._engine) as connection:
+                if stored.deadline is not None:
+                    stored = replace(stored, seal=open_seal(connection))
                 connection.execute(insert(scan).values(_row(stored)))
+                # If we stop before the commit that follows, restart finds no scan; after it, a scan whose seal is open.
         except IntegrityError:
-            return False
-        return True
+            return None
+        return stored
 
     def history(self, subject: bytes) -> History:
         """Sightings, look-ups and wrong signatures of a subject, in one indexed read."""
@@ -104,7 +109,8 @@ def _row(stored: StoredScan) -> dict[str, Any]:
         "wrong_signature": stored.wrong_signature,
         "salt": stored.salt,
         "body": stored.body,
-        "response": json.dumps(dict(stored.response)),
+        "response": json.dumps({**stored.response, DEADLINE: stored.deadline}),
+        "seal": stored.seal,
     }
 
 
@@ -120,6 +126,8 @@ def _scan(row: Mapping[str, Any]) -> StoredScan:
         latitude=row["latitude"],
         longitude=row["longitude"],
     )
+    response = json.loads(row["response"])
+    deadline = response.pop(DEADLINE, None)
     return StoredScan(
         id=row["id"],
         subject=row["subject"],
@@ -130,5 +138,7 @@ def _scan(row: Mapping[str, Any]) -> StoredScan:
         wrong_signature=row["wrong_signature"],
         salt=row["salt"],
         body=row["body"],
-        response=json.loads(row["response"]),
+        response=response,
+        seal=row["seal"],
+        deadline=deadline,
     )

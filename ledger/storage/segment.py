@@ -131,6 +131,15 @@ class SegmentStore:
         with self._folder.reading(root) as file:
             check_segment(map_file(file, MADV_SEQUENTIAL), n, root, progress)
 
+    def discard(self, root: bytes) -> None:
+        """Remove a segment that was found damaged, so that it can be stored again. Raises Unavailable."""
+        with unavailable("remove the segment"), self._folder.locked():
+            self._folder.file(root).unlink(missing_ok=True)
+            self._folder.sync()
+        with self._views_lock:
+            for key in [key for key in self._views if key[0] == root]:
+                del self._views[key]
+
     def hold(self, root: bytes) -> bool:
         """Make the segment as young as a new one; False if it is not here.
 

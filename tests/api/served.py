@@ -13,9 +13,10 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from ledger_world import MadeBatch, World, gtin
 
-from api.app import Carnet, create_app
+from api.app import create_app
 from api.settings import ApiSettings, Rate
 from ledger.keys.store import EvmKey
 from ledger.services.token import Scope
@@ -68,7 +69,7 @@ class Stage:
 
 
 @contextmanager
-def serving(app: Carnet) -> Iterator[str]:
+def serving(app: FastAPI) -> Iterator[str]:
     """Serve an application on a free port; gives its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))

@@ -30,6 +30,7 @@ FILLED = {
     "{index}": "0",
     "{number}": "0",
     "{root}": "0x" + "00" * 32,
+    "{scan_id}": "0190f0d4-6f1c-7cc3-9d0e-3a1b5c7d9e2f",
     "{token_id}": "0000000000000000",
 }
 

@@ -27,7 +27,7 @@ def test_every_promised_command_is_there() -> None:
     nouns = {name.split()[1] for name in COMMANDS}
     assert nouns == {
         "init", "serve", "demo", "doctor", "key", "participant", "batch", "label", "scan", "verify", "audit",
-        "index", "token", "witness",
+        "mirror", "index", "token", "witness", "receipt",
     }  # fmt: skip
 
 
@@ -192,3 +192,18 @@ def test_doctor_names_parts_and_what_is_down(tmp_path: Path, monkeypatch: pytest
     states = {part["part"]: part["state"] for part in said.json["parts"]}
     assert (states["database"], states["chain"], said.json["ok"]) == ("down", "down", False)
     assert "hush" not in said.out + said.err + cli("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("serve", "--host", "\udcff"), "host"),
+        (("token", "new", "\udcff"), "token_name"),
+        (("token", "link", "\udcff"), "token_name"),
+        (("init", "--origin", "x\udcff", "--authority", "NL", "--authority", "KE"), "key_name"),
+    ],
+)
+@pytest.mark.node
+def test_bytes_that_are_no_text_are_wrong_use(cli: Cli, tmp_path: Path, arguments: tuple[str, ...], code: str) -> None:
+    asked = Cli(tmp_path / "fresh") if arguments[0] == "init" else cli
+    assert asked.no(*arguments, code=2)["code"] == code

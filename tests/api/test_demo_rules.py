@@ -28,7 +28,7 @@ from api.demo.probe import Probe, Rule
 from ledger.chain.artefacts import Artefact, artefact
 from ledger.chain.node import find_node
 from ledger.services.verification import Verification
-from verifier.facts import Unit
+from verifier.facts import Unit, Witnessing
 from verifier.label import LabelCheck
 from verifier.statement import digest
 
@@ -113,6 +113,11 @@ def no_behaviour(patch: Patch) -> None:
     patch.setattr(verifier.judge, "behaviour", lambda _sightings: [])
 
 
+def no_witness(patch: Patch) -> None:
+    """What nobody but the operator has seen counts as seen by all."""
+    patch.setattr(Verification, "_witnessing", lambda *_: Witnessing.COVERED)
+
+
 SWITCHES: dict[Rule, Callable[[Patch], None]] = {
     Rule.READING: no_reading,
     Rule.ABSENCE: no_absence,
@@ -124,6 +129,7 @@ SWITCHES: dict[Rule, Callable[[Patch], None]] = {
     Rule.AUDIT: no_audit,
     Rule.RIGHTS: no_rights,
     Rule.BEHAVIOUR: no_behaviour,
+    Rule.WITNESS: no_witness,
 }
 """How each rule is switched off."""
 

@@ -186,6 +186,12 @@ def test_reloading_a_scan_is_the_same_scan(stage: Stage, officer: httpx.Client) 
     assert "Scanned by officers 1 time" in post(officer, link).text
 
 
+@pytest.mark.parametrize("cookie", ["a=b&" * 100, "%ff%00&unlocode=%", "unlocode=" + "A" * 3_000])
+def test_a_cookie_of_any_kind_still_gets_the_page(stage: Stage, http: httpx.Client, cookie: str) -> None:
+    page = http.get("/officer", headers={**stage.token("scan"), "Cookie": f"carnet_place={cookie}"})
+    assert (page.status_code, "Check a code" in page.text) == (200, True)
+
+
 def test_a_form_that_is_wrong_says_so_and_keeps_what_was_filled_in(officer: httpx.Client) -> None:
     response = post(officer, "x", unlocode="NL RTM", country="BE", device="gate 4")
     assert response.status_code == 400

@@ -14,6 +14,7 @@ from api.app import create_app
 from api.problem import kind_of
 from api.problem_texts import CLASSES, CODES, NO_ANSWER
 from api.settings import ApiSettings
+from ledger.services.upkeep import Trouble
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
 
 pytestmark = pytest.mark.node
@@ -154,6 +155,16 @@ def test_a_stopped_writer_takes_nothing_and_answers_go_on(own: Stage) -> None:
         assert http.get("/readyz").json()["parts"]["writer"] == "not ready"
         link = own.link(own.batch, own.batch.serials[0])
         assert http.get("/v1/verify", params={"code": link, "carrier": "qr"}).json()["verdict"] == "registered"
+
+
+def test_trouble_with_the_chain_is_said_and_turns_nobody_away(own: Stage) -> None:
+    assert own.ledger.upkeep is not None
+    own.ledger.upkeep.trouble = Trouble("chain_unavailable", "couldn't reach the chain at a secret place", 0)
+    with client(own.ledger) as http:
+        ready = http.get("/readyz")
+        assert (ready.status_code, ready.json()["ready"]) == (200, True)
+        assert ready.json()["troubles"]["chain"] == {"code": "chain_unavailable", "at": "1970-01-01T00:00:00.000Z"}
+        assert "secret" not in ready.text
 
 
 def test_a_fault_of_ours_says_nothing_but_its_request(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

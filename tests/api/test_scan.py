@@ -128,6 +128,9 @@ def test_a_place_that_cannot_be(stage: Stage, http: httpx.Client, place: dict[st
         ("scanned_at", 1_700_000_000, 400),
         ("scanned_at", "2026-11-20T10:00:00", 400),
         ("scanned_at", "2999-01-01T00:00:00Z", 422),
+        ("scanned_at", "1969-12-31T23:59:59Z", 422),
+        ("scanned_at", "0001-01-01T00:00:00+14:00", 422),
+        ("device", "dock\0three", 400),
         ("context", "holiday", 400),
         ("device", "", 400),
         ("repairs", ["guessed"], 400),
@@ -158,6 +161,8 @@ def test_a_wrong_label_signature_stops_only_when_read_twice(stage: Stage, http: 
     typed = stage.link(stage.batch, other).split("?")[0] + "?s=" + stage.world.label(stage.ledger, stage.batch, one)
     for _ in range(2):
         assert scan(http, stage, typed, machine_read=False)["verdict"] == "check"
+    assert scan(http, stage, typed)["verdict"] == "check", "what was typed confirms no reading"
+    assert scan(http, stage, typed)["verdict"] == "stop"
 
 
 def test_a_photograph_is_decoded_here(stage: Stage, http: httpx.Client) -> None:

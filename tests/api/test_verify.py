@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import quote
@@ -9,10 +10,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 from ledger_world import gtin
-from served import OTHER_PREFIX, WATCH, Stage
+from served import OTHER_PREFIX, WATCH, Stage, client
 
 from api.examples import EXAMPLE_ANSWER
 from api.schema import AnswerOut
+from ledger.services.verification import Answer, Question, Verification
 from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Verdict
 
 pytestmark = pytest.mark.node
@@ -237,3 +239,28 @@ def test_a_long_code_and_an_empty_one(http: httpx.Client) -> None:
     assert verify(http, "A" * 4_000)["verdict"] == "unreadable"
     assert http.get("/v1/verify", params={"code": "A" * 5_000}).status_code == 400
     assert http.get("/v1/verify").json()["errors"][0]["parameter"] == "code"
+
+
+@pytest.mark.parametrize(("many", "on_the_loop"), [(100, True), (0, False)])
+def test_a_product_of_many_batches_keeps_nobody_waiting(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int, on_the_loop: bool
+) -> None:
+    monkeypatch.setattr("api.asking.MANY_BATCHES", many)
+    threads: list[bool] = []
+    answer = Verification.answer
+
+    def watched(self: Verification, question: Question) -> Answer:
+        try:
+            asyncio.get_running_loop()
+            threads.append(True)
+        except RuntimeError:
+            threads.append(False)
+        return answer(self, question)
+
+    monkeypatch.setattr(Verification, "answer", watched)
+    link = stage.link(stage.batch, stage.batch.serials[0])
+    with client(stage.ledger) as http:
+        assert http.get("/v1/verify", params={"code": link, "carrier": "qr"}).json()["verdict"] == "registered"
+        assert http.get(link.removeprefix("https://id.example")).status_code == 200
+        assert http.get("/", params={"code": link}).status_code == 200
+    assert threads == [on_the_loop] * 3

@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 from ledger_world import MadeBatch, World, gtin
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import OperationalError
 
 from ledger.keys.store import EvmKey
 from ledger.services.scan import ScanInput
 from ledger.services.verification import Answer, Question
+from ledger.storage.database import open_database, writing
+from ledger.storage.schema import log_head, open_entry, secret
 from ledger.wiring import Ledger, open_ledger
+from verifier import canonical
 from verifier.digital_link import format_digital_link
-from verifier.errors import NotFound, Refused, Stopped
+from verifier.entry import CHAIN_START, chain_head
+from verifier.errors import NotFound, ProofInvalid, Refused, Stopped, Unavailable
 from verifier.facts import Context
 from verifier.gs1 import Carrier
+from verifier.merkle import leaf_hash, root_of
 from verifier.participant import Role
 from verifier.reading import read
 from verifier.reason import Verdict
@@ -60,6 +67,11 @@ def scene(world: World) -> Iterator[Scene]:
     with world.open() as ledger:
         maker = world.maker(ledger, "Aurora", PREFIX)
         yield Scene(world, ledger, maker, world.register(ledger, maker, WATCH, "L1"))
+
+
+def secret_names(ledger: Ledger) -> set[str]:
+    with ledger.engine.connect() as connection:
+        return set(connection.execute(select(secret.c.name)).scalars())
 
 
 def test_a_registered_unit_is_registered_and_an_invented_one_is_not(scene: Scene) -> None:
@@ -115,7 +127,7 @@ def test_units_retire_and_only_theirs_to_say(scene: Scene) -> None:
 
 def test_refusals_leave_nothing_behind(scene: Scene) -> None:
     world, ledger, maker = scene.world, scene.ledger, scene.maker
-    size = ledger.log.head().size
+    size, salts = ledger.log.head().size, secret_names(ledger)
     rival = world.maker(ledger, "Rival", "9529999")
     size += 2
     cases = {
@@ -133,6 +145,7 @@ def test_refusals_leave_nothing_behind(scene: Scene) -> None:
             ledger.batches.register(made.statement, made.salt)
         assert getattr(error.value, "code", None) == code, (code, error.value)
     assert ledger.log.head().size == size
+    assert secret_names(ledger) == salts
 
 
 def test_a_suspended_maker_says_nothing_and_its_batches_are_marked(scene: Scene) -> None:
@@ -177,7 +190,7 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     )  # fmt: skip
     first = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=rotterdam.sighting())
     assert first.judgement.verdict is Verdict.REGISTERED
-    scene.ledger.scans.record(rotterdam, "officer", first, {})
+    scene.ledger.scans.record(rotterdam, "officer", first, {}, machine_read=True)
     santos = ScanInput(
         "00000000-0000-4000-8000-000000000002", "x", 1_795_403_600_000, "pier 2", Context.IMPORT, "BR", "BRSSZ",
         -23.95, -46.33,
@@ -186,6 +199,28 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     assert second.judgement.verdict is Verdict.CHECK
     assert scene.codes(second) >= {"impossible_travel", "second_country", "seen_before"}
     assert scene.ledger.scans.repeated(rotterdam) is not None
+
+
+def test_a_database_that_fails_before_its_commit_stops_nobody(scene: Scene) -> None:
+    world, ledger, maker = scene.world, scene.ledger, scene.maker
+    made = world.prepare(ledger, maker, WATCH, "L2", ["A1"])
+    body = {"batch": scene.batch.id, "reason": "seal", "noticeUrl": "", "supersedes": "0x" + "00" * 32}
+    recall = world.statement(ledger, maker, Kind.BATCH_RECALLED, body)
+
+    def fail(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if "open_entry" in statement:
+            raise OperationalError("a statement", {}, RuntimeError("disk full"))
+
+    event.listen(ledger.engine, "before_cursor_execute", fail)
+    try:
+        with pytest.raises(Unavailable):
+            ledger.batches.change(recall)
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", fail)
+    assert ledger.sequencer is not None
+    assert ledger.sequencer.stopped is None
+    assert not ledger.batches.change(recall).duplicate
+    assert ledger.batches.register(made.statement, made.salt).index == ledger.record.size - 1
 
 
 def test_restart_goes_on_and_repeats_are_answered(world: World) -> None:
@@ -229,6 +264,31 @@ def test_storage_rolled_back_below_the_signed_head_is_refused(tmp_path: Path) ->
     with pytest.raises(Stopped) as stopped, world.open():
         pass
     assert stopped.value.code == "signed_head_ahead"
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_database_rewritten_behind_the_log_s_back_is_refused(tmp_path: Path, write: bool) -> None:
+    """Entries, tiles and head agree with one another and the size is the same; only the signature is missing."""
+    world = World.found(tmp_path / "home")
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        world.recall(ledger, maker, world.register(ledger, maker, WATCH, "L1"))
+    engine = open_database(world.home.database_url)
+    with writing(engine) as connection:
+        previous, leaves = CHAIN_START, []
+        for idx, data in connection.execute(select(open_entry.c.idx, open_entry.c.data).order_by(open_entry.c.idx)):
+            value = canonical.decode(data)
+            if value["kind"] == Kind.BATCH_RECALLED:
+                value["body"]["reason"] = "nothing at all"
+            raw = canonical.encode({**value, "previous": previous.hex()})
+            leaves.append(leaf_hash(raw))
+            previous = chain_head(previous, leaves[-1])
+            connection.execute(update(open_entry).where(open_entry.c.idx == idx).values(data=raw, leaf=leaves[-1]))
+        connection.execute(update(log_head).values(root=root_of(leaves), chain_head=previous))
+    engine.dispose()
+    with pytest.raises(ProofInvalid) as refused, open_ledger(world.home, write=write):
+        pass
+    assert refused.value.code == "signed_head_differs"
 
 
 def test_reading_needs_no_lock(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from ledger.services.publishing import Publisher
 from ledger.storage.database import create_all, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.published import PublishedFolder
-from ledger.storage.seal_leaves import SealLeaves
+from ledger.storage.seal import SealTable
 from tests.ledger.growing import LOG_ID, Growing
 from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from verifier.errors import Unavailable
@@ -43,7 +43,7 @@ class Scene:
 
     def publisher(self, interval: float = 0.01) -> Publisher:
         folder = PublishedFolder(self.path)
-        return Publisher(self.growing.log, Record(lambda *_: None), folder, SealLeaves(self.engine), interval=interval)
+        return Publisher(self.growing.log, Record(lambda *_: None), folder, SealTable(self.engine), interval=interval)
 
     def check(self, *sizes: int) -> None:
         """What is published is whole at these sizes, and its checkpoint is that of the last one."""

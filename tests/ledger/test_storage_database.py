@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,16 @@ def test_reads_survive_a_restart_of_the_server(postgres_server: str) -> None:
     assert query.first() == (42,)
     engine.dispose()
     killer.dispose()
+
+
+def test_a_pool_with_nothing_left_is_unavailable(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.pool, "_timeout", 0.05)
+
+    def hold_all(held: ExitStack) -> None:
+        for _ in range(100):
+            held.enter_context(engine.connect())
+            with writing(engine):
+                pass
+
+    with ExitStack() as held, pytest.raises(Unavailable):
+        hold_all(held)

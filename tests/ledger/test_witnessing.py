@@ -21,7 +21,7 @@ from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import create_all, open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.published import PublishedFolder
-from ledger.storage.seal_leaves import SealLeaves
+from ledger.storage.seal import SealTable
 from ledger.witness_http import HttpWitness
 from tests.ledger.growing import LOG_ID, Growing
 from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -64,7 +64,7 @@ class Scene:
             log,
             Record(lambda *_: None),
             self.folder,
-            SealLeaves(self.engine),
+            SealTable(self.engine),
             lambda size, note: with_cosignatures(note, self.witnessed.lines(size)),
             self.witnessing,
             interval=0.05,

@@ -59,7 +59,9 @@ class Server:
         return f"witness {self.name} {self.key.format()} {self.url}"
 
     def start(self) -> Server:
-        """Serve in this process."""
+        """Serve in this process; nothing new if it does."""
+        if self._server is not None:
+            return self
         self._opened = open_witness(self.home)
         opened: OpenWitness = self._opened.__enter__()
         listener = socket.socket()
@@ -98,8 +100,12 @@ class Process:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
         )
+
+    def ready(self) -> dict[str, Any]:
+        """What it says once it answers."""
         assert self._process.stdout is not None
-        self.about = json.loads(self._process.stdout.readline())
+        about: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return about
 
     def end(self, how: int = signal.SIGTERM) -> None:
         """End it."""

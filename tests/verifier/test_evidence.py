@@ -385,6 +385,22 @@ def test_votes_are_counted_as_they_were_when_it_was_decided() -> None:
     assert failed(check(forgetful, sim)) == "participants"
 
 
+def test_a_registration_after_the_suspension_took_effect_is_said_also_when_that_is_over() -> None:
+    sim = Sim.found()
+    maker = sim.maker("aurora", "9521234")
+    before = sim.clock
+    batch = sim.register_batch(maker, units=3, markets=["KE", "NL"], expires="2031-01-31")
+    sim.suspend(maker, 3, effective_at=before)
+    sim.reinstate(maker)
+    report = check_evidence(sim.proofs().for_unit(batch.code(batch.serials[0])), pin=sim.pin)
+    assert (report.ok, report.shows["batch"]["registered_while_suspended"]) == (True, True)
+    lines = "\n".join(explain(report))
+    assert "after a suspension of its maker had taken effect" in lines
+    assert "The maker is suspended since" not in lines
+    assert "declared for KE, NL only" in lines
+    assert "expiry date 2031-01-31" in lines
+
+
 def test_a_prefix_that_moved_and_a_maker_suspended_later_are_shown() -> None:
     sim = Sim.found()
     maker = sim.maker("aurora", PREFIX)

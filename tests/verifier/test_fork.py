@@ -13,6 +13,7 @@ from tests.sim import ORIGIN, Sim, secret
 from verifier import canonical
 from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.errors import CarnetError
+from verifier.explain import explain
 from verifier.fork import Fork, ForkedLeaf, check_fork, first_difference, prove_fork
 from verifier.merkle import MemoryTree, leaf_hash
 from verifier.note_key import SigningKey
@@ -53,10 +54,10 @@ def test_two_histories_under_one_key_are_proved(one: int, two: int, index: int |
     raw = fork(one, two).encode()
     assert Fork.decode(raw).encode() == raw
     report = check_fork(raw, sim().pin)
-    assert report.ok, report.lines()
-    assert report.shows["index"] == index
-    assert [head["size"] for head in report.shows["heads"]] == [one, two]
-    assert "has signed two histories" in "\n".join(report.lines())
+    assert report.ok, explain(report)
+    assert report.shows["fork"]["index"] == index
+    assert [head["size"] for head in report.shows["fork"]["heads"]] == [one, two]
+    assert "has signed two histories" in "\n".join(explain(report))
     assert report.to_json()["ok"] is True
     assert report.failed is None
 
@@ -71,7 +72,7 @@ def test_two_heads_of_one_history_are_no_fork() -> None:
         assert report.failed is not None
         assert report.failed.step == "contradiction"
         assert report.shows == {}
-        assert "proves no fork" in report.lines()[-1]
+        assert "proves nothing: it fails at 'contradiction'" in "\n".join(explain(report))
 
 
 def test_heads_that_fork_above_the_smaller_one_are_no_fork() -> None:

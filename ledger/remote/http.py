@@ -1,0 +1,147 @@
+"""Published files over HTTP: bounded in size and time, tried again where that can help, and from one host only."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from ledger.remote.files import Sleep, not_found, too_large
+from ledger.urls import check_http_url
+from verifier.errors import Malformed, Unavailable
+
+TIMEOUT = httpx.Timeout(20.0, connect=10.0)
+"""Seconds to connect, and between two pieces of an answer."""
+ANSWER_SECONDS = 60.0
+"""For one answer, besides what SLOWEST allows for its size."""
+SLOWEST = 64 * 1024
+"""Bytes a second below which a server that drips its answer is given up."""
+ATTEMPTS = 5
+"""How often one file is asked for."""
+PAUSE = 0.4
+"""Seconds before the second attempt; doubled for each further one, and spread, so that readers do not march in step."""
+PAUSE_MAX = 15.0
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+class HttpFiles:
+    """Files below one address. Safe for threads; close it when done (it is a context manager)."""
+
+    def __init__(self, url: str, *, sleep: Sleep = time.sleep, timeout: httpx.Timeout = TIMEOUT) -> None:
+        """`url`: a server, or its `/log/`. Raises Malformed (`url`) for http to another machine."""
+        self._base = log_url(url)
+        self._sleep = sleep
+        # An answer that sends its reader on, or unpacks to more than was asked for, is none.
+        self._client = httpx.Client(
+            headers={"User-Agent": "carnet", "Accept-Encoding": "identity"},
+            timeout=timeout,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=8),
+            trust_env=not _is_loopback(urlsplit(url).hostname or ""),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    @property
+    def name(self) -> str:
+        """The address."""
+        return self._base
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See `PublishedFiles.read`."""
+        attempt = 1
+        while True:
+            try:
+                return b"".join(self._pieces(path, limit))
+            except _Again as again:
+                if attempt == ATTEMPTS:
+                    raise Unavailable(str(again), code="server") from again
+                self._sleep(again.pause if again.pause is not None else _spread(attempt))
+                attempt += 1
+
+    def stream(self, path: str, limit: int) -> Iterator[bytes]:
+        """See `PublishedFiles.stream`. What has been given out cannot be asked for again: it is tried once."""
+        try:
+            yield from self._pieces(path, limit)
+        except _Again as again:
+            raise Unavailable(str(again), code="server") from again
+
+    def _pieces(self, path: str, limit: int) -> Iterator[bytes]:
+        url, got, until = self._base + path, 0, time.monotonic() + ANSWER_SECONDS + limit / SLOWEST
+        try:
+            with self._client.stream("GET", url) as response:
+                self._check(response, path)
+                for piece in response.iter_raw():
+                    got += len(piece)
+                    if got > limit:
+                        raise too_large(path, limit)
+                    if time.monotonic() > until:
+                        raise _Again(f"couldn't read {url}: it came too slowly")
+                    yield piece
+        except httpx.TransportError as error:
+            raise _Again(f"couldn't reach {url}: {str(error) or type(error).__name__}") from error
+
+    def _check(self, response: httpx.Response, path: str) -> None:
+        status = response.status_code
+        if status in (404, 410):
+            raise not_found(path, self._base)
+        if status in _AGAIN:
+            raise _Again(f"couldn't read {self._base}{path}: it answered {status}", _retry_after(response))
+        if 300 <= status < 400:
+            to = response.headers.get("location", "nowhere")
+            raise Unavailable(
+                f"couldn't read {self._base}{path}: it sends readers on to {to[:200]}; if you trust that, name it",
+                code="redirect",
+            )
+        if status != 200 or response.headers.get("content-encoding", "identity") != "identity":
+            raise Unavailable(f"couldn't read {self._base}{path}: it answered {status}, packed or not", code="server")
+
+
+class _Again(Exception):
+    """It may work another time, after `pause` seconds."""
+
+    def __init__(self, message: str, pause: float | None = None) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
+def log_url(url: str) -> str:
+    """The address of a published log, with its last slash: of a server `…/log/`, an address of that kind as it is.
+
+    Raises Malformed (`url`) unless it is https, or http to this machine.
+    """
+    check_http_url(url)
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise Malformed(f"couldn't use {url}: expected https://…; plain http is for this machine only", code="url")
+    base = url.rstrip("/")
+    return f"{base}/" if base.endswith("/log") else f"{base}/log/"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _spread(attempt: int) -> float:
+    longest: float = min(PAUSE_MAX, PAUSE * 2 ** (attempt - 1))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - only keeps readers from marching in step
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return min(float(text), PAUSE_MAX) if text.isdigit() and len(text) < 6 else None

@@ -1,0 +1,192 @@
+"""A mirror as it runs: it looks at its log on a cadence, says where it stands, and raises the alarm.
+
+An alarm is final: the log's key has contradicted itself, and somebody has to look at the evidence. The copy goes on
+answering as it stood, but nothing good rests on it any more, and every answer says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ledger.services.append import now_ms
+from ledger.services.upkeep import Trouble
+from verifier.errors import CarnetError, Stopped
+from verifier.instant import HOUR, format_instant
+
+FOLLOW_SECONDS = 2.0
+"""How often a mirror looks for a new checkpoint: twice the pace at which they are published."""
+AGE_LIMIT = HOUR
+"""Milliseconds for which good facts rest on a copy that could not be compared with its log (DESIGN 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Why a mirror follows no more: `fork` or `refused_entry`, in words, since when (ms), and the evidence's file."""
+
+    code: str
+    words: str
+    at: int
+    evidence: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The alarm as answers show it."""
+        return {"code": self.code, "words": self.words, "at": format_instant(self.at), "evidence": self.evidence}
+
+
+class Evidence(Protocol):
+    """Where a mirror keeps what it holds against a log."""
+
+    def keep(self, name: str, data: bytes) -> str:
+        """Keep a file for ever; returns the name it got. Durable when it returns."""
+        ...
+
+    def raise_alarm(self, alarm: Alarm) -> None:
+        """Remember an alarm, also over restarts. Durable when it returns."""
+        ...
+
+    def alarm(self) -> Alarm | None:
+        """The alarm that was raised here, if one was."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorView:
+    """What answers of a mirror say: whose copy it is, when it was last compared (ms), and the alarm, if any."""
+
+    of: str
+    checked_at: int | None
+    alarm: Alarm | None
+
+    def sound(self, now: int) -> bool:
+        """Whether good facts may rest on the copy at this instant (ms)."""
+        return self.alarm is None and self.checked_at is not None and now - self.checked_at < AGE_LIMIT
+
+
+class Following(Protocol):
+    """Whoever follows a log, one look at a time."""
+
+    @property
+    def of(self) -> str:
+        """The log that is followed."""
+        ...
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """The alarm, once there is one."""
+        ...
+
+    @property
+    def checked_at(self) -> int | None:
+        """When the copy was last found to be all that its log has published (ms)."""
+        ...
+
+    @property
+    def waiting(self) -> str | None:
+        """What the newest head waits for, if it does."""
+        ...
+
+    @property
+    def unanswerable(self) -> int:
+        """Batches whose salt is not here, so that this mirror cannot answer for them."""
+        ...
+
+    def round(self) -> int:
+        """Look once. Raises what kept it from going on."""
+        ...
+
+
+class Mirroring:
+    """Runs rounds on a thread of its own. A trouble is remembered and tried again, an alarm is final."""
+
+    def __init__(
+        self,
+        follower: Following,
+        *,
+        interval: float = FOLLOW_SECONDS,
+        on_alarm: Callable[[Alarm], None] = lambda _alarm: None,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._follower, self._interval, self._on_alarm, self._clock = follower, interval, on_alarm, clock
+        self._stop = threading.Event()
+        self.after: Callable[[], None] = _nothing
+        self.trouble: Trouble | None = None
+        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the round under way and stop."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """The alarm, once there is one."""
+        return self._follower.alarm
+
+    @property
+    def view(self) -> MirrorView:
+        """What answers say now. Cheap: every look-up asks."""
+        return MirrorView(self._follower.of, self._follower.checked_at, self._follower.alarm)
+
+    @property
+    def state(self) -> str:
+        """One word for `/readyz`: `ok`, the code of a trouble, or `alarm`."""
+        if self._follower.alarm is not None:
+            return "alarm"
+        if self.trouble is not None:
+            return self.trouble.code
+        return "ok" if self.view.sound(self._clock()) else "stale"
+
+    def describe(self) -> dict[str, Any]:
+        """Where the mirror stands, as JSON."""
+        view = self.view
+        return {
+            **describe_view(view),
+            "waiting": self._follower.waiting,
+            "trouble": self.trouble.message if self.trouble is not None else None,
+            "unanswerable_batches": self._follower.unanswerable,
+        }
+
+    def round(self) -> int:
+        """Look once; returns the size of the copy. Raises what kept it from going on, Refused (`mirror_alarm`)."""
+        alarmed = self._follower.alarm
+        try:
+            size = self._follower.round()
+        except CarnetError as error:
+            self.trouble = Trouble(error.code, str(error), self._clock())
+            if self._follower.alarm is not None and alarmed is None:
+                self._on_alarm(self._follower.alarm)
+            raise
+        self.trouble = None
+        self.after()
+        return size
+
+    def _run(self) -> None:
+        while not self._stop.is_set() and self._follower.alarm is None:
+            try:
+                self.round()
+            except Stopped:
+                return  # nobody knows what is stored: only a restart does, and `/readyz` says so
+            except CarnetError:
+                pass  # `trouble` or `alarm` says it
+            self._stop.wait(self._interval)
+
+
+def _nothing() -> None:
+    """After a round there is nothing to do."""
+
+
+def describe_view(view: MirrorView) -> dict[str, Any]:
+    """What every answer of a mirror carries."""
+    return {
+        "of": view.of,
+        "checked_at": format_instant(view.checked_at) if view.checked_at is not None else None,
+        "alarm": view.alarm.to_json() if view.alarm is not None else None,
+    }

@@ -1,0 +1,205 @@
+"""carnet receipt: an officer elsewhere, a server that seals every second, and what the officer finds out by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cli_world import GTIN, ROOT, Cli, found, process
+
+from api.cli.receipt_folder import ReceiptFolder
+from ledger.home import Home
+from ledger.keys.store import KeyStore
+from ledger.services.append import now_ms
+from verifier import canonical
+from verifier.scan_receipt import ScanReceipt, encode_scan, parse_receipt, sign_receipt
+
+pytestmark = pytest.mark.node
+PATIENCE_S = 40.0
+
+
+@dataclass
+class Served:
+    """A running server, the commands on its home, an officer's home, and the officer's token."""
+
+    url: str
+    keeper: Cli
+    officer: Cli
+    token: str
+    code: str
+
+    def scan(self, *more: str) -> dict[str, Any]:
+        """Scan as the officer does."""
+        said = self.officer("scan", self.code, "--server", self.url, "--token", self.token, *more, "--json")
+        assert said.err == "", said.err
+        return said.json
+
+    def check(self, *more: str) -> tuple[int, dict[str, Any]]:
+        """Look all receipts up."""
+        said = self.officer("receipt", "check", "--server", self.url, *more, "--json")
+        return said.code, said.json
+
+    def receipts(self) -> dict[str, ScanReceipt]:
+        return {receipt.id: receipt for receipt in ReceiptFolder(Home(self.officer.home)).all()}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("receipts")
+    keeper, officer = found(folder / "keeper"), Cli(folder / "officer")
+    words = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", "--home", str(keeper.home)]
+    server = subprocess.Popen(
+        words, cwd=ROOT, env={**os.environ, "CARNET_SEAL_SECONDS": "0.5"}, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    about = json.loads(server.stdout.readline())
+    token = keeper.yes("token", "new", "gate", "--country", "NL")["token"]
+    yield Served(about["url"], keeper, officer, token, f"(01){GTIN}(10)NONE(21)X1")
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(20) == 0
+
+
+def until_kept(served: Served, scan_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + PATIENCE_S
+    while (row := row_of(served, scan_id))["state"] != "kept":
+        assert (row["state"], row["broken"]) == ("pending", False), row
+        assert time.monotonic() < deadline, "the server did not seal"
+        time.sleep(0.3)
+    return row
+
+
+def row_of(served: Served, scan_id: str) -> dict[str, Any]:
+    return next(row for row in served.check()[1]["receipts"] if row["scan"] == scan_id)
+
+
+def test_a_promise_is_kept_and_shown_without_the_server(served: Served) -> None:
+    answer = served.scan()
+    scan_id = answer["scan"]["id"]
+    assert served.receipts()[scan_id].to_json() == answer["receipt"]
+    row = until_kept(served, scan_id)
+    file = Path(row["evidence"])
+    assert (file.name, file.stat().st_mode & 0o777) == (f"{scan_id}.evidence.json", 0o600)
+    verified = served.officer.yes("verify", file)
+    assert (verified["ok"], verified["shows"]["promise"]["state"]) == (True, "kept")
+    said = served.officer("verify", file)
+    assert "The operator kept its promise." in said.out
+    stranger = Cli(served.officer.home.parent / "court")
+    about = httpx.get(f"{served.url}/v1/ledger").json()
+    assert stranger.yes("verify", file, "--founding", about["founding_pin"])["ok"]
+    assert stranger("verify", file, "--founding", "11" * 32).code == 1
+    again = served.check()
+    assert again[0] == 0
+    assert next(row for row in again[1]["receipts"] if row["scan"] == scan_id)["words"] == "found before"
+
+
+def forge(served: Served, name: str, **over: Any) -> ScanReceipt:
+    """A receipt that the operator signs for a scan it never sealed."""
+    key = KeyStore(served.keeper.home / "keys").load_ed25519("log").note_key("carnet.example/cli")
+    like = next(iter(served.receipts().values()))
+    scan = encode_scan({**canonical.decode(like.scan), "id": f"{name}-{uuid.uuid4()}"})
+    receipt = replace(like, scan=scan, **over)
+    return sign_receipt(key, receipt.log_id, receipt.scan, receipt.salt, receipt.seal, receipt.deadline)
+
+
+def test_broken_promises_are_found_without_the_operator_s_help(served: Served) -> None:
+    until_kept(served, served.scan()["scan"]["id"])
+    folder = ReceiptFolder(Home(served.officer.home))
+    before = now_ms() - 3_000
+    broken = {
+        "missing": forge(served, "missing", seal=0, deadline=now_ms() + 60_000),
+        "late": forge(served, "late", seal=0, deadline=1_700_000_000_000),
+        "overdue": forge(served, "overdue", seal=10**6, deadline=before),
+    }
+    paths = [folder.keep(receipt) for receipt in broken.values()]
+    try:
+        code, answer = served.check()
+        states = {row["scan"]: row for row in answer["receipts"]}
+        assert (code, answer["ok"]) == (1, False)
+        for state, receipt in broken.items():
+            row = states[receipt.id]
+            assert (row["state"], row["broken"]) == (state, True), row
+            verified = served.officer.yes("verify", row["evidence"])
+            assert verified["shows"]["promise"]["broken"] is True
+        text = served.officer("receipt", "check", "--server", served.url)
+        assert (text.code, "3 of" in text.out, "BROKEN" in text.out) == (1, True, True)
+    finally:
+        for path, receipt in zip(paths, broken.values(), strict=True):
+            path.unlink()
+            folder.evidence_file(receipt.id).unlink()
+    assert served.check()[0] == 0
+
+
+def test_receipts_that_are_worth_nothing_are_refused(served: Served, tmp_path: Path) -> None:
+    folder = ReceiptFolder(Home(served.officer.home))
+    receipt = next(iter(served.receipts().values()))
+    other = tmp_path / "other"
+    stranger = sign_receipt(
+        KeyStore(served.keeper.home / "keys").create_ed25519(f"s-{uuid.uuid4().hex[:8]}").note_key("x"),
+        receipt.log_id, receipt.scan, receipt.salt, receipt.seal, receipt.deadline,
+    )  # fmt: skip
+    lonely = Cli(other)
+    ReceiptFolder(Home(other)).keep(stranger)
+    said = lonely("receipt", "check", "--server", served.url, "--json")
+    (row,) = said.json["receipts"]
+    assert (row["state"], row["evidence"]) == ("pending", None), "a signature of somebody else promises nothing"
+    assert "signature is wrong" in row["words"]
+    elsewhere = replace(receipt, log_id=bytes(32))
+    path = folder.keep(replace(elsewhere, scan=encode_scan({**canonical.decode(receipt.scan), "id": "elsewhere"})))
+    try:
+        row = next(row for row in served.check()[1]["receipts"] if row["scan"] == "elsewhere")
+        assert (row["state"], row["broken"]) == ("other_ledger", False)
+    finally:
+        path.unlink()
+    (served.officer.home / "receipts" / "bad.json").write_text("{}")
+    try:
+        assert served.officer.no("receipt", "check", "--server", served.url, code=2)["code"] == "receipt"
+    finally:
+        (served.officer.home / "receipts" / "bad.json").unlink()
+
+
+def test_wrong_use_is_said(served: Served, tmp_path: Path) -> None:
+    assert Cli(tmp_path / "empty").yes("receipt", "check") == {"ok": True, "receipts": []}
+    assert served.officer.no("receipt", "check", code=2)["code"] == "usage"
+    assert served.officer.no("receipt", "check", "--server", served.url, "--founding", "ab", code=2)["code"] == "hex"
+    wrong = served.officer("receipt", "check", "--server", served.url, "--founding", "11" * 32, "--json")
+    assert (wrong.code, wrong.error["code"]) == (1, "pin")
+    down = served.officer("receipt", "check", "--server", "http://127.0.0.1:9", "--json")
+    assert (down.code, down.error["code"]) == (3, "server")
+    file = tmp_path / "other.json"
+    file.write_text('{"spec":"carnet/scan-evidence/9"}')
+    assert served.officer.no("verify", file, code=2)["code"] == "spec"
+    file.write_text('{"spec":"carnet/scan-evidence/1"}')
+    said = served.officer("verify", file, "--json")
+    assert (said.code, said.json["failed"]) == (1, "file")
+    assert served.officer.no("verify", file, "--code", "x", code=2)["code"] == "usage"
+
+
+def test_a_scan_kept_beside_the_server_says_that_nobody_promised_anything(served: Served) -> None:
+    said = served.keeper("scan", served.code, "--record", "--json")
+    assert (said.json["scan"]["recorded"], said.json["receipt"]) == (True, None)
+    assert "without a receipt" in served.keeper("scan", served.code, "--record").err
+
+
+def test_the_settings_are_checked() -> None:
+    said = process("doctor", env={"CARNET_SEAL_SECONDS": "soon"})
+    assert (said.code, "CARNET_SEAL_SECONDS" in said.err, "[settings]" in said.err) == (2, True, True)
+
+
+def test_the_keeper_s_audit_looks_at_scans(served: Served) -> None:
+    until_kept(served, served.scan()["scan"]["id"])
+    report = served.keeper.yes("audit", "--no-chain")
+    assert report["ok"] is True
+    assert report["counts"]["scans"] >= 1
+    assert report["counts"]["sealed leaves"] >= 16
+    assert parse_receipt(next(iter(served.receipts().values())).to_json())

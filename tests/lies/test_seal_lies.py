@@ -1,0 +1,151 @@
+"""Lies about officers' scans: what was scanned, and when.
+
+The operator holds the log's key and the database. The officer holds receipts, and everybody reads `/log/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.sim import Sim, secret
+from verifier import canonical
+from verifier.errors import Malformed, ProofInvalid
+from verifier.instant import SECOND
+from verifier.scan_evidence import check_scan_evidence
+from verifier.scan_evidence_file import decode_scan_evidence, encode_scan_evidence
+from verifier.scan_receipt import ScanReceipt, parse_receipt, scan_leaf, sign_receipt, verify_receipt
+from verifier.seal import (
+    SealAbsence,
+    SealMembership,
+    build_seal,
+    check_leaves,
+    prove_leaf,
+    split_leaves,
+    verify_seal_membership,
+)
+from verifier.statement import Kind
+
+
+def promised(*names: str) -> tuple[Sim, list[ScanReceipt]]:
+    """A ledger whose officer holds receipts for these scans; their seal is still open."""
+    sim = Sim.found(checked=False)
+    return sim, [sim.promise(name) for name in names]
+
+
+def fate(sim: Sim, receipt: ScanReceipt) -> str:
+    """What an officer finds in the published log, as a court that has the pin reads it."""
+    raw = sim.evidence(receipt)
+    assert raw is not None
+    report = check_scan_evidence(raw, pin=sim.pin)
+    assert report.ok, report.failed
+    return str(report.shows["promise"]["state"])
+
+
+def test_dropping_a_scan() -> None:
+    """drop an officer's scan | the officer who holds its receipt | a signed promise, and the seal without the scan"""
+    sim, (kept, dropped) = promised("KEPT", "DROPPED")
+    sim.seal([kept.leaf])
+    assert (fate(sim, kept), fate(sim, dropped)) == ("kept", "missing")
+    raw = sim.evidence(dropped)
+    assert raw is not None
+    lie = decode_scan_evidence(raw)
+    other = prove_leaf(sim.sealed[0], kept.leaf)
+    assert isinstance(other, SealMembership)
+    shown = check_scan_evidence(encode_scan_evidence(replace(lie, place=other)), pin=sim.pin)
+    assert shown.failed is not None
+    assert shown.failed.step == "promise", "no proof of another scan passes for one of this"
+
+
+def test_never_sealing_at_all() -> None:
+    """never make the seal that was promised | the officer who holds a receipt | later entries, no seal before them"""
+    sim, (receipt,) = promised("HELD BACK")
+    maker = sim.maker("aurora", "9521234")
+    receipt = replace_deadline(sim, receipt)
+    sim.register_batch(maker)
+    assert fate(sim, receipt) == "overdue"
+
+
+def test_sealing_too_late() -> None:
+    """seal a scan only when something came of it | the officer who holds its receipt | the seal's own late entry"""
+    sim, (receipt,) = promised("LATE")
+    receipt = replace_deadline(sim, receipt)
+    sim.clock += 10 * SECOND
+    sim.seal([receipt.leaf])
+    assert fate(sim, receipt) == "late"
+
+
+def test_changing_a_scan_afterwards() -> None:
+    """alter a kept scan, say its verdict | the officer who holds its receipt, an audit of the home | another leaf"""
+    sim, (receipt,) = promised("CHANGED")
+    sim.seal([receipt.leaf])
+    told = canonical.encode({**canonical.decode(receipt.scan), "verdict": "stop"})
+    assert fate(sim, receipt) == "kept"
+    swapped = sign_receipt(sim.log_key, sim.founding.log_id, told, receipt.salt, receipt.seal, receipt.deadline)
+    verify_receipt(swapped, sim.founding.log_id, sim.founding.log_keys)
+    assert fate(sim, swapped) == "missing", "the operator signs the change, and so convicts itself"
+    with pytest.raises(ProofInvalid):
+        parse_receipt({**receipt.to_json(), "scan": canonical.decode(told)})
+
+
+def test_swapping_the_salt_of_a_scan() -> None:
+    """swap a scan's salt, so that it looks unsealed | the officer who holds its receipt | the salt inside it"""
+    sim, (receipt,) = promised("SALTED")
+    sim.seal([receipt.leaf])
+    other = secret("another salt")
+    assert isinstance(prove_leaf(sim.sealed[0], scan_leaf(other, receipt.scan)), SealAbsence)
+    with pytest.raises(ProofInvalid):
+        parse_receipt({**receipt.to_json(), "salt": "0x" + other.hex()})
+    with pytest.raises(ProofInvalid):
+        verify_receipt(replace(receipt, salt=other), sim.founding.log_id, sim.founding.log_keys)
+    assert fate(sim, receipt) == "kept"
+
+
+def test_slipping_a_scan_into_an_earlier_seal() -> None:
+    """add a back-dated scan to an old seal | whoever checks its proof, any auditor | its leaves give another root"""
+    sim, (receipt,) = promised("TRUE")
+    sim.seal([receipt.leaf])
+    sealed = sim.record.seals[0].seal
+    scan, salt = sim.scan("BACK-DATED")
+    added = sign_receipt(sim.log_key, sim.founding.log_id, scan, salt, 0, receipt.deadline)
+    assert fate(sim, added) == "missing"
+    split = split_leaves(sim.sealed[0])
+    padding = next(leaf for leaf in split if leaf != receipt.leaf)
+    slipped = b"".join(sorted([added.leaf, *(leaf for leaf in split if leaf != padding)]))
+    with pytest.raises(ProofInvalid) as differs:
+        check_leaves(sealed, slipped)
+    assert differs.value.code == "seal_root"
+    place = prove_leaf(slipped, added.leaf)
+    assert isinstance(place, SealMembership)
+    with pytest.raises(ProofInvalid):
+        verify_seal_membership(sealed, added.leaf, place)
+    sim.sealed[0] = slipped
+    assert [(finding.at, finding.code) for finding in sim.audit().findings] == [("seal 0 of entry 2", "seal_root")]
+
+
+def test_hiding_a_scan_in_a_seal_out_of_order() -> None:
+    """seal leaves out of order, so that a scan is there for one and absent for another | any auditor | the leaves"""
+    sim, (receipt,) = promised("TWO-FACED")
+    sim.seal([receipt.leaf])
+    split = split_leaves(sim.sealed[0])
+    split[0], split[1] = split[1], split[0]
+    with pytest.raises(Malformed) as refused:
+        build_seal(0, b"".join(split))
+    assert refused.value.code == "seal_unsorted"
+    sim.sealed[0] = b"".join(split)
+    assert [finding.code for finding in sim.audit().findings] == ["seal_unsorted"]
+
+
+def test_skipping_a_seal() -> None:
+    """leave a seal out, as if nothing was scanned | any auditor with the pin | the gap in their numbers"""
+    sim, (receipt,) = promised("SKIPPED")
+    sim.sealed[1] = b"".join(sorted(secret(f"padding-{n}") for n in range(16)))
+    sim.force(Kind.SCANS_SEALED, build_seal(1, sim.sealed[1]).body(), None, None)
+    assert [(finding.at, finding.code) for finding in sim.audit().findings] == [("entry 2", "seal_gap")]
+    assert receipt.seal == 0
+
+
+def replace_deadline(sim: Sim, receipt: ScanReceipt) -> ScanReceipt:
+    """The same promise with a deadline that is now."""
+    return sign_receipt(sim.log_key, receipt.log_id, receipt.scan, receipt.salt, receipt.seal, sim.clock)
