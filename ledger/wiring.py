@@ -210,7 +210,7 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     log = LogStore(engine, log_id(config.origin))
     segments = SegmentStore(home.segments)
     record = Record(segments.open)
-    frontier = fold(log, record, config.pin)
+    frontier = fold(log, record, config.pin, SignedHeadFile(home.signed_head))
     check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
     participants, freshness = Participants(record, details), Freshness(details)
