@@ -73,7 +73,7 @@ def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) 
     (`scan_id_reused`), Unavailable.
     """
     answer = here.ledger.verification.answer(_question(scan, scanned))
-    kept = here.ledger.scans.repeated(scan)
+    kept = here.ledger.scans.repeated(scan, officer)
     if kept is not None:
         return here.ledger.scans.answer(kept), answer
     leads_to = {

@@ -90,8 +90,10 @@ def test_sending_a_scan_twice_counts_once(stage: Stage, http: httpx.Client) -> N
     again = http.post("/v1/scans", json=sent, headers=stage.token("scan")).json()
     assert again == first
     assert scan(http, stage, link)["seen"]["times"] == 1
-    refused = http.post("/v1/scans", json={**sent, "device": "another"}, headers=stage.token("scan"))
-    assert (refused.status_code, refused.json()["code"]) == (409, "scan_id_reused")
+    stranger = {"Authorization": "Bearer " + stage.ledger.tokens.issue("somebody else", ["scan"], "NL")}
+    for changed, officer in (({"device": "another"}, stage.token("scan")), ({}, stranger)):
+        refused = http.post("/v1/scans", json={**sent, **changed}, headers=officer)
+        assert (refused.status_code, refused.json()["code"]) == (409, "scan_id_reused")
 
 
 def test_travel_is_judged_between_officers_scans_with_coordinates(stage: Stage, http: httpx.Client) -> None:

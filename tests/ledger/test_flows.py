@@ -200,7 +200,7 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     second = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=santos.sighting())
     assert second.judgement.verdict is Verdict.CHECK
     assert scene.codes(second) >= {"impossible_travel", "second_country", "seen_before"}
-    assert scene.ledger.scans.repeated(rotterdam) is not None
+    assert scene.ledger.scans.repeated(rotterdam, "officer") is not None
 
 
 def test_a_database_that_fails_before_its_commit_stops_nobody(scene: Scene) -> None:
