@@ -6,6 +6,7 @@ made, so nothing is reachable by oversight.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,11 @@ _SAFE = ("GET", "HEAD")
 
 class Guarded(APIRoute):
     """A route behind the guard."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # A `.` matches no line feed, so that a path with one in it would pass by its route, unguarded.
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the guard around it. Raises KeyError for a route that the table does not list."""
