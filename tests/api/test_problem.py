@@ -159,7 +159,9 @@ def test_a_stopped_writer_takes_nothing_and_answers_go_on(own: Stage) -> None:
 
 def test_trouble_with_the_chain_is_said_and_turns_nobody_away(own: Stage) -> None:
     assert own.ledger.upkeep is not None
-    own.ledger.upkeep.trouble = Trouble("chain_unavailable", "couldn't reach the chain at a secret place", 0)
+    own.ledger.upkeep.troubles = {
+        "chain": Trouble("chain_unavailable", "couldn't reach the chain at a secret place", 0)
+    }
     with client(own.ledger) as http:
         ready = http.get("/readyz")
         assert (ready.status_code, ready.json()["ready"]) == (200, True)
