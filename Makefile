@@ -6,7 +6,7 @@ NODE_OK := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] >=
 export UV_PYTHON_DOWNLOADS := never
 export HARDHAT_DISABLE_TELEMETRY_PROMPT := true
 
-.PHONY: help setup setup-test demo test test-slow lint bench lock clean
+.PHONY: help setup setup-test demo test test-slow lint bench pyz lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -48,6 +48,9 @@ lint: setup      ## ruff and mypy strict
 bench: setup     ## ratios against floors, with the machine written down
 	$(BIN)/python -m bench
 
+pyz: setup       ## dist/carnet-verify.pyz: the verifier alone, for a machine with nothing but Python
+	$(BIN)/python scripts/build-verifier
+
 lock: setup      ## resolve the Python and npm locks anew
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes pyproject.toml --group dev -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --no-header --generate-hashes --group pyproject.toml:go -o requirements-go.txt
@@ -57,4 +60,4 @@ lock: setup      ## resolve the Python and npm locks anew
 	scripts/npm install --package-lock-only --ignore-scripts
 
 clean:           ## remove what set-up and builds made
-	rm -rf $(VENV) node_modules build
+	rm -rf $(VENV) node_modules build dist

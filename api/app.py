@@ -136,6 +136,7 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         pages=_pages(ledger, settings),
         makers=Makers(ledger.participants),
         uploads=asyncio.Semaphore(settings.uploads_at_once),
+        photos=asyncio.Semaphore(settings.photos_at_once),
         ready=ready,
     )
     app = Carnet(site)

@@ -8,13 +8,15 @@ from functools import lru_cache
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from api.advice import Face
 from api.answer import repairs_of, view
-from api.site import Site
+from api.guard import charge
+from api.site import Site, site
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
-from ledger.services.verification import Answer, Question
+from ledger.services.verification import PUBLIC_BATCH_LIMIT, Answer, Question
 from verifier.facts import Context, Unit
 from verifier.gs1 import Carrier
 from verifier.instant import DAY, format_instant
@@ -22,6 +24,8 @@ from verifier.reading import ReadCode, Reading, read
 
 MANY_BATCHES = 16
 """Batches of one product that are searched on the event loop: about a millisecond. More take a thread."""
+SEARCHED_FOR_ONE = 64
+"""Batches of one product that are searched for one request of a rate limit; each further 64 count as one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,23 @@ def ask_publicly(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) 
     return view(answer, Face.PUBLIC, here.makers, carrier=carrier)
 
 
-async def ask_from_the_loop(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
+async def ask_from_the_loop(request: Request, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
     """`ask_publicly` for routes: a product of many batches costs a search in each, and others must not wait for it."""
-    batches = here.ledger.record.by_gtin.get(reading.code.gtin, ()) if isinstance(reading, ReadCode) else ()
-    if len(batches) > MANY_BATCHES:
+    here = site(request)
+    if charge_search(request, reading) > MANY_BATCHES:
         return await run_in_threadpool(ask_publicly, here, reading, carrier)
     return ask_publicly(here, reading, carrier)
+
+
+def charge_search(request: Request, reading: Reading) -> int:
+    """Charge the caller for the batches that are searched; returns how many they are. Raises Denied.
+
+    Before the search, and by the product alone: rate headers must not tell what was found.
+    """
+    batches = site(request).ledger.record.by_gtin.get(reading.code.gtin, ()) if isinstance(reading, ReadCode) else ()
+    if len(batches) <= PUBLIC_BATCH_LIMIT:  # of more, none is searched
+        charge(request, (len(batches) - 1) // SEARCHED_FOR_ONE)
+    return len(batches)
 
 
 def unread(here: Site, reading: Reading) -> Answer:
@@ -73,7 +88,7 @@ def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) 
     (`scan_id_reused`), Unavailable.
     """
     answer = here.ledger.verification.answer(_question(scan, scanned))
-    kept = here.ledger.scans.repeated(scan)
+    kept = here.ledger.scans.repeated(scan, officer)
     if kept is not None:
         return here.ledger.scans.answer(kept), answer
     leads_to = {

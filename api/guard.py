@@ -6,6 +6,7 @@ made, so nothing is reachable by oversight.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,11 @@ _SAFE = ("GET", "HEAD")
 class Guarded(APIRoute):
     """A route behind the guard."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # A `.` matches no line feed, so that a path with one in it would pass by its route, unguarded.
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the guard around it. Raises KeyError for a route that the table does not list."""
         rules = {method: TABLE[method, self.path] for method in self.methods or ()}
@@ -45,6 +51,7 @@ class Guarded(APIRoute):
             who = _identify(request, rule, here)
             headers = _count(request, rule, who, here)
             request.scope["rate_headers"] = headers  # for problems too: they do not pass here again
+            request.scope["counted"] = _counted_as(request, rule, who)
             if rule.needs is not None:
                 if who is None and rule.page:
                     return RedirectResponse("/officer/sign-in", 303, headers)
@@ -85,11 +92,28 @@ def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
 
 def _count(request: Request, rule: Rule, who: Caller | None, here: Site) -> dict[str, str]:
     """Count the request against its caller, or else against its address. Raises Denied (`rate_limited`)."""
+    return _hit(here, *_counted_as(request, rule, who))
+
+
+def _counted_as(request: Request, rule: Rule, who: Caller | None) -> tuple[Rate, str]:
     if who is not None:
-        rate, key = Rate.OFFICER, who.id
-    else:
-        rate, key = (rule.rate if rule.public else Rate.SIGN_IN), address_of(request)
-    passes, headers = here.limiter.hit(rate, key)
+        return Rate.OFFICER, who.id
+    return rule.rate if rule.public else Rate.SIGN_IN, address_of(request)
+
+
+def charge(request: Request, more: int) -> None:
+    """Count `more` requests besides the one that the guard has counted, for an answer that takes as much work.
+
+    Never so many that an idle caller could not pass. Raises Denied (`rate_limited`).
+    """
+    rate, key = request.scope["counted"]
+    more = min(more, site(request).limiter.most(rate) - 1)
+    if more > 0:
+        request.scope["rate_headers"].update(_hit(site(request), rate, key, more))
+
+
+def _hit(here: Site, rate: Rate, key: str, cost: int = 1) -> dict[str, str]:
+    passes, headers = here.limiter.hit(rate, key, cost)
     if not passes:
         raise Denied("couldn't answer: too many requests from this address", code="rate_limited", headers=headers)
     return headers

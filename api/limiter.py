@@ -29,13 +29,17 @@ class Limiter:
         self._address_budget = RateLimitItemPerDay(settings.upload_mib_address)
         self._whole_budget = RateLimitItemPerDay(settings.upload_mib_all)
 
-    def hit(self, rate: Rate, key: str) -> tuple[bool, dict[str, str]]:
-        """Count one request; whether it may pass, and the headers that say where its caller stands.
+    def most(self, rate: Rate) -> int:
+        """How many requests of a class pass in a window."""
+        return self._items[rate].amount
+
+    def hit(self, rate: Rate, key: str, cost: int = 1) -> tuple[bool, dict[str, str]]:
+        """Count `cost` requests, or none; whether they may pass, and the headers that say where their caller stands.
 
         Headers as draft-ietf-httpapi-ratelimit-headers writes them, Retry-After as RFC 9110 10.2.3.
         """
         item = self._items[rate]
-        passes = self._windows.hit(item, rate.value, key)
+        passes = self._windows.hit(item, rate.value, key, cost=cost)
         reset, remaining = self._windows.get_window_stats(item, rate.value, key)
         wait = max(1, math.ceil(reset - time.time()))
         headers = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from starlette.concurrency import run_in_threadpool
+
 from api.asking import Scanned
+from api.site import Site
 from ledger.services.photo import ScannedSymbol, read_image
 from verifier.reading import ReadCode, Reading, Unreadable, read
 
@@ -27,6 +30,12 @@ def read_photo(data: bytes) -> Scanned:
         )
     symbol, reading = items[0] if items else found[0]
     return Scanned(reading, symbol.carrier, machine_read=True, decodes=symbol.decodes)
+
+
+async def decode_photo(here: Site, data: bytes) -> Scanned:
+    """`read_photo` for routes: a few at once, because each may take hundreds of megabytes; the others wait."""
+    async with here.photos:
+        return await run_in_threadpool(read_photo, data)
 
 
 def _items(found: list[_Found]) -> list[_Found]:

@@ -46,7 +46,8 @@ class ApiSettings:
 
     `base_url`: scheme and host of printed links; https there makes cookies secure. `public_only` leaves out everything
     that needs an account, for a listener on an open network. Upload limits are in MiB for a day: segments nobody refers
-    to are swept after one, so they bound what strangers can make us keep.
+    to are swept after one, so they bound what strangers can make us keep. Decoding a photograph may take 320 MiB of
+    memory, so few are decoded at once.
     """
 
     base_url: str
@@ -55,6 +56,7 @@ class ApiSettings:
     upload_mib_address: int = 2_048
     upload_mib_all: int = 16_384
     uploads_at_once: int = 4
+    photos_at_once: int = 2
 
     @property
     def secure(self) -> bool:

@@ -32,6 +32,7 @@ class Site:
     pages: Pages
     makers: Makers
     uploads: asyncio.Semaphore
+    photos: asyncio.Semaphore
     ready: Callable[[], bool]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +16,8 @@ from ledger.services.append import Submission, now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.segment import build
 from ledger.wiring import LOG_KEY, Ledger, found_ledger, open_ledger
-from verifier.founding import Authority
+from verifier.founding import NO_WITNESSES, Authority
+from verifier.note_key import VerifierKey
 from verifier.participant import Role, name_commitment
 from verifier.segment import salt_commitment
 from verifier.statement import Domain, Kind, Proposal, Statement, header, sign, verify
@@ -36,12 +37,15 @@ class Scene:
     maker: EvmKey
 
     @classmethod
-    def found(cls, folder: Path) -> Scene:
-        """Found it; takes about a second."""
+    def found(
+        cls, folder: Path, witness_policy: str = NO_WITNESSES, trust: Callable[[VerifierKey], None] = lambda _key: None
+    ) -> Scene:
+        """Found it; takes about a second. `trust`: told the log's key before anything is signed."""
         home = Home(folder, Settings(home=folder, database=None, chain_rpc=None))
         home.create()
         keys = KeyStore(home.keys)
         log_key, operator = keys.create_ed25519(LOG_KEY).note_key(ORIGIN).verifier, keys.create_evm("operator")
+        trust(log_key)
         seats = [
             (keys.create_evm(f"authority-{c.lower()}"), c, keys.create_evm(f"again-{c.lower()}")) for c in _COUNTRIES
         ]
@@ -50,7 +54,7 @@ class Scene:
         def approve(kind: Proposal, body: Mapping[str, Any], domain: Domain) -> Sequence[str]:
             return [sign(kind, body, domain, key.secret) for key, _, _ in seats[:2]]
 
-        plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address)
+        plan = FoundingPlan(ORIGIN, authorities, log_key, operator.address, witness_policy)
         found_ledger(home, plan, approve, "http://127.0.0.1:8000", lambda _line: None)
         maker = keys.create_evm("maker")
         with open_ledger(home, write=True, chain=True) as ledger:

@@ -111,7 +111,8 @@ abstract contract AuthoritySet is IParticipantRegistry {
             if (_activeIn[seat.country]++ == 0) ++_countries;
         } else {
             if (--_activeIn[seat.country] == 0) --_countries;
-            // The vote itself prevents this today, as the target's country cannot be one of the k.
+            // The vote itself prevents this today: a country is lost only with its last active authority, the target,
+            // who has no vote, so k other countries have voted. A country with two loses none, and may be one of the k.
             if (_countries < MIN_COUNTRIES) revert RegistryTooFewCountries(_countries, MIN_COUNTRIES);
         }
     }

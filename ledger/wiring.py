@@ -58,7 +58,7 @@ from ledger.storage.signed_head import SignedHeadFile
 from ledger.storage.token import TokenTable
 from ledger.witness_http import HttpWitness
 from verifier.checkpoint import Checkpoint
-from verifier.errors import Refused
+from verifier.errors import Refused, Unavailable
 from verifier.founding import NO_WITNESSES, Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
@@ -134,9 +134,10 @@ class Ledger:
 
     def anchor_now(self) -> dict[str, Any]:
         """Read the registry, anchor the newest signed head, and say where it stands. Raises Refused, Unavailable."""
-        if self.upkeep is None or self.anchoring is None:
+        if self.upkeep is not None:
+            self.upkeep.round()
+        if self.anchoring is None:
             raise Refused("couldn't anchor: this ledger was opened without its chain", code="read_only")
-        self.upkeep.round()
         return self.anchoring.status()
 
 
@@ -187,11 +188,19 @@ def found_ledger(
 
 
 @contextmanager
-def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report: Report = silent) -> Iterator[Ledger]:
+def open_ledger(
+    home: Home,
+    *,
+    write: bool = False,
+    chain: bool = False,
+    report: Report = silent,
+    chain_down: Report | None = None,
+) -> Iterator[Ledger]:
     """Open a founded ledger, for reading, or as its one writer.
 
-    `chain` also opens the chain (and starts a local one if none is configured). Raises NotFound (`not_founded`),
-    Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
+    `chain` also opens the chain (and starts a local one if none is configured). When that cannot be reached,
+    `chain_down` is told why, and upkeep opens it as soon as it is there; without it that is an error. Raises NotFound
+    (`not_founded`), Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
     """
     config = home.config()
     if write and config.mirror_of is not None:
@@ -206,20 +215,37 @@ def open_ledger(home: Home, *, write: bool = False, chain: bool = False, report:
         (upgrade if write else require_current)(engine)
         ledger, frontier = _reader(home, config, engine)
         stack.callback(ledger.scans.close)
+        # A place of its own, closed after upkeep, whenever upkeep opens the chain.
+        connect = partial(_connect, ledger, config, stack.enter_context(ExitStack()), report)
         if chain:
-            ledger.evm = stack.enter_context(open_chain(home.path, home.chain_rpc, report=report))
-            ledger.chain = LedgerChain(ledger.evm, ledger.founding, _operator_key(home, config))
-            ledger.anchoring = Anchoring(ledger.log, ledger.chain, ledger.anchors)
+            try:
+                connect()
+            except Unavailable as error:
+                if chain_down is None:
+                    raise
+                chain_down(f"{error}; going on without the chain, which is tried every {ANCHOR_SECONDS:.0f} seconds")
         if write:
             _writer(ledger, config, frontier, stack, report)
+            if chain:
+                _upkeep(ledger, connect, stack)
         yield ledger
+
+
+def _connect(ledger: Ledger, config: LedgerConfig, stack: ExitStack, report: Report) -> tuple[LedgerChain, Anchoring]:
+    """The chain and what anchors on it, opened the first time. Raises as `open_chain`."""
+    if ledger.chain is None or ledger.anchoring is None:
+        home, key = ledger.home, _operator_key(ledger.home, config)
+        ledger.evm = stack.enter_context(open_chain(home.path, home.chain_rpc, report=report))
+        ledger.chain = LedgerChain(ledger.evm, ledger.founding, key)
+        ledger.anchoring = Anchoring(ledger.log, ledger.chain, ledger.anchors)
+    return ledger.chain, ledger.anchoring
 
 
 def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, Frontier]:
     log = LogStore(engine, log_id(config.origin))
     segments = SegmentStore(home.segments)
     record = Record(segments.open)
-    frontier = fold(log, record, config.pin)
+    frontier = fold(log, record, config.pin, SignedHeadFile(home.signed_head))
     check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
     participants, freshness = Participants(record, details), Freshness(details)
@@ -257,19 +283,31 @@ def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: Exi
     resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
     publisher = _publisher(ledger, config, stack)
-    ledger.sequencer.after_commit = lambda _size: publisher.nudge()
+    ledger.sequencer.after_commit = publisher.nudge
     stack.callback(ledger.sequencer.close)
     ledger.batches.use(ledger.sequencer)
     _sealing(ledger, config, ledger.sequencer, stack)
     ledger.indexes.use(ledger.sequencer)
     ledger.index_cadence = IndexCadence(ledger.indexes)
     stack.callback(ledger.index_cadence.close)
-    if ledger.chain is not None and ledger.anchoring is not None:
-        ledger.mirror = Mirror(ledger.record, ledger.chain, ledger.sequencer, ledger.freshness)
-        named = ledger.record.segment_roots
-        sweep = partial(ledger.segments.sweep, named.__contains__)
-        ledger.upkeep = Upkeep(ledger.mirror, ledger.anchoring, ledger.signed, ANCHOR_SECONDS, sweep)
-        stack.callback(ledger.upkeep.close)
+
+
+def _upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchoring]], stack: ExitStack) -> None:
+    """Upkeep, and what mirrors the registry as soon as the chain is there."""
+    sequencer = ledger.sequencer
+    assert sequencer is not None  # noqa: S101  (only a writer keeps a ledger up)
+
+    def reached() -> tuple[Mirror, Anchoring]:
+        chain, anchoring = connect()
+        if ledger.mirror is None:
+            ledger.mirror = Mirror(ledger.record, chain, sequencer, ledger.freshness)
+        return ledger.mirror, anchoring
+
+    if ledger.chain is not None:
+        reached()
+    sweep = partial(ledger.segments.sweep, ledger.record.segment_roots.__contains__)
+    ledger.upkeep = Upkeep(reached, ledger.signed, ANCHOR_SECONDS, sweep)
+    stack.callback(ledger.upkeep.close)
 
 
 def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:

@@ -23,10 +23,12 @@ from ledger.remote.segments import RemoteSegments
 from ledger.remote.source import PublishedSource
 from ledger.services.audit import audit_home
 from ledger.storage.anchor import AnchorTable
+from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database
 from ledger.storage.log import LogStore
 from ledger.storage.log_rows import LogRows
 from ledger.storage.migrate import require_current
+from ledger.storage.published import PublishedFolder
 from ledger.storage.seal import SealTable
 from ledger.storage.secret import SecretTable
 from ledger.storage.segment import SegmentStore
@@ -71,6 +73,8 @@ def audit_ledger(
             pin if pin is not None else bytes.fromhex(config.pin),
             secrets=secrets,
             seals=SealTable(engine),
+            cosignatures=CosignatureTable(engine),
+            published=PublishedFolder(home.published),
             chain=reader,
             progress=progress,
             former=former,

@@ -46,8 +46,7 @@ class _Seals:
         self._sim = sim
 
     def leaves(self, number: int) -> bytes | None:
-        leaves: dict[int, bytes] = getattr(self._sim, "seal_leaves", {})
-        return leaves.get(number)
+        return self._sim.sealed.get(number)
 
 
 @dataclass

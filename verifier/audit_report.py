@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from verifier.errors import CarnetError, Malformed, Unavailable
 
 FINDINGS_MAX = 1_000
-"""Findings kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has entries."""
+"""Findings of one code kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has
+entries; by code, so that they do not crowd out the one that convicts."""
 
 Progress = Callable[[str, int, int], None]
 """Takes what is being checked, how much of it is done, and how much there is."""
@@ -45,7 +47,6 @@ MEANINGS: Mapping[str, str] = {
     "signature_invalid": "the log's key did not sign this",
     "cosignature_invalid": "the witness named did not sign this head, or its line was changed",
     "cosignature_unknown": "a line bears a witness's name or key id and is not that witness's: it was changed",
-    "cosignature_row": "a kept cosignature's row does not say what its line says",
     "quorum_missing": "the witnesses that the founding asks for have not confirmed any head kept here",
     "backdated": "the entry claims to be older than a head that witnesses saw without it",
     "postdated": "the entry claims to be younger than a head that witnesses saw with it",
@@ -74,6 +75,8 @@ MEANINGS: Mapping[str, str] = {
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",
     "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
+    "cosignature_row": "what is kept about a cosignature is not what its line says",
+    "published_differs": "a file for mirrors and strangers is not the copy of what is stored",
     "checkpoint_row": "the index of checkpoints does not say what the checkpoint says",
     "anchor_row": "what is kept about an anchor is not what the contract said",
     "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
@@ -181,10 +184,12 @@ class Findings:
         self.more = 0
         self.notes: list[str] = []
         self.counts: dict[str, int] = {}
+        self._kept: Counter[str] = Counter()
 
     def add(self, at: str, code: str, words: str) -> None:
-        """Keep one finding, or count it when there are very many."""
-        if len(self.list) < FINDINGS_MAX:
+        """Keep one finding, or count it when there are very many of its code."""
+        if self._kept[code] < FINDINGS_MAX:
+            self._kept[code] += 1
             self.list.append(Finding(at, code, words))
         else:
             self.more += 1

@@ -14,7 +14,7 @@ from verifier.entry import Entry
 from verifier.errors import NotFound, ProofInvalid, Refused
 from verifier.index import IndexHead
 from verifier.participant import Mirrored
-from verifier.record import Record
+from verifier.record import Record, SealedIndex
 from verifier.seal import Seal
 from verifier.segment import SegmentView
 from verifier.statement import Kind, verify
@@ -83,6 +83,9 @@ class Excerpt(Record):
                 code="not_entitled",
             )
         super()._check_confirmed(head, actor)
+
+    def _forget(self, sealed: SealedIndex) -> None:
+        pass  # a file may rest on any of the few that it shows
 
     def _check_stored(self, root: bytes, count: int) -> None:
         pass  # the unit's own proof stands for the segment

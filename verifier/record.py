@@ -246,7 +246,7 @@ class Record:
         self.index_seals[head.size] = sealed
         self._unconfirmed.append(sealed)
         if len(self._unconfirmed) > INDEXES_KEPT:
-            self._unconfirmed.popleft().view = None
+            self._forget(self._unconfirmed.popleft())
 
     def _confirm(self, head: IndexHead, actor: str, index: int) -> None:
         """Note a confirmation; indexes sealed before lose their rows, since proofs rest on the newest confirmed one."""
@@ -255,10 +255,13 @@ class Record:
         if sealed not in self._unconfirmed:
             return
         if self.confirmed_index is not None:
-            self.confirmed_index.view = None
+            self._forget(self.confirmed_index)
         while (earlier := self._unconfirmed.popleft()) is not sealed:
-            earlier.view = None
+            self._forget(earlier)
         self.confirmed_index = sealed
+
+    def _forget(self, sealed: SealedIndex) -> None:
+        sealed.view = None
 
     # What a part of a log can't show, and what an audit reports by itself, subclasses ask differently.
 

@@ -7,6 +7,7 @@ another log, chain or contract. Identity is the struct digest: the same digest i
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,12 @@ from eth_utils.exceptions import ValidationError
 from verifier.errors import Malformed, Refused
 from verifier.instant import DAY, MINUTE
 from verifier.struct import Struct, struct
+
+RECURSION_LIMIT = 1_000
+"""Python's own default, for the whole process."""
+# eth-account loads py_ecc, which raises the limit to 100,000: a JSON text of that depth, from anybody, would then
+# overrun the C stack and end the process instead of being refused.
+sys.setrecursionlimit(min(RECURSION_LIMIT, sys.getrecursionlimit()))
 
 LIFETIME_LIMIT = 7 * DAY
 """A statement is valid for at most this long after `issuedAt`, in milliseconds."""

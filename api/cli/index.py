@@ -59,16 +59,25 @@ def confirm(
 ) -> None:
     """Confirm the newest index, as an auditor or customs administration that is not the operator.
 
-    It is recomputed from this home's own copy of the log. With --server the confirmation is for that server's newest
-    index and goes there. Nothing is signed that this copy does not give.
+    It is recomputed from this home's own copy of the log. With --server, and in the home of a mirror, the confirmation
+    is for the server's newest index and goes there. Nothing is signed that this copy does not give.
     """
     from ledger.keys.store import KeyStore
 
     out, place = Out(json), open_home(home)
     signer = KeyStore(place.keys).load_evm(key)
-    url = server or place.settings.server
+    url = server or place.settings.server or _mirrored(place)
     answer = _confirm_there(place, url, signer, out) if url is not None else _confirm_here(place, signer, out)
     out.answer(answer, pairs(answer))
+
+
+def _mirrored(place: Home) -> str | None:
+    """The server that a mirror's home follows."""
+    from ledger.remote.http import log_url
+    from ledger.remote.log import server_of
+
+    followed = place.config().mirror_of
+    return server_of(log_url(followed)) if followed is not None else None
 
 
 def _confirm_here(place: Home, signer: EvmKey, out: Out) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,9 +59,11 @@ def anchor(ledger: Ledger, out: Out) -> None:
 
 
 @contextmanager
-def opened(home: Home, out: Out, *, write: bool = False, chain: bool = False) -> Iterator[Ledger]:
+def opened(
+    home: Home, out: Out, *, write: bool = False, chain: bool = False, chain_down: Callable[[str], None] | None = None
+) -> Iterator[Ledger]:
     """The home's ledger, open for one command. Raises what `open_ledger` raises."""
     from ledger.wiring import open_ledger
 
-    with open_ledger(home, write=write, chain=chain, report=out.note) as ledger:
+    with open_ledger(home, write=write, chain=chain, report=out.note, chain_down=chain_down) as ledger:
         yield ledger

@@ -36,7 +36,10 @@ def serve(
 
     out, place = Out(json), open_home(home)
     place.config()
-    with listening(host, port) as sock, _writing(place, out) as ledger:
+    with (
+        listening(host, port) as sock,
+        opened(place, out, write=True, chain=True, chain_down=out.warn) as ledger,
+    ):
         url = url_of(host, sock)
         if not is_loopback(host):
             out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
@@ -89,22 +92,6 @@ def run(app: Any, sock: socket.socket, started: Any) -> None:
             Server(config).run(sockets=[sock])
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _writing(place: Home, out: Out) -> Iterator[Ledger]:
-    """The ledger as its writer; without its chain if that is down: it accepts and serves all the same."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        try:
-            ledger = stack.enter_context(opened(place, out, write=True, chain=True))
-        except Unavailable as error:
-            if not error.code.startswith(("chain", "node")):
-                raise
-            out.warn(f"{error}; serving without the chain, nothing is anchored until a restart finds it")
-            ledger = stack.enter_context(opened(place, out, write=True))
-        yield ledger
 
 
 def _about(ledger: Ledger, place: Home, url: str, public_only: bool) -> dict[str, Any]:

@@ -74,8 +74,9 @@ def revoke(
     """End a token at once."""
     out = Out(json)
     with opened(open_home(home), out) as ledger:
-        ended = ledger.tokens.revoke(token_id)
-    out.answer({"revoked": ended.id, "name": ended.name}, f"revoked {ended.id} ({ended.name})")
+        ended, again = ledger.tokens.revoke(token_id)
+    said = "had ended before; nothing was changed" if again else "revoked"
+    out.answer({"revoked": ended.id, "name": ended.name, "again": again}, f"{said}: {ended.id} ({ended.name})")
 
 
 @app.command()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +13,6 @@ from verifier.errors import Malformed
 
 if TYPE_CHECKING:
     from ledger.chain.reader import NodeReader
-    from verifier.explain import Report
 
 
 def verify(
@@ -36,70 +33,43 @@ def verify(
     chain_rpc: Annotated[
         str | None, typer.Option("--chain-rpc", help="Also ask this node of the chain for the anchor.")
     ] = None,
+    unwitnessed: Annotated[
+        bool,
+        typer.Option(
+            "--unwitnessed",
+            help="Be content with a head that too few witnesses have cosigned; it may be one of two histories.",
+        ),
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a proof file step by step. Nothing in it is believed but through the pin; no server is asked.
+    """Check a file step by step. Nothing in it is believed but through the pin; no server is asked.
 
     A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way. The
     evidence of a fork shows that a log signed two histories.
     """
-    from verifier.evidence import check_evidence
-    from verifier.reading import ReadCode, read
+    from verifier.files import Asked, bytes32_of, check_file, code_of
 
-    out, raw = Out(json), proof.read_bytes()
-    other = _check_of(raw)
-    if other is not None:
-        if code is not None or salt is not None or chain_rpc is not None:
-            raise Malformed("couldn't use --code, --salt or --chain-rpc: this file is about no unit", code="usage")
-        _say(out, other(raw, pin=_pin(founding, home, out)))
-        return
-    reading = read(code) if code is not None else None
-    if reading is not None and not isinstance(reading, ReadCode):
-        raise Malformed(f"couldn't use --code: {reading.message}", code="code")
-    report = check_evidence(
-        raw,
+    out = Out(json)
+    asked = Asked(
         pin=_pin(founding, home, out),
-        code=reading.code if reading is not None else None,
-        salt=_bytes32("salt", salt) if salt is not None else None,
+        code=code_of(code) if code is not None else None,
+        salt=bytes32_of("salt", salt) if salt is not None else None,
         chain=_chain(chain_rpc) if chain_rpc is not None else None,
+        unwitnessed=unwitnessed,
     )
-    _say(out, report)
-
-
-def _check_of(raw: bytes) -> Callable[..., Report] | None:
-    """The check of a JSON file, by its `spec`; None for a file that is none, which is a .tlog-proof."""
-    from verifier.fork import SPEC as FORK
-    from verifier.fork import check_fork
-    from verifier.scan_evidence import check_scan_evidence
-    from verifier.scan_evidence_file import SPEC as SCAN_EVIDENCE
-
-    checks: dict[str, Callable[..., Report]] = {SCAN_EVIDENCE: check_scan_evidence, FORK: check_fork}
-    if not raw.startswith(b"{"):
-        return None
-    try:
-        value = json_.loads(raw)
-    except ValueError:
-        value = None
-    spec = value.get("spec") if isinstance(value, dict) else None
-    check = checks.get(spec) if isinstance(spec, str) else None
-    if check is None:
-        raise Malformed(f"couldn't check the file: got spec {spec!r}, expected {', '.join(checks)}", code="spec")
-    return check
-
-
-def _say(out: Out, report: Report) -> None:
-    from verifier.explain import explain
-
-    out.answer(report.to_json(), explain(report))
-    if not report.ok:
+    checked = check_file(proof.read_bytes(), asked)
+    out.answer(checked.value, checked.lines)
+    if not checked.ok:
         raise typer.Exit(ExitCode.NO)
 
 
 def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
-    if founding is not None:
-        return _bytes32("founding", founding)
     from api.cli.known import known_pin
+    from verifier.files import bytes32_of
+
+    if founding is not None:
+        return bytes32_of("founding", founding)
 
     place = open_home(home)
     known = known_pin(place)
@@ -110,13 +80,6 @@ def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
         )
     out.note(f"with the founding pin {known} that {place.path} knows")
     return bytes.fromhex(known)
-
-
-def _bytes32(name: str, text: str) -> bytes:
-    from verifier.statement import check_hex
-
-    check_hex(name, "0x" + text.lower().removeprefix("0x"), 32)
-    return bytes.fromhex(text.lower().removeprefix("0x"))
 
 
 def _chain(url: str) -> NodeReader:

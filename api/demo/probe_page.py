@@ -81,8 +81,8 @@ def _probe_serials(bench: Bench, prober: Prober) -> None:
 
 
 def _bad_line(bench: Bench, panel: Any, text: str) -> list[Any]:
-    before = bench.stage.ledger.record.size
-    return ["line 2" in panel(text), bench.stage.ledger.record.size - before]
+    before = len(bench.stage.ledger.record.statement_ids)
+    return ["line 2" in panel(text), len(bench.stage.ledger.record.statement_ids) - before]
 
 
 def _probe_phone(bench: Bench, prober: Prober) -> None:

@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from api.asking import Scanned, ask_as_officer
 from api.guard import Guarded
-from api.photo import read_photo
+from api.photo import decode_photo
 from api.receipts import earlier_scans
 from api.scanning import fields_from_form, scan_input
-from api.site import caller_of, site
+from api.site import Site, caller_of, site
 from api.timeline import timeline
 from ledger.services.append import now_ms
 from verifier.errors import Malformed, Refused
@@ -63,7 +63,7 @@ async def scan(request: Request) -> Response:
     here, who = site(request), caller_of(request)
     try:
         fields = fields_from_form(given)
-        scanned = await _scanned(given, form.get("photo"))
+        scanned = await _scanned(here, given, form.get("photo"))
         entry = scan_input(fields, scanned.reading.text, who)
         sent_before = await run_in_threadpool(here.ledger.scans.find, entry.id)
         if sent_before is not None and sent_before.scan.code == entry.code:
@@ -81,10 +81,10 @@ async def scan(request: Request) -> Response:
     return response
 
 
-async def _scanned(given: Mapping[str, str], photo: Any) -> Scanned:
+async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned:
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
-        return await run_in_threadpool(read_photo, data)
+        return await decode_photo(here, data)
     repair = given.get("repair", "")
     return Scanned(
         reading=read(given.get("code", "")),

@@ -35,6 +35,7 @@ MEANINGS: Mapping[Verdict, str] = {
 _ASSETS: Mapping[str, str] = {
     "carnet.css": "text/css; charset=utf-8",
     "officer.js": "text/javascript; charset=utf-8",
+    "receipts.js": "text/javascript; charset=utf-8",
     "carnet.svg": "image/svg+xml",
 }
 
@@ -44,7 +45,7 @@ async def home(request: Request, code: Annotated[str | None, Query(max_length=2 
     """The form for a code, or its answer."""
     here = site(request)
     if code is not None and code.strip():
-        return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(here, read(code)))
+        return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(request, read(code)))
     verdicts = [(verdict.value, SHOWN_AS[verdict], meaning) for verdict, meaning in MEANINGS.items()]
     return here.pages.respond("home.html", request, verdicts=verdicts, caveat=CAVEAT)
 

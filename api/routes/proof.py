@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.asking import today
+from api.asking import charge_search, today
 from api.examples import EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.site import Site, caller_or_none, site
@@ -60,6 +60,8 @@ async def unit(
         raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
     who = caller_or_none(request)
     entitled = who is not None and Scope.PROOF in who.scopes
+    if not entitled:
+        charge_search(request, reading)
     question = Question(reading, today=today(), officer=entitled)
     answer = await run_in_threadpool(here.ledger.verification.answer, question)
     data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)

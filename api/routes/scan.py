@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.asking import Scanned, ask_as_officer
 from api.examples import ANSWER, EXAMPLE_SCAN, problems
 from api.guard import Guarded
-from api.photo import read_photo
+from api.photo import decode_photo
 from api.receipts import PENDING, receipt_state, retry_after
 from api.reply import NO_STORE, reply
 from api.scanning import ScanIn, fields_from_form, scan_input
@@ -70,7 +70,7 @@ async def scan_photo(
     given = {"id": id, "scanned_at": scanned_at, "device": device, "context": context.value}
     given |= {"latitude": latitude, "longitude": longitude, "unlocode": unlocode, "country": country}
     fields = fields_from_form(given)
-    scanned = await run_in_threadpool(read_photo, await photo.read())
+    scanned = await decode_photo(here, await photo.read())
     kept = scan_input(fields, scanned.reading.text, who)
     answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.name)
     return reply(answer)

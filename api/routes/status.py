@@ -65,9 +65,10 @@ def _troubles(here: Site) -> Mapping[str, Any]:
     found = {
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
         "seals": ledger.seals.trouble if ledger.seals is not None else None,
-        "chain": ledger.upkeep.trouble if ledger.upkeep is not None else None,
         "mirror": ledger.following.trouble if ledger.following is not None else None,
     }
+    if ledger.upkeep is not None:
+        found |= ledger.upkeep.troubles
     if ledger.witnessing is not None:
         found |= {f"witness {name}": trouble for name, trouble in ledger.witnessing.troubles().items()}
     return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}

@@ -82,7 +82,7 @@ async def verify(request: Request) -> Response:
     if symbology is not None and not _SYMBOLOGY.fullmatch(symbology):
         raise Malformed("couldn't read the symbology: expected an AIM identifier such as ]d2", at="?symbology")
     reading = read(code, carrier=carrier, symbology=symbology)
-    return reply(await ask_from_the_loop(site(request), reading, carrier))
+    return reply(await ask_from_the_loop(request, reading, carrier))
 
 
 @router.get(
@@ -119,7 +119,7 @@ async def _resolve(request: Request) -> Response:
             raise Malformed(reading.message, code="digital_link")
     except Malformed as error:
         return _unreadable(request, here, text, error)
-    answer = await ask_from_the_loop(here, reading, Carrier.QR)
+    answer = await ask_from_the_loop(request, reading, Carrier.QR)
     if wants_page(request):
         return here.pages.respond("answer.html", request, answer=answer)
     return reply(answer, headers={"Vary": "Accept"})

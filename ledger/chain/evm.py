@@ -12,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 from ledger.chain.abi import constructor_types, decode_event, encode_call, event_topic
 from ledger.chain.artefacts import artefact
 from ledger.chain.proposals import EXECUTED, REGISTRY, decode_executed, encode_proposal
+from ledger.chain.reader import LOG_RANGE
 from ledger.chain.transactions import Receipt, SignedTransaction, Transactions
 from verifier.errors import ProofInvalid, Unavailable
 from verifier.founding import Authority
@@ -19,8 +20,6 @@ from verifier.participant import Mirrored
 from verifier.statement import Proposal
 
 ANCHOR = "LedgerAnchor"
-LOG_RANGE = 5_000
-"""Blocks in one eth_getLogs: the limit a Besu node has by default (--rpc-max-logs-range)."""
 
 # Gas limits, given so that no estimate is needed; the measured use stands in docs/spec/contracts.md.
 _GAS_DEPLOY_REGISTRY, _GAS_SEAT = 3_000_000, 150_000

@@ -66,7 +66,10 @@ class _Waiting:
 
 
 class Sequencer:
-    """One log's writer. After an outcome that is not known it stops for good; reopen the ledger."""
+    """One log's writer. After an outcome that is not known it stops for good; reopen the ledger.
+
+    `after_commit` is called when a group has been signed and answered: there is something new to publish.
+    """
 
     def __init__(
         self,
@@ -76,11 +79,10 @@ class Sequencer:
         signer: Signer,
         *,
         clock: Callable[[], int] = now_ms,
-        after_commit: Callable[[int], None] | None = None,
     ) -> None:
         self._log, self._record, self._frontier, self._signer = log, record, frontier, signer
         self._clock = clock
-        self.after_commit = after_commit
+        self.after_commit: Callable[[], None] | None = None
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._stopped: CarnetError | None = None
@@ -159,7 +161,7 @@ class Sequencer:
             receipt = Receipt(before.size + offset, entries[offset].leaf, head.size, now)
             waiting.future.set_result(receipt)
         if self.after_commit is not None:
-            self.after_commit(head.size)
+            self.after_commit()
 
     def _admitted(self, waiting: _Waiting, now: int) -> bool:
         submission = waiting.submission

@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from ledger.ports import Cosignature, LogHead, Secrets, SignedHead
+from ledger.ports import LogHead, Secrets, SignedHead
 from ledger.services.anchoring import Anchor, AnchorState, AnchorStore
 from ledger.services.append import now_ms
+from ledger.services.audit_copies import (
+    AuditCosignatures,
+    AuditPublished,
+    check_published,
+    check_rows,
+    with_rows,
+)
 from ledger.services.batch import salt_name
 from ledger.services.seal import PromisedScan
 from verifier.audit import Auditor
@@ -23,7 +30,7 @@ from verifier.entry import Entry
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.founding import Founding
 from verifier.instant import format_instant
-from verifier.note import Note, NoteSignature
+from verifier.note import Note
 from verifier.record import Sealed
 from verifier.seal import split_leaves
 from verifier.segment import SegmentView, salt_commitment
@@ -55,10 +62,6 @@ class AuditRows(Protocol):
 
     def checkpoints(self) -> Iterable[tuple[int, bytes, bytes]]:
         """Size, root and note of every kept checkpoint."""
-        ...
-
-    def cosignatures(self) -> Iterable[Cosignature]:
-        """Every kept cosignature, by rising size."""
         ...
 
     def statement_count(self, size: int) -> int:
@@ -93,8 +96,10 @@ class AuditSeals(Protocol):
 class HomeSource:
     """A home's storage as an audit reads it."""
 
-    def __init__(self, log: AuditLog, rows: AuditRows, segments: AuditSegments) -> None:
-        self._log, self._rows, self._segments = log, rows, segments
+    def __init__(
+        self, log: AuditLog, rows: AuditRows, segments: AuditSegments, cosignatures: AuditCosignatures | None = None
+    ) -> None:
+        self._log, self._rows, self._segments, self._cosignatures = log, rows, segments, cosignatures
         self.head = log.head()
 
     def size(self) -> int:
@@ -107,12 +112,9 @@ class HomeSource:
         return self._log.tile(level, n, width)
 
     def checkpoints(self) -> Iterable[bytes]:
-        """The notes of all kept checkpoints, with the cosignatures that are kept for their sizes."""
-        lines: dict[int, list[str]] = {}
-        for cosignature in self._rows.cosignatures():
-            if _line(cosignature) is not None:  # one that is none is found where rows are compared
-                lines.setdefault(cosignature.size, []).append(cosignature.line + "\n")
-        return [note + "".join(lines.get(size, ())).encode() for size, _, note in self._rows.checkpoints()]
+        """The notes of all kept checkpoints, with the cosignatures kept for them."""
+        rows = self._cosignatures.newest() if self._cosignatures is not None else ()
+        return list(with_rows((note for _, _, note in self._rows.checkpoints()), rows))
 
     def segment(self, root: bytes, n: int) -> SegmentView:
         """A stored segment."""
@@ -133,11 +135,14 @@ class HomeAudit(Auditor):
         *,
         secrets: Secrets | None = None,
         seals: AuditSeals | None = None,
+        cosignatures: AuditCosignatures | None = None,
+        published: AuditPublished | None = None,
         chain: ChainReader | None = None,
         progress: Progress | None = None,
         former: Former | None = None,
     ) -> None:
         self._log, self._rows, self._secrets, self._sealed_rows = log, rows, secrets, seals
+        self._cosignatures, self._published = cosignatures, published
         # Read before the entries: what had to be sealed by now must be among them, however long the audit takes.
         self._started = now_ms()
         self._statements = 0
@@ -145,7 +150,7 @@ class HomeAudit(Auditor):
         self._signed, self._signed_error = _read(signed_head)
         signed = _claimed(self._signed)
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
-        self._home = HomeSource(log, rows, segments)
+        self._home = HomeSource(log, rows, segments, cosignatures)
         read = None if seals is None else lambda number: _leaves(seals, number)
         super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes)
 
@@ -162,11 +167,10 @@ class HomeAudit(Auditor):
             )
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
-        """1. heads; 2. checkpoint and cosignature rows; 3. statement rows; 4. anchors; 5. salts; 6. scans."""
+        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans; 7. copies."""
         self._check_log_head(size, root)  # 1
         self._check_signed_head(founding, size)
         self._check_checkpoint_rows()  # 2
-        self._check_cosignature_rows(founding)
         rows = self._rows.statement_count(size)
         if rows != self._statements:  # 3
             words = f"couldn't match the index of statements: got {rows} rows, expected {self._statements}"
@@ -175,6 +179,11 @@ class HomeAudit(Auditor):
             self._check_anchor(anchor)
         self._check_salts()  # 5
         self._check_scans()  # 6
+        if self._cosignatures is not None:  # 7
+            sizes = {size for size, _, _ in self._rows.checkpoints()}
+            check_rows(self._cosignatures.newest(), sizes, founding, self.findings)
+        if self._published is not None:
+            check_published(self._published, self._home, self.record.seals, founding, self.findings)
 
     def _check_log_head(self, size: int, root: bytes) -> None:
         head, record = self._home.head, self.record
@@ -208,17 +217,6 @@ class HomeAudit(Auditor):
             if head is not None and (head.size, head.root) != (size, root):
                 words = f"couldn't match the row: it has size {size}, its note says {head.size} or another root"
                 self.findings.add(f"checkpoint row {size}", "checkpoint_row", words)
-
-    def _check_cosignature_rows(self, founding: Founding) -> None:
-        """What a row says beside its line; the line itself is verified with the checkpoint that it stands under."""
-        keys = founding.policy.witnesses if founding.policy is not None else {}
-        sizes = {size for size, _, _ in self._rows.checkpoints()}
-        for row in self._rows.cosignatures():
-            line, key = _line(row), keys.get(row.name)
-            told = (line.name, line.key_id, int.from_bytes(line.signature[:8])) if line is not None else None
-            if row.size not in sizes or key is None or told != (key.name, key.key_id, row.time):
-                words = f"couldn't match the row: its size, name, time or key is not what its line says ({told})"
-                self.findings.add(f"cosignature row {row.size} of {row.name}", "cosignature_row", words)
 
     def _check_anchor(self, anchor: Anchor) -> None:
         if anchor.state is not AnchorState.FINAL:
@@ -280,13 +278,6 @@ class HomeAudit(Auditor):
             return frozenset()  # reported where the seal itself is checked
 
 
-def _line(cosignature: Cosignature) -> NoteSignature | None:
-    try:
-        return NoteSignature.parse(cosignature.line)
-    except Malformed:
-        return None
-
-
 def _leaves(seals: AuditSeals, number: int) -> bytes:
     leaves = seals.leaves(number)
     if leaves is None:
@@ -304,6 +295,8 @@ def audit_home(
     *,
     secrets: Secrets | None = None,
     seals: AuditSeals | None = None,
+    cosignatures: AuditCosignatures | None = None,
+    published: AuditPublished | None = None,
     chain: ChainReader | None = None,
     progress: Progress | None = None,
     former: Former | None = None,
@@ -313,7 +306,10 @@ def audit_home(
     `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
     """
     parts = (log, rows, segments, signed_head, anchors, pin)
-    return HomeAudit(*parts, secrets=secrets, seals=seals, chain=chain, progress=progress, former=former).run()
+    return HomeAudit(
+        *parts, secrets=secrets, seals=seals, cosignatures=cosignatures, published=published, chain=chain,
+        progress=progress, former=former,
+    ).run()  # fmt: skip
 
 
 def _read(signed_head: SignedHead) -> tuple[bytes | None, CarnetError | None]:

@@ -308,7 +308,7 @@ class Follower:
         """The record at the stored head, as this mirror checks new entries against it."""
         if self._checked is None:
             record = self._new_record()
-            self._checked = record, fold(self._kept.log, record, self._pin.hex())
+            self._checked = record, fold(self._kept.log, record, self._pin.hex(), self._kept.signed_head)
         return self._checked
 
     def _move_on(self) -> None:

@@ -1,6 +1,7 @@
 """Opening a log: fold its entries into a record, and make sure that its own name is not under another history.
 
-Restart goes through the same code as the first start: whatever was committed but not signed yet is signed now.
+Restart goes through the same code as the first start: whatever was committed but not signed yet is checked as if it had
+just been submitted, and signed now.
 """
 
 from __future__ import annotations
@@ -11,32 +12,65 @@ from ledger.ports import Log, SignedHead
 from ledger.services.checkpoint import Signer
 from ledger.services.highest import Seen, check
 from verifier.checkpoint import Checkpoint
-from verifier.entry import decode_entry
-from verifier.errors import ProofInvalid, Stopped
+from verifier.entry import Entry, decode_entry
+from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Stopped
 from verifier.merkle import Frontier, root_at
 from verifier.note import open_note
 from verifier.policy import Policy
 from verifier.record import Record
+from verifier.statement import verify
 from verifier.tiles import TILE_WIDTH
 
 
-def fold(log: Log, record: Record, pin: str | None) -> Frontier:
+def fold(log: Log, record: Record, pin: str | None, signed_head: SignedHead | None = None) -> Frontier:
     """Read every stored entry into the record and check the result against the stored head.
 
-    `pin` is SHA-256 of entry 0's bytes as 64 hex, None only while founding. Raises ProofInvalid (`pin`, `head_differs`,
-    `chain_broken`), Unavailable.
+    Entries that no signature of ours covers have passed nobody but the database: they are checked as submissions are,
+    before anything is signed above them. `pin` is SHA-256 of entry 0's bytes as 64 hex, None only while founding.
+
+    Raises ProofInvalid (`pin`, `signed_head_differs`, `entry_refused`, `head_differs`, `chain_broken`), Stopped
+    (`signed_head_damaged`, `segment_missing`), Unavailable.
     """
     head, frontier = log.head(), Frontier()
+    signed: Checkpoint | None = None
     for start in range(0, head.size, TILE_WIDTH):
         for raw in log.read_entries(start, min(start + TILE_WIDTH, head.size)):
             if record.size == 0 and pin is not None and hashlib.sha256(raw).hexdigest() != pin:
                 raise ProofInvalid("couldn't open the log: entry 0 is not the founding this home pins", code="pin")
-            entry = decode_entry(raw)
+            covered = signed is not None and record.size < signed.size
+            entry = decode_entry(raw) if covered else _admitted(record, raw)
             record.integrate(entry)
             frontier.append(entry.leaf)
+            if record.size == 1:  # the log's keys stand in entry 0
+                signed = _newest_signed(log, record, signed_head)
+            if signed is not None and record.size == signed.size and frontier.root() != signed.root:
+                raise _differs(signed.size)
     if (record.size, frontier.root(), record.head) != (head.size, head.root, head.chain_head):
         raise ProofInvalid("couldn't open the log: its entries do not give the stored head", code="head_differs")
     return frontier
+
+
+def _newest_signed(log: Log, record: Record, signed_head: SignedHead | None) -> Checkpoint | None:
+    """The largest checkpoint our key has signed, of `signed_head` and, where that is not kept, of storage's."""
+    stored = log.latest_checkpoint()
+    notes = [signed_head.read() if signed_head is not None else None, stored[1] if stored is not None else None]
+    opened = [open_note(note, record.founding.log_keys).note.text for note in notes if note is not None]
+    return max((Checkpoint.decode(text) for text in opened), key=lambda one: one.size, default=None)
+
+
+def _admitted(record: Record, raw: bytes) -> Entry:
+    """An entry that was never signed, with its signature and every rule checked."""
+    at = f"couldn't open the log: entry {record.size} was stored and never signed, and"
+    try:
+        entry = decode_entry(raw)
+        if entry.actor is not None:
+            verify(entry.statement, record.founding.domain)
+        record.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)
+    except (Malformed, ProofInvalid, Refused) as error:
+        raise ProofInvalid(f"{at} the rules refuse it: {error} [{error.code}]", code="entry_refused") from error
+    except NotFound as error:
+        raise Stopped(f"{at} what it names is not here: {error}", code="segment_missing") from error
+    return entry
 
 
 def check_signed(log: Log, record: Record, signed_head: SignedHead) -> None:
@@ -51,11 +85,15 @@ def check_signed(log: Log, record: Record, signed_head: SignedHead) -> None:
         return
     signed = Checkpoint.decode(open_note(raw, record.founding.log_keys).note.text)
     if 0 < signed.size <= record.size and root_at(signed.size, log.hashes()) != signed.root:
-        raise ProofInvalid(
-            f"couldn't open the log: its first {signed.size} entries are not those that were signed; the database was "
-            "changed behind the log's back",
-            code="signed_head_differs",
-        )
+        raise _differs(signed.size)
+
+
+def _differs(size: int) -> ProofInvalid:
+    return ProofInvalid(
+        f"couldn't open the log: its first {size} entries are not those that were signed; the database was changed "
+        "behind the log's back",
+        code="signed_head_differs",
+    )
 
 
 def resume(log: Log, signed_head: SignedHead, signer: Signer, seen: Seen, policy: Policy | None) -> None:

@@ -25,6 +25,7 @@ MOST_SYMBOLS = 32
 
 _FORMATS = ("JPEG", "PNG", "WEBP")  # of these, JPEG also opens the MPO that some phones write
 _LONG_SIDE = 2_400  # pixels that are worth looking at: a code a tenth as wide still has 4 pixels a module
+_STRIP = 64  # rows that are laid on white at a time
 _SHORT_SIDE = 700  # pixels below which an image is enlarged before it is given up
 _WANTED = zxingcpp.BarcodeFormats(
     [
@@ -130,8 +131,15 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """Grey, with white where the image is transparent: a dark code on nothing must not become black on black."""
+    """Grey, with white where the image is transparent: a dark code on nothing must not become black on black.
+
+    In strips: of a large image every further copy in colour would take a quarter of a gigabyte.
+    """
     if not image.has_transparency_data:
         return image.convert("L")
-    clear = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("L")
+    image.load()
+    grey = Image.new("L", image.size)
+    for top in range(0, image.height, _STRIP):
+        clear = image.crop((0, top, image.width, min(top + _STRIP, image.height))).convert("RGBA")
+        grey.paste(Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("L"), (0, top))
+    return grey

@@ -141,13 +141,13 @@ class Scans:
         receipt = self._promises.receipt(stored) if self._promises is not None else None
         return {**stored.response, "receipt": receipt.to_json() if receipt is not None else None}
 
-    def repeated(self, scan: ScanInput) -> StoredScan | None:
-        """The scan kept under this id, if the device sent it before.
+    def repeated(self, scan: ScanInput, officer: str) -> StoredScan | None:
+        """The scan kept under this id, if the officer's device sent it before.
 
-        Raises Refused (`scan_id_reused`) when the id stands for another scan.
+        Raises Refused (`scan_id_reused`) when the id stands for another scan, or for another officer's.
         """
         kept = self._store.get(scan.id)
-        if kept is not None and kept.scan != scan:
+        if kept is not None and (kept.scan, kept.officer) != (scan, officer):
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
         return kept
 
@@ -174,7 +174,7 @@ class Scans:
         )
         # If we stop before this returns, nothing was promised: restart finds the scan, to be sealed with the others, or
         # nothing, and the device sends it again. A receipt is signed only for what `put` gave back.
-        kept = self._store.put(stored) or self.repeated(scan)
+        kept = self._store.put(stored) or self.repeated(scan, officer)
         return kept if kept is not None else stored
 
     def count_lookup(self, subject: bytes) -> None:

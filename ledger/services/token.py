@@ -155,12 +155,12 @@ class Tokens:
         """All API tokens ever issued, newest first; the tokens themselves are not known here."""
         return self._store.list(Secret.TOKEN)
 
-    def revoke(self, token_id: str) -> StoredSecret:
-        """End an API token by its id. Raises NotFound (`token_unknown`)."""
+    def revoke(self, token_id: str) -> tuple[StoredSecret, bool]:
+        """End an API token by its id; the token, and whether it had ended before. Raises NotFound (`token_unknown`)."""
+        now = self._clock()
         for stored in self._store.list(Secret.TOKEN):
             if stored.id == token_id:
-                self._store.end(stored.digest, self._clock())
-                return stored
+                return stored, not (self._store.end(stored.digest, now) and stored.valid(now))
         raise NotFound(f"couldn't revoke token {token_id}: there is none with this id", code="token_unknown")
 
     def _keep(

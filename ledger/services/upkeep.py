@@ -1,14 +1,16 @@
 """Upkeep: what a running server does by itself. Reads the registry, anchors new heads, follows open anchors, and
 sweeps uploads that nothing refers to.
 
-The ledger accepts and serves while the chain is down; the trouble is remembered for `/readyz` and tried again.
+The ledger accepts and serves while the chain is down, from its start on; each part fails by itself, and its trouble is
+remembered for `/readyz` and tried again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ledger.services.anchoring import Anchoring
 from ledger.services.append import now_ms
@@ -31,30 +33,29 @@ class Trouble:
 
 
 class Upkeep:
-    """Runs a round every `interval` seconds, and soon after `nudge`."""
+    """Runs a round every `interval` seconds.
+
+    `connect` opens the chain, the first time it is there; until then each round asks it again. `troubles`: what failed
+    in the last round, by part: `chain` (it could not be opened), `registry`, `anchor`, `uploads`.
+    """
 
     def __init__(
         self,
-        mirror: Mirror,
-        anchoring: Anchoring,
+        connect: Callable[[], tuple[Mirror, Anchoring]],
         signed: Callable[[], Checkpoint | None],
         interval: float,
         sweep: Callable[[], object],
     ) -> None:
-        self._mirror, self._anchoring, self._signed = mirror, anchoring, signed
+        self._connect, self._signed = connect, signed
         self._interval, self._sweep, self._swept_at = interval, sweep, 0
         self._wake, self._stop = threading.Event(), False
         self._one = threading.Lock()
-        self.trouble: Trouble | None = None
+        self.troubles: Mapping[str, Trouble] = {}
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
-
-    def nudge(self) -> None:
-        """There is something new to anchor."""
-        self._wake.set()
 
     def close(self) -> None:
         """Finish the round under way and stop."""
@@ -64,23 +65,32 @@ class Upkeep:
             self._thread.join()
 
     def round(self) -> None:
-        """Mirror, follow, anchor. Raises what stopped it."""
+        """Mirror, follow, anchor. Raises the first thing that failed, after the others were tried all the same."""
+        for error in self._round().values():
+            raise error
+
+    def _round(self) -> dict[str, Exception]:
         # One at a time: a caller's round beside our own would mirror a decision twice and use a nonce twice.
         with self._one:
-            self._mirror.sync()
-            self._anchoring.follow()
-            head = self._signed()
-            final = self._anchoring.final()
-            if head is not None and (final is None or final.size < head.size):
-                self._anchoring.anchor_now(head)
+            try:
+                mirror, anchoring = self._connect()
+            except Exception as error:
+                return {"chain": error}
+            # Apart: a gap in the registry's events must not keep the log from being anchored.
+            return _failed({"registry": mirror.sync, "anchor": partial(self._anchor, anchoring)})
+
+    def _anchor(self, anchoring: Anchoring) -> None:
+        anchoring.follow()
+        head, final = self._signed(), anchoring.final()
+        if head is not None and (final is None or final.size < head.size):
+            anchoring.anchor_now(head)
 
     def _run(self) -> None:
         while not self._stop:
             # Whatever the chain does: strangers' uploads must not fill the disk.
-            swept = _tried(self._sweep_hourly)
-            self.trouble = _tried(self.round) or swept
+            failed = _failed({"uploads": self._sweep_hourly}) | self._round()
+            self.troubles = {name: _trouble(error) for name, error in failed.items()}
             self._wake.wait(self._interval)
-            self._wake.clear()
 
     def _sweep_hourly(self) -> None:
         if now_ms() - self._swept_at >= SWEEP_EVERY:
@@ -88,12 +98,18 @@ class Upkeep:
             self._swept_at = now_ms()
 
 
-def _tried(work: Callable[[], None]) -> Trouble | None:
-    try:
-        work()
-    except CarnetError as error:
+def _failed(parts: Mapping[str, Callable[[], object]]) -> dict[str, Exception]:
+    """Do each; what failed. A node or a library that surprises us must not end upkeep for good, and unseen."""
+    failed: dict[str, Exception] = {}
+    for name, work in parts.items():
+        try:
+            work()
+        except Exception as error:
+            failed[name] = error
+    return failed
+
+
+def _trouble(error: Exception) -> Trouble:
+    if isinstance(error, CarnetError):
         return Trouble(error.code, str(error), now_ms())
-    except Exception as error:
-        # A node or a library that surprises us must not end upkeep for good, and unseen.
-        return Trouble("fault", repr(error), now_ms())
-    return None
+    return Trouble("fault", repr(error), now_ms())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -29,7 +29,7 @@ from sqlalchemy.exc import (
 from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
 
-BUSY_TIMEOUT_MS = 10_000  # a second process (a `carnet` command beside the server) waits this long for SQLite's lock
+BUSY_TIMEOUT_MS = 10_000  # a writer waits this long for its turn, and then for the lock of SQLite's other processes
 CONNECT_TIMEOUT_S = 5  # of PostgreSQL, unless the URL says otherwise; libpq would wait for minutes
 _WRITE = "carnet_write"
 
@@ -114,8 +114,20 @@ def writing(engine: Engine) -> Iterator[Connection]:
             raise Stopped(f"couldn't tell whether the database committed: {_cause(error)}") from error
 
 
-def _turn(engine: Engine) -> AbstractContextManager[object]:
-    return _turns.get(engine) or nullcontext()
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    turn = _turns.get(engine)
+    if turn is None:
+        yield
+        return
+    if not turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        raise Unavailable(
+            f"couldn't use the database: others were writing for {BUSY_TIMEOUT_MS / 1000:g} s", code="database"
+        )
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def _writer(engine: Engine) -> Connection:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine, bindparam, func, select
 
-from ledger.ports import Cosignature
 from ledger.storage import schema
 from ledger.storage.database import Query
 
@@ -14,7 +13,7 @@ _PAGE = 1_000  # rows read at a time
 
 
 class LogRows:
-    """Reads the checkpoint, cosignature, statement and anchor tables. Raises Unavailable when there is no answer."""
+    """Reads the checkpoint, statement and anchor tables. Every method raises Unavailable when there is no answer."""
 
     def __init__(self, engine: Engine) -> None:
         signed, anchored = schema.checkpoint.c, schema.anchor.c
@@ -29,14 +28,6 @@ class LogRows:
             engine,
             select(func.count()).select_from(schema.statement).where(schema.statement.c.idx < bindparam("size")),
         )
-        of = schema.cosignature.c
-        self._cosigned = Query(
-            engine,
-            select(of.size, of.name, of.time_s, of.line)
-            .where((of.size > bindparam("after")) | ((of.size == bindparam("after")) & (of.name > bindparam("name"))))
-            .order_by(of.size, of.name)
-            .limit(_PAGE),
-        )
         self._anchored = Query(engine, select(anchored.size).order_by(anchored.size))
 
     def checkpoints(self) -> Iterator[tuple[int, bytes, bytes]]:
@@ -46,13 +37,6 @@ class LogRows:
             for size, root, note in rows:
                 yield int(size), bytes(root), bytes(note)
             after = int(rows[-1][0])
-
-    def cosignatures(self) -> Iterator[Cosignature]:
-        """Every kept cosignature, by rising size and name."""
-        after, name = -1, ""
-        while rows := self._cosigned.all(after=after, name=name):
-            yield from (Cosignature(*row) for row in rows)
-            after, name = rows[-1][0], rows[-1][1]
 
     def statement_count(self, size: int) -> int:
         """How many statements the index of statements holds for the first `size` entries."""

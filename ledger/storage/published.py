@@ -57,18 +57,30 @@ class PublishedFolder:
             raise ProofInvalid(f"couldn't use the published checkpoint: {error}", code="published_damaged") from error
 
     def tile(self, tile: Tile) -> bytes:
-        """The bytes of a tile or bundle. A partial one that has grown since is the prefix of what it grew into.
+        """The bytes of a tile or bundle. A partial one that has grown since is the prefix of what it grew into, also
+        where its own size was signed and never published.
 
         Raises NotFound (`tile_missing`), Unavailable (`published`).
         """
         path = tile_path(tile.level, tile.n, tile.width)
         data = self._read(path)
         if data is None and tile.width < TILE_WIDTH:
-            full = self._read(tile_path(tile.level, tile.n))
-            data = _prefix(tile, full) if full is not None else None
+            data = self._grown(tile)
         if data is None:
             raise NotFound(f"couldn't find {path}: nothing of that name is published", code="tile_missing")
         return data
+
+    def _grown(self, tile: Tile) -> bytes | None:
+        """The prefix of the narrowest wider one, or None if there is none."""
+        partial = (self._folder / tile_path(tile.level, tile.n, tile.width)).parent
+        with _unavailable(f"look into {partial.name}"):
+            names = os.listdir(partial) if partial.is_dir() else []
+        widths = sorted(int(name) for name in names if name.isdecimal() and int(name) > tile.width)
+        for width in (*widths, TILE_WIDTH):
+            wider = self._read(tile_path(tile.level, tile.n, width))
+            if wider is not None:  # it may have gone since we looked, because a wider one came
+                return _prefix(tile, wider, width)
+        return None
 
     def seal(self, number: int) -> bytes:
         """The sorted leaves of a seal, 32 bytes each. Raises NotFound (`seal_missing`), Unavailable (`published`)."""
@@ -148,10 +160,10 @@ def _write(target: Path, data: bytes) -> None:
     os.rename(temporary, target)
 
 
-def _prefix(tile: Tile, full: bytes) -> bytes:
+def _prefix(tile: Tile, wider: bytes, width: int) -> bytes:
     if tile.level == "entries":
-        return encode_bundle(decode_bundle(full, TILE_WIDTH)[: tile.width])
-    return full[: tile.width * HASH_SIZE]
+        return encode_bundle(decode_bundle(wider, width)[: tile.width])
+    return wider[: tile.width * HASH_SIZE]
 
 
 @contextmanager

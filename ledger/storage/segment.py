@@ -7,6 +7,7 @@ the folder is a backup. Which files are needed is known to the log alone.
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import tempfile
 import time
@@ -35,7 +36,7 @@ from verifier.segment import HEADER_SIZE, Progress, SegmentHeader, SegmentView, 
 __all__ = ["DAY", "FREE_FLOOR", "MAX_UNITS", "SegmentStore", "SegmentUpload", "StoredSegment"]
 
 DAY: Final = 86_400  # seconds; DESIGN 3, unreferenced segments are swept after a day
-MAX_OPEN: Final = 128  # segments kept mapped; each takes one descriptor
+MAX_OPEN: Final = 4_608  # segments kept mapped: all that one public look-up may search, and some more
 _COPY: Final = 2**20  # bytes copied at a time
 
 
@@ -47,10 +48,10 @@ class SegmentStore:
     """
 
     def __init__(
-        self, folder: Path, *, max_units: int = MAX_UNITS, free_floor: int = FREE_FLOOR, max_open: int = MAX_OPEN
+        self, folder: Path, *, max_units: int = MAX_UNITS, free_floor: int = FREE_FLOOR, max_open: int | None = None
     ) -> None:
         self._folder = SegmentFolder(folder, max_units, free_floor)
-        self._max_open = max_open
+        self._max_open = max_open or most_open()
         self._views: OrderedDict[tuple[bytes, int], SegmentView] = OrderedDict()
         self._views_lock = Lock()
         with unavailable("open the segment store"):
@@ -202,6 +203,12 @@ class SegmentStore:
                 return False  # held since we looked, or another sweep came first
             os.unlink(path)
             return True
+
+
+def most_open() -> int:
+    """How many segments may be kept mapped: each takes one descriptor, and half of the process's are for others."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_OPEN if soft == resource.RLIM_INFINITY else max(1, min(MAX_OPEN, soft // 2))
 
 
 def _modified(path: Path) -> float:

@@ -212,5 +212,7 @@ def test_tokens_are_managed_by_administrators(stage: Stage, http: httpx.Client) 
     listed = http.get("/v1/tokens", headers=admin).json()["tokens"]
     assert made.json()["token"] not in str(listed)
     token_id = next(token["id"] for token in listed if token["name"] == "gate")
-    assert http.delete(f"/v1/tokens/{token_id}", headers=admin).json()["revoked"] == token_id
+    for again in (False, True):
+        revoked = http.delete(f"/v1/tokens/{token_id}", headers=admin).json()
+        assert revoked == {"revoked": token_id, "name": "gate", "again": again}
     assert http.get("/metrics", headers=fresh).status_code == 401

@@ -232,3 +232,51 @@ def test_everything_can_be_read(stage: Stage, http: httpx.Client, browser: playw
         page.goto(path)
         assert page.evaluate(CONTRAST) == [], path
     page.context.close()
+
+
+def test_the_page_demands_its_seals(stage: Stage, officer: playwright.Page) -> None:
+    """Pending until the seal holds the scan, which the page hashes by itself; a scan that another seal holds is red."""
+    assert stage.ledger.seals is not None
+    officer.clock.install()
+    officer.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[21]))
+    officer.get_by_role("button", name="Check").click()
+    promise = officer.locator("p[data-receipt]")
+    assert "will be sealed in the log by" in promise.inner_text()
+    with officer.expect_response("**/receipt"):
+        officer.clock.run_for(11_000)
+    assert "promise-" not in str(promise.get_attribute("class"))
+    assert officer.evaluate("Object.keys(JSON.parse(localStorage.getItem('carnet-receipts'))).length") == 1
+    stage.ledger.seals.round()
+    with officer.expect_response("**/receipt"):
+        officer.clock.run_for(11_000)
+    officer.wait_for_selector("p.promise-kept")
+    assert "Sealed in the log." in promise.inner_text()
+    assert officer.evaluate("localStorage.getItem('carnet-receipts')") == "{}"
+
+    def drop(route: playwright.Route) -> None:
+        told = route.fetch().json()
+        if told["evidence"] is not None:
+            told["evidence"]["membership"]["path"][0] = "00" * 32
+        route.fulfill(json=told)
+
+    officer.route("**/receipt", drop)
+    officer.get_by_label("Next code").fill(stage.link(stage.batch, stage.batch.serials[22]))
+    officer.get_by_role("button", name="Check").click()
+    officer.wait_for_selector("p[data-receipt]:not(.promise-kept)")
+    stage.ledger.seals.round()
+    officer.clock.run_for(11_000)
+    officer.wait_for_selector("p.promise-broken")
+    assert "not in the seal that was promised" in promise.inner_text()
+
+
+def test_a_page_that_hears_nothing_by_the_deadline_turns_red(stage: Stage, officer: playwright.Page) -> None:
+    officer.clock.install()
+    officer.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[23]))
+    officer.get_by_role("button", name="Check").click()
+    officer.wait_for_selector("p[data-receipt]")
+    with officer.expect_response("**/receipt"):  # the look under way; the next one is later than the deadline
+        officer.clock.fast_forward(200_000)
+    for _ in range(3):
+        officer.clock.run_for(11_000)
+    officer.wait_for_selector("p.promise-broken")
+    assert "time is up" in officer.locator("p[data-receipt]").inner_text()

@@ -234,9 +234,10 @@ def test_warm_start_opens_what_is_there(demo: Running) -> None:
     try:
         with again.client() as client:
             after = client.get("/v1/ledger").json()
-        assert after["entries"] >= before["entries"], "a seal or an index may have come meanwhile"
         for same in ("founding_pin", "contracts"):
             assert after[same] == before[same], same
+        # as it stopped it sealed the scans that waited; meanwhile a cadence may have come round
+        assert before["entries"] < after["entries"] <= before["entries"] + 3
         assert load_state(demo.home).label != copied, "a story begins with a fresh label"
     finally:
         assert again.stop(signal.SIGTERM) == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from served import Stage, client
+from served import STRAP as OTHER
+from served import WATCH, Stage, client
 from test_access import filled
 
 from api.access import TABLE
@@ -36,6 +37,30 @@ def test_replies_say_where_their_caller_stands(stage: Stage) -> None:
         assert [reply.headers["ratelimit"].split(";")[1] for reply in replies] == ["r=4", "r=3", "r=2"]
         assert replies[0].headers["ratelimit-policy"] == '"record";q=5;w=60'
         assert http.get("/v1/batches/0x12").headers["ratelimit"].split(";")[1] == "r=1", "also with a problem"
+
+
+def test_a_product_of_many_batches_costs_more_whatever_is_found(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.asking.SEARCHED_FOR_ONE", 1)
+    batches = len(stage.ledger.record.by_gtin[WATCH])
+    assert batches >= 2
+    link = stage.link(stage.batch, stage.batch.serials[0])
+    there, absent, elsewhere = f"(01){WATCH}(21){stage.batch.serials[0]}", f"(01){WATCH}(21)NOPE", f"(01){OTHER}(21)A"
+    plenty = 10 * batches
+    for path, codes in (("/v1/verify", (there, absent, f"(01){WATCH}", link)), ("/v1/proofs/units", (there, absent))):
+        for code in codes:
+            with client(stage.ledger, rates={Rate.LOOKUP: f"{plenty}/minute"}) as http:
+                reply = http.get(path, params={"code": code})
+                assert reply.headers["ratelimit"].split(";")[1] == f"r={plenty - batches}", code
+                if path == "/v1/verify":
+                    assert http.get(path, params={"code": elsewhere}).headers["ratelimit"].split(";")[1] == (
+                        f"r={plenty - batches - 1}"
+                    )
+    with client(stage.ledger, rates={Rate.LOOKUP: f"{batches + 1}/minute"}) as http:
+        codes = [http.get("/v1/verify", params={"code": code}).status_code for code in (there, absent)]
+        assert codes == [200, 429]
+    with client(stage.ledger, rates={Rate.LOOKUP: f"{batches - 1}/minute"}) as http:
+        assert http.get(link.removeprefix("https://id.example")).status_code == 200, "who has asked nothing may ask"
+        assert http.get("/v1/ledger").status_code == 200
 
 
 def test_classes_are_counted_apart(stage: Stage) -> None:

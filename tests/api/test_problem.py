@@ -159,7 +159,9 @@ def test_a_stopped_writer_takes_nothing_and_answers_go_on(own: Stage) -> None:
 
 def test_trouble_with_the_chain_is_said_and_turns_nobody_away(own: Stage) -> None:
     assert own.ledger.upkeep is not None
-    own.ledger.upkeep.trouble = Trouble("chain_unavailable", "couldn't reach the chain at a secret place", 0)
+    own.ledger.upkeep.troubles = {
+        "chain": Trouble("chain_unavailable", "couldn't reach the chain at a secret place", 0)
+    }
     with client(own.ledger) as http:
         ready = http.get("/readyz")
         assert (ready.status_code, ready.json()["ready"]) == (200, True)
@@ -188,3 +190,14 @@ def test_whoever_starts_the_server_can_hold_readiness_back(stage: Stage) -> None
             "parts": dict.fromkeys(("database", "index", "segments", "writer", "stage"), "ok"),
             "troubles": {},
         }
+
+
+def test_deeply_nested_json_is_a_problem_and_ends_no_server(http: httpx.Client) -> None:
+    """A library raises Python's recursion limit past what the C stack holds: such a body would end the process."""
+    body = '{"statement":' + "[" * 100_000
+    headers = {"Content-Type": "application/json"}
+    for path in ("/v1/batches", "/v1/undo", "/v1/index/confirmations"):
+        response = http.post(path, content=body, headers=headers)
+        assert response.status_code == 400, response.text
+        assert response.headers["content-type"] == "application/problem+json"
+    assert http.get("/healthz").status_code == 200

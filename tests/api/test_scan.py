@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 import qrcode
 from PIL import Image
-from served import WATCH, Stage
+from served import WATCH, Stage, client
 
+from api.asking import Scanned
 from api.examples import EXAMPLE_SCAN
+from api.photo import read_photo
 from api.schema import AnswerOut
 
 pytestmark = pytest.mark.node
@@ -85,8 +90,10 @@ def test_sending_a_scan_twice_counts_once(stage: Stage, http: httpx.Client) -> N
     again = http.post("/v1/scans", json=sent, headers=stage.token("scan")).json()
     assert again == first
     assert scan(http, stage, link)["seen"]["times"] == 1
-    refused = http.post("/v1/scans", json={**sent, "device": "another"}, headers=stage.token("scan"))
-    assert (refused.status_code, refused.json()["code"]) == (409, "scan_id_reused")
+    stranger = {"Authorization": "Bearer " + stage.ledger.tokens.issue("somebody else", ["scan"], "NL")}
+    for changed, officer in (({"device": "another"}, stage.token("scan")), ({}, stranger)):
+        refused = http.post("/v1/scans", json={**sent, **changed}, headers=officer)
+        assert (refused.status_code, refused.json()["code"]) == (409, "scan_id_reused")
 
 
 def test_travel_is_judged_between_officers_scans_with_coordinates(stage: Stage, http: httpx.Client) -> None:
@@ -171,6 +178,25 @@ def test_a_photograph_is_decoded_here(stage: Stage, http: httpx.Client) -> None:
     answer = response.json()
     assert (response.status_code, answer["verdict"], answer["code"]["read"]) == (200, "registered", link)
     assert answer["code"]["carrier"] == "qr"
+
+
+def test_few_photographs_are_decoded_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, most, lock = [0], [0], threading.Lock()
+
+    def slowly(data: bytes) -> Scanned:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.2)
+        with lock:
+            now[0] -= 1
+        return read_photo(data)
+
+    monkeypatch.setattr("api.photo.read_photo", slowly)
+    photo = photograph(stage.link(stage.batch, stage.batch.serials[14]))
+    with client(stage.ledger) as http, ThreadPoolExecutor(6) as pool:
+        replies = list(pool.map(lambda _: send_photo(http, stage, photo).status_code, range(6)))
+    assert (replies, most[0]) == ([200] * 6, 2)
 
 
 def test_one_photograph_is_two_decodes(stage: Stage, http: httpx.Client) -> None:

@@ -103,9 +103,12 @@ def test_signing_out_and_revoking_end_at_once(tokens: Tokens) -> None:
     assert tokens.session(session) is None
     plain = tokens.issue("a", [Scope.ADMIN])
     (listed,) = tokens.list()
-    tokens.revoke(listed.id)
+    assert tokens.revoke(listed.id) == (listed, False)
     assert tokens.authenticate(plain) is None
-    assert tokens.list()[0].ended_at is not None
+    ended = tokens.list()[0]
+    assert ended.ended_at is not None
+    assert tokens.revoke(listed.id) == (ended, True)
+    assert tokens.list()[0].ended_at == ended.ended_at
     with pytest.raises(NotFound, match="none with this id"):
         tokens.revoke("0000000000000000")
 

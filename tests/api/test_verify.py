@@ -198,6 +198,11 @@ def test_a_link_is_read_from_its_raw_path(stage: Stage, http: httpx.Client) -> N
         f"/01/{WATCH}/21/A?99=x&999=y",
         f"/01/{WATCH}/21/A%2",
         "/01/hello",
+        "/01/%0a",
+        "/01/%0A" + WATCH,
+        f"/01/{WATCH}/21/A%0A",
+        f"/shop%0a/01/{WATCH[1:]}",
+        f"/01/{WATCH}/21/%00%E2%80%A8",
     ],
 )
 def test_a_link_that_breaks_gs1_syntax_is_400(http: httpx.Client, path: str) -> None:
@@ -205,6 +210,7 @@ def test_a_link_that_breaks_gs1_syntax_is_400(http: httpx.Client, path: str) -> 
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["verdict"] == "unreadable"
+    assert "ratelimit" in response.headers, "the guard has seen it"
     page = http.get(path, headers=PAGE)
     assert (page.status_code, SHOWN_AS[Verdict.UNREADABLE] in page.text) == (400, True)
 

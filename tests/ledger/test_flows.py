@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_world import MadeBatch, World, gtin
@@ -14,6 +15,7 @@ from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
 from ledger.keys.store import EvmKey
+from ledger.ports import LogHead, NewEntry
 from ledger.services.scan import ScanInput
 from ledger.services.verification import Answer, Question
 from ledger.storage.database import open_database, writing
@@ -21,11 +23,11 @@ from ledger.storage.schema import log_head, open_entry, secret
 from ledger.wiring import Ledger, open_ledger
 from verifier import canonical
 from verifier.digital_link import format_digital_link
-from verifier.entry import CHAIN_START, chain_head
+from verifier.entry import CHAIN_START, chain_head, encode_entry
 from verifier.errors import NotFound, ProofInvalid, Refused, Stopped, Unavailable
 from verifier.facts import Context
 from verifier.gs1 import Carrier
-from verifier.merkle import leaf_hash, root_of
+from verifier.merkle import Frontier, leaf_hash, root_of
 from verifier.participant import Role
 from verifier.reading import read
 from verifier.reason import Verdict
@@ -198,7 +200,7 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     second = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=santos.sighting())
     assert second.judgement.verdict is Verdict.CHECK
     assert scene.codes(second) >= {"impossible_travel", "second_country", "seen_before"}
-    assert scene.ledger.scans.repeated(rotterdam) is not None
+    assert scene.ledger.scans.repeated(rotterdam, "officer") is not None
 
 
 def test_a_database_that_fails_before_its_commit_stops_nobody(scene: Scene) -> None:
@@ -289,6 +291,53 @@ def test_a_database_rewritten_behind_the_log_s_back_is_refused(tmp_path: Path, w
     with pytest.raises(ProofInvalid) as refused, open_ledger(world.home, write=write):
         pass
     assert refused.value.code == "signed_head_differs"
+
+
+def _insert(ledger: Ledger, *entries: tuple[Kind, Mapping[str, Any], str | None, str | None]) -> None:
+    """Append whatever it is as a program beside the log could: stored correctly, and signed by nobody."""
+    frontier = Frontier()
+    for raw in ledger.log.read_entries(0, ledger.record.size):
+        frontier.append(leaf_hash(raw))
+    chain, now, new = ledger.record.head, ledger.record.recorded_at, []
+    for kind, body, actor, signature in entries:
+        raw = encode_entry(kind, body, actor, signature, now, chain)
+        frontier.append(leaf_hash(raw))
+        chain = chain_head(chain, leaf_hash(raw))
+        new.append(NewEntry(raw, leaf_hash(raw)))
+    before = ledger.log.head()
+    ledger.log.append(before, new, LogHead(before.size + len(new), frontier.root(), chain, now))
+
+
+@pytest.mark.parametrize("flaw", ["", "signature", "rule", "segment", "form"])
+def test_entries_above_the_signed_head_are_checked_before_they_are_signed(tmp_path: Path, flaw: str) -> None:
+    world = World.found(tmp_path / "home")
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        world.register(ledger, maker, WATCH, "L1")
+        good = world.prepare(ledger, maker, WATCH, "L2", ["A1", "B2"]).statement
+        bad = world.prepare(ledger, maker, WATCH, "L1" if flaw == "rule" else "L3", ["A1"]).statement
+        signature = good.signature if flaw == "signature" else bad.signature
+        if flaw == "segment":
+            ledger.segments.file(bytes.fromhex(bad.body["segmentRoot"][2:])).unlink()
+        size = ledger.record.size
+        entries: list[Any] = [(good.kind, good.body, good.actor, good.signature)]
+        if flaw == "form":
+            entries.append((Kind.SCANS_SEALED, {"number": "none"}, None, None))
+        elif flaw:
+            entries.append((bad.kind, bad.body, bad.actor, signature))
+        _insert(ledger, *entries)
+        signed = ledger.signed_head.read()
+    for write in (False, True):
+        if not flaw:
+            with open_ledger(world.home, write=write) as ledger:
+                assert ledger.record.size == size + 1
+                assert (WATCH, "L2") in ledger.record.by_lot
+            continue
+        with pytest.raises((ProofInvalid, Stopped)) as refused, open_ledger(world.home, write=write):
+            pass
+        assert refused.value.code == ("segment_missing" if flaw == "segment" else "entry_refused")
+        assert f"entry {size + 1} was stored and never signed" in str(refused.value)
+        assert world.home.signed_head.read_bytes() == signed
 
 
 def test_reading_needs_no_lock(scene: Scene) -> None:

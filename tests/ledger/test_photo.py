@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +51,30 @@ def scene(width: int, height: int, side: int, angle: float = 0, blur: float = 0,
 def only(symbols: list[ScannedSymbol]) -> ScannedSymbol:
     [symbol] = symbols
     return symbol
+
+
+def test_a_large_transparent_image_takes_little_more_than_its_own_pixels(tmp_path: Path) -> None:
+    large = Image.new("RGBA", (8_000, 8_000))
+    large.paste(LABEL.convert("RGBA"), (3_000, 3_000))
+    (tmp_path / "large.png").write_bytes(file(large, compress_level=1))
+    del large
+    script = (
+        "import resource, sys; from ledger.services.photo import read_image;"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "found = read_image(open(sys.argv[1], 'rb').read());"
+        "print(len(found), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "large.png")], capture_output=True, check=True)
+    found, mib = map(int, done.stdout.split())
+    assert found == 1
+    assert mib < 400, "256 MiB are the image itself"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_white_in_every_strip(mode: str) -> None:
+    clear = Image.new("RGBA", (LABEL.width, LABEL.height), (0, 0, 0, 0))
+    clear.paste((0, 0, 0, 255), mask=Image.eval(LABEL.convert("L"), lambda value: 255 - value))
+    assert only(read_image(file(clear.convert(mode) if mode != "P" else clear.quantize(4)))).data == LINK.encode()
 
 
 def test_a_clean_label_is_found_in_two_decodes() -> None:

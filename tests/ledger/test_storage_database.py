@@ -177,6 +177,33 @@ def test_threads_take_turns_also_when_they_wait_longer_than_the_timeout(tmp_path
     engine.dispose()
 
 
+def test_a_turn_that_does_not_come_is_unavailable_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'turns.db'}")
+    create_all(engine)
+    monkeypatch.setattr("ledger.storage.database.BUSY_TIMEOUT_MS", 50)
+    refused: list[BaseException] = []
+
+    def impatient() -> None:
+        try:
+            put(engine, "late")
+        except BaseException as error:
+            refused.append(error)
+
+    with writing(engine) as connection:
+        connection.execute(insert(detail), {"subject": "first", "json": "{}"})
+        thread = threading.Thread(target=impatient)
+        thread.start()
+        thread.join()
+    (error,) = refused
+    assert isinstance(error, Unavailable)
+    assert error.code == "database"
+    put(engine, "next")
+    assert subjects(engine) == ["first", "next"]
+    engine.dispose()
+
+
 def test_reads_do_not_wait_for_a_writer(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.execute(insert(detail), {"subject": "unseen", "json": "{}"})

@@ -70,6 +70,17 @@ def test_a_partial_tile_stays_readable_when_it_has_grown(folder: PublishedFolder
         folder.tile(Tile(0, 2, width))
 
 
+def test_a_size_that_was_signed_and_never_published_has_its_tiles_too(folder: PublishedFolder) -> None:
+    for width in (3, 9):
+        folder.put([(tile_path(0, 0, width), b"".join(HASHES[:width]))])
+        folder.put([(tile_path("entries", 0, width), encode_bundle(ENTRIES[:width]))])
+    for width in range(1, 10):
+        assert folder.tile(Tile(0, 0, width)) == b"".join(HASHES[:width])
+        assert folder.tile(Tile("entries", 0, width)) == encode_bundle(ENTRIES[:width])
+    with pytest.raises(NotFound):
+        folder.tile(Tile(0, 0, 10))
+
+
 @pytest.mark.parametrize("path", ["checkpoint", "tile/0/../../x", "/etc/x", "seal/01", "seal/", "tile/0/000.p/256"])
 def test_only_names_that_readers_ask_for_are_written(folder: PublishedFolder, tmp_path: Path, path: str) -> None:
     with pytest.raises(Malformed):

@@ -15,9 +15,9 @@ from ledger.services.anchoring import Anchoring
 from ledger.services.participant import Mirror
 from ledger.services.segment import build, build_from_keys
 from ledger.services.upkeep import Upkeep
-from ledger.wiring import Ledger
+from ledger.wiring import Ledger, open_ledger
 from verifier.batch import RetireReason
-from verifier.errors import Unavailable
+from verifier.errors import ProofInvalid, Unavailable
 from verifier.statement import Kind
 from verifier.struct import ZERO32
 
@@ -26,7 +26,7 @@ class Quiet:
     """A registry with nothing new, and nothing to anchor; `faults` are raised first, one a round."""
 
     def __init__(self, *faults: Exception) -> None:
-        self.faults, self.rounds = list(faults), 0
+        self.faults, self.rounds, self.followed = list(faults), 0, 0
 
     def sync(self) -> int:
         self.rounds += 1
@@ -34,34 +34,85 @@ class Quiet:
             raise self.faults.pop(0)
         return 0
 
-    def follow(self) -> None: ...
+    def follow(self) -> None:
+        self.followed += 1
 
     def final(self) -> None: ...
 
 
 def upkeep(quiet: Quiet, sweep: Callable[[], object]) -> Upkeep:
-    return Upkeep(cast("Mirror", quiet), cast("Anchoring", quiet), lambda: None, 0.01, sweep)
+    return Upkeep(lambda: (cast("Mirror", quiet), cast("Anchoring", quiet)), lambda: None, 0.01, sweep)
 
 
-def wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+def wait(until: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("fault", [Unavailable("no node", code="chain_unavailable"), KeyError("blockNumber")])
-def test_a_round_that_fails_is_said_and_tried_again(fault: Exception) -> None:
-    quiet = Quiet(fault)
-    kept = Upkeep(cast("Mirror", quiet), cast("Anchoring", quiet), lambda: None, 3_600, lambda: None)
+@pytest.mark.parametrize("fault", [ProofInvalid("a gap", code="proposal_gap"), KeyError("blockNumber")])
+def test_a_part_that_fails_is_said_and_tried_again_and_stops_no_other(fault: Exception) -> None:
+    quiet, seen = Quiet(fault, fault), list[dict[str, str]]()
+    kept = upkeep(quiet, lambda: None)
+    quiet.final = lambda: seen.append({name: t.code for name, t in kept.troubles.items()})  # type: ignore[method-assign]
     kept.start()
-    wait(lambda: kept.trouble is not None)
-    assert kept.trouble is not None
-    assert kept.trouble.code == getattr(fault, "code", "fault")
-    kept.nudge()
-    wait(lambda: kept.trouble is None)
+    wait(lambda: quiet.rounds >= 4)
     kept.close()
-    assert quiet.rounds == 2
+    assert quiet.followed == quiet.rounds, "anchors are followed although the registry can't be read"
+    assert seen[:4] == [{}, *[{"registry": getattr(fault, "code", "fault")}] * 2, {}]
+
+
+def test_a_caller_gets_the_error_after_everything_was_tried() -> None:
+    quiet = Quiet(ProofInvalid("a gap", code="proposal_gap"))
+    with pytest.raises(ProofInvalid):
+        upkeep(quiet, lambda: None).round()
+    assert quiet.followed == 1
+
+
+def test_two_parts_that_fail_are_both_said() -> None:
+    def broken() -> None:
+        raise Unavailable("no disk", code="segment_store")
+
+    kept = upkeep(Quiet(*[Unavailable("no node", code="chain_unavailable")] * 9_999), broken)
+    kept.start()
+    wait(lambda: bool(kept.troubles))
+    kept.close()
+    assert {name: t.code for name, t in kept.troubles.items()} == {
+        "registry": "chain_unavailable",
+        "uploads": "segment_store",
+    }
+
+
+@pytest.mark.node
+def test_a_chain_that_comes_later_is_opened_and_anchored_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World.found(tmp_path / "home")
+
+    def missing() -> Path:
+        raise Unavailable("couldn't start the local chain: no Node.js", code="node_missing")
+
+    monkeypatch.setattr("ledger.wiring.ANCHOR_SECONDS", 0.1)
+    told: list[str] = []
+    with monkeypatch.context() as without_node:
+        without_node.setattr("ledger.chain.node.find_node", missing)
+        with pytest.raises(Unavailable), open_ledger(world.home, write=True, chain=True):
+            pass
+        opening = open_ledger(world.home, write=True, chain=True, chain_down=told.append)
+        ledger = opening.__enter__()
+        ledger.start()
+        wait(lambda: ledger.upkeep is not None and bool(ledger.upkeep.troubles))
+        assert ledger.upkeep is not None
+        assert {name: t.code for name, t in ledger.upkeep.troubles.items()} == {"chain": "node_missing"}
+        assert "going on without the chain" in told[0]
+        assert (ledger.chain, ledger.mirror) == (None, None)
+    try:
+        wait(lambda: ledger.upkeep is not None and not ledger.upkeep.troubles and ledger.mirror is not None, 60)
+        wait(lambda: (final := ledger.anchors.final_size()) is not None and final == ledger.record.size)
+        world.maker(ledger, "Aurora", "9521234")
+        wait(lambda: ledger.anchors.final_size() == ledger.record.size)
+    finally:
+        opening.__exit__(None, None, None)
+    assert len(told) == 1
 
 
 def test_uploads_are_swept_at_once_and_then_hourly() -> None:

@@ -233,6 +233,8 @@ def test_when_w_is_too_old_nothing_good_rests_on_it(scene: Scene, running: Ledge
     assert verdict(running, scene.batch, "NOBODY") is Verdict.CHECK, "absence needs them too"
     assert verdict(running, recalled) is Verdict.STOP
     assert verdict(running, scene.batch, item=gtin("9999999", 1)) is Verdict.OUTSIDE
+    with running.engine.begin() as connection:
+        connection.execute(text("UPDATE cosignature SET time_s = time_s + 3600"))
 
 
 def test_before_any_quorum_nothing_good_is_said(tmp_path: Path) -> None:

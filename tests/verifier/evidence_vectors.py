@@ -63,7 +63,7 @@ def scene() -> Scene:
 
 @dataclass(frozen=True)
 class Indexed:
-    """A ledger whose index an auditor confirmed: one batch never recalled, one recalled since, and a foreign one."""
+    """A ledger whose second index an auditor confirmed: one batch never recalled, one recalled since, a foreign one."""
 
     sim: Sim
     maker: Actor
@@ -82,6 +82,8 @@ def indexed() -> Indexed:
     quiet = sim.register_batch(maker, lot="QUIET", public=True)
     recalled = sim.register_batch(maker, lot="RECALLED", public=True)
     other = sim.register_batch(rival, lot="QUIET", public=True)
+    sim.seal_index()
+    sim.confirm_index(sim.authorities[1])
     sim.retire(maker, quiet, RetireReason.SOLD, [SERIAL])
     sim.seal_index()
     sim.confirm_index(auditor)

@@ -1,0 +1,100 @@
+"""carnet-verify as a program: which check a file gets, what is said, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.verifier.evidence_vectors import CASES, FOLDER, indexed, scene
+from verifier.__main__ import main
+from verifier.errors import Malformed
+from verifier.files import KINDS, Asked, check_file
+from verifier.fork import Fork
+from verifier.statement import RECURSION_LIMIT
+
+VECTORS: list[dict[str, Any]] = json.loads((FOLDER / "cases.json").read_text())
+PIN = "00" * 32
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["file"])
+def test_every_vector_ends_as_it_must(case: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    code = main([str(FOLDER / case["file"]), "--founding", case["pin"], "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert (report["failed"], report["unproved"]) == (case["failed"], case["unproved"])
+    assert code == (0 if report["ok"] else 1)
+    assert report["ok"] == (case["failed"] is None and case["unproved"] is None)
+
+
+def test_code_salt_and_witnesses_can_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = scene()
+    file, few = tmp_path / "absence.tlog-proof", tmp_path / "few.tlog-proof"
+    file.write_bytes(CASES["absence-hidden-salt"].raw())
+    few.write_bytes(CASES["witnesses-too-few"].raw())
+    pin, code = here.sim.pin.hex(), f"(01){here.hidden.gtin}(10)HIDDEN(21)S9999"
+    assert main([str(file), "--founding", pin, "--code", code, "--salt", "0x" + here.hidden.salt.hex()]) == 0
+    assert main([str(file), "--founding", pin, "--code", code.replace("S9999", "S9998")]) == 1
+    assert "it fails at 'code'" in capsys.readouterr().out
+    assert main([str(few), "--founding", indexed().sim.pin.hex()]) == 1
+    assert main([str(few), "--founding", indexed().sim.pin.hex(), "--unwitnessed"]) == 0
+
+
+def test_wrong_use_and_unreadable_files_have_codes_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "x.json"
+    other.write_bytes(b'{"spec":"else"}')
+    for words, code in (
+        ([str(tmp_path / "none"), "--founding", PIN], 3),
+        ([str(other), "--founding", "short"], 2),
+        ([str(other), "--founding", PIN], 2),
+        ([str(other), "--founding", PIN, "--code", "HELLO"], 2),
+    ):
+        assert main([*words, "--json"]) == code
+        assert set(json.loads(capsys.readouterr().out)) == {"error"}
+        assert main(words) == code
+        assert capsys.readouterr().err.startswith("carnet-verify: couldn't ")
+    with pytest.raises(SystemExit) as end:
+        main([str(other)])
+    assert end.value.code == 2
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    assert main([str(empty), "--founding", PIN]) == 1
+
+
+def test_other_kinds_of_files_are_read_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sim, file = scene().sim, tmp_path / "fork.json"
+    file.write_bytes(Fork(sim.entries[0], (sim.notes[sim.size()], sim.notes[sim.size()])).encode())
+    assert main([str(file), "--founding", sim.pin.hex()]) == 1
+    assert "proves no fork" in capsys.readouterr().out
+    with pytest.raises(Malformed) as refusal:
+        check_file(file.read_bytes(), Asked(sim.pin, salt=bytes(32)))
+    assert refusal.value.code == "usage"
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.strip().endswith(", ".join(KINDS))
+
+
+def test_deep_json_is_refused_and_ends_no_process() -> None:
+    """A library raises Python's recursion limit past what the C stack holds; the limit is put back."""
+    code = (
+        "import sys, verifier.statement, verifier.canonical as c\n"
+        "try: c.decode(b'[' * 200_000)\n"
+        "except Exception as e: print(type(e).__name__, sys.getrecursionlimit())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER.parents[2], capture_output=True, text=True)
+    assert done.stdout.split() == ["Malformed", str(RECURSION_LIMIT)], done
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    case = VECTORS[0]
+    words = [sys.executable, "-m", "verifier", FOLDER / case["file"], "--founding", case["pin"]]
+    with subprocess.Popen(words, cwd=FOLDER.parents[2], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""

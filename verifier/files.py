@@ -1,0 +1,121 @@
+"""Files that somebody was handed: which check is meant for one, found by how it begins, and what it came to.
+
+One place for every program that checks files, so that a new kind of file is read by all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from verifier.chain_event import ChainReader
+from verifier.errors import Malformed
+from verifier.evidence import check_evidence
+from verifier.evidence_file import SPEC as EVIDENCE
+from verifier.explain import Report, explain
+from verifier.fork import SPEC as FORK
+from verifier.fork import check_fork
+from verifier.gs1 import UnitCode
+from verifier.reading import ReadCode, read
+from verifier.scan_evidence import check_scan_evidence
+from verifier.scan_evidence_file import SPEC as SCAN
+from verifier.statement import check_hex
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What whoever checks a file brings: the pin (32 bytes) always, the rest where the file is about goods."""
+
+    pin: bytes
+    code: UnitCode | None = None
+    salt: bytes | None = None
+    chain: ChainReader | None = None
+    unwitnessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to: whether the file holds, the report as JSON, and the same as lines for people."""
+
+    ok: bool
+    value: Mapping[str, Any]
+    lines: Sequence[str]
+
+
+class FileCheck(Protocol):
+    """Checks one kind of file. Never raises for anything it holds."""
+
+    def __call__(self, raw: bytes, asked: Asked, /) -> Checked:
+        """Check it."""
+        ...
+
+
+def check_file(raw: bytes, asked: Asked) -> Checked:
+    """Check a file of whichever kind it is; what is no JSON is taken for a proof file, whose check says what is wrong.
+
+    Raises Malformed: `spec` for JSON of no kind that is known here, `usage` for a code, salt or node that its kind has
+    no use for.
+    """
+    if not raw.startswith(b"{"):
+        return _check_evidence(raw, asked)
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        value = None
+    spec = value.get("spec") if isinstance(value, dict) else None
+    check = CHECKS.get(spec) if isinstance(spec, str) else None
+    if check is None:
+        raise Malformed(f"couldn't check the file: got spec {str(spec)[:40]!r}, expected {sorted(CHECKS)}", code="spec")
+    if asked.code is not None or asked.salt is not None or asked.chain is not None:
+        raise Malformed(
+            f"couldn't check the file: a {spec} is about no unit, so give no code, salt or node", code="usage"
+        )
+    return check(raw, asked)
+
+
+def code_of(text: str) -> UnitCode:
+    """The code that somebody read or typed. Raises Malformed (`code`)."""
+    reading = read(text)
+    if not isinstance(reading, ReadCode):
+        raise Malformed(f"couldn't use the code: {reading.message}", code="code")
+    return reading.code
+
+
+def bytes32_of(name: str, text: str) -> bytes:
+    """32 bytes from 64 hex digits in either case, with or without 0x. Raises Malformed (`hex`)."""
+    digits = text.strip().lower().removeprefix("0x")
+    check_hex(name, f"0x{digits}", 32)
+    return bytes.fromhex(digits)
+
+
+def _check_evidence(raw: bytes, asked: Asked) -> Checked:
+    return _told(
+        check_evidence(
+            raw,
+            pin=asked.pin,
+            code=asked.code,
+            salt=asked.salt,
+            chain=asked.chain,
+            unwitnessed=asked.unwitnessed,
+        )
+    )
+
+
+def _check_fork(raw: bytes, asked: Asked) -> Checked:
+    return _told(check_fork(raw, asked.pin))
+
+
+def _check_scan(raw: bytes, asked: Asked) -> Checked:
+    return _told(check_scan_evidence(raw, pin=asked.pin))
+
+
+def _told(report: Report) -> Checked:
+    return Checked(report.ok, report.to_json(), explain(report))
+
+
+CHECKS: Mapping[str, FileCheck] = {FORK: _check_fork, SCAN: _check_scan}
+"""Kinds of files that are JSON, by their `spec`."""
+KINDS = (EVIDENCE, *CHECKS)
+"""Every kind that is read here."""
