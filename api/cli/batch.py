@@ -15,6 +15,8 @@ from api.cli.serials import check_rows, read_serials
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
+    from api.cli.batch_folder import BatchFolder
+    from api.cli.registration import Order, Registered
     from ledger.home import Home
     from verifier.statement import Kind
 
@@ -103,18 +105,7 @@ def register(
     if done is None:
         with reach(place, server, token, out, write=True) as ledger:
             done = register_batch(folder, order, ledger, out)
-    kept, receipt = done.kept, dict(done.kept.receipt or {})
-    answer: dict[str, Any] = {
-        "batch": kept.batch_id,
-        "gtin": gtin14,
-        "lot": lot,
-        "unit_count": kept.unit_count,
-        "again": done.again,
-        "skipped": file.bad_count if file is not None else 0,
-        "receipt": receipt,
-        "folder": str(folder.path),
-        "proof": str(folder.proof) if folder.proof.exists() else None,
-    }
+    answer = _registered(order, done, folder, file.bad_count if file is not None else 0)
     out.answer(answer, _registered_lines(answer))
 
 
@@ -261,6 +252,20 @@ def _change(
     name = f"{found['gtin']} lot {found['lot']}"
     answer = {"kind": kind.value, "batch": found["id"], "receipt": receipt}
     out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['entry']}"])
+
+
+def _registered(order: Order, done: Registered, folder: BatchFolder, skipped: int) -> dict[str, Any]:
+    return {
+        "batch": done.kept.batch_id,
+        "gtin": order.gtin,
+        "lot": order.lot,
+        "unit_count": done.kept.unit_count,
+        "again": done.again,
+        "skipped": skipped,
+        "receipt": dict(done.kept.receipt or {}),
+        "folder": str(folder.path),
+        "proof": str(folder.proof) if folder.proof.exists() else None,
+    }
 
 
 def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:

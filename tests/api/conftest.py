@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "ledger"))  # the world that the ledger's own tests live in
+sys.path.insert(0, str(Path(__file__).parent.parent / "verifier"))  # segments made the slow and obvious way
 
 from cli_world import Cli, found
 from served import Stage, client, staged
+
+
+def _of_the_ledger() -> ModuleType:
+    """What the ledger's own tests share: this file's name stands in the way of importing it."""
+    spec = importlib.util.spec_from_file_location(
+        "ledger_conftest", Path(__file__).parent.parent / "ledger" / "conftest.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_shared = _of_the_ledger()
+database_url, postgres_server = _shared.database_url, _shared.postgres_server
 
 
 @pytest.fixture(scope="session")

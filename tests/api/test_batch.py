@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from ledger_world import MadeBatch, gtin
+from segment_model import NaiveSegment, serials_of
 from served import PREFIX, Stage, client
 
 from ledger.services.segment import build
@@ -220,6 +221,72 @@ def test_a_damaged_segment_is_never_stored(
     assert response.status_code == 422, response.text
     assert code is None or response.json()["code"] == code
     assert http.head(f"/v1/segments/{root}").status_code == 404
+
+
+def _unsorted() -> tuple[bytes, bytes]:
+    keys = NaiveSegment.of(serials_of(17)).keys
+    swapped = NaiveSegment([*keys[:3], keys[4], keys[3], *keys[5:]])
+    return swapped.root, swapped.file()
+
+
+def _twice() -> tuple[bytes, bytes]:
+    keys = NaiveSegment.of(serials_of(16)).keys
+    doubled = NaiveSegment([*keys[:4], *keys[3:]])
+    return doubled.root, doubled.file()
+
+
+def _miscounted() -> tuple[bytes, bytes]:
+    whole = NaiveSegment.of(serials_of(18))
+    return whole.root, whole.file()
+
+
+def _other_root() -> tuple[bytes, bytes]:
+    return bytes(31) + b"\x01", NaiveSegment.of(serials_of(17)).file()
+
+
+def _false_root() -> tuple[bytes, bytes]:
+    """The header claims the root in the address; the keys give another."""
+    data = NaiveSegment.of(serials_of(17)).file()
+    return b"\x07" * 32, data[:64] + b"\x07" * 32 + data[96:]
+
+
+def _empty() -> tuple[bytes, bytes]:
+    data = NaiveSegment.of(serials_of(1)).file()
+    return b"\x08" * 32, data[:24] + bytes(8) + data[32:40] + data[32:40] + data[32:40] + bytes(8) + b"\x08" * 32
+
+
+@pytest.mark.parametrize(
+    ("flawed", "codes"),
+    [
+        (_unsorted, {"segment_unsorted"}),
+        (_twice, {"segment_duplicate"}),
+        (_miscounted, {"segment_count"}),
+        (_other_root, {"segment_root"}),
+        (_false_root, {"segment_root"}),
+        (_empty, {"segment_empty", "segment_header"}),
+    ],
+)
+def test_a_flawed_segment_is_refused_and_changes_neither_log_nor_store(
+    stage: Stage, http: httpx.Client, flawed: Any, codes: set[str]
+) -> None:
+    def stored() -> tuple[Any, dict[str, int]]:
+        files = stage.world.home.segments.rglob("*")
+        return stage.ledger.log.head(), {str(file): file.stat().st_size for file in files if file.is_file()}
+
+    root, data = flawed()
+    before = stored()
+    for _ in range(2):
+        refused = http.put(f"/v1/segments/0x{root.hex()}?units=17", content=data)
+        assert refused.status_code == 422, refused.text
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["code"] in codes
+    assert http.head(f"/v1/segments/0x{root.hex()}").status_code == 404
+    body = {"unitCount": "17", "segmentRoot": "0x" + root.hex()}
+    sent = stage.world.prepare(stage.ledger, stage.maker, gtin(PREFIX, 502), "FLAWED", ["A1"], **body)
+    swept = "0x" + next(iter({*stored()[1]} - {*before[1]})).rsplit("/", 1)[1].removesuffix(".seg")
+    assert post(http, sent).json()["code"] == "segment_not_found"
+    stage.ledger.segments.discard(bytes.fromhex(swept[2:]))
+    assert stored() == before
 
 
 def test_uploads_have_a_daily_budget(stage: Stage, tmp_path: Path) -> None:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cli_world import GTIN, ROOT, Cli, found
+from cli_world import GTIN, Cli, found
 
 from ledger.chain.node import DevNode
 from ledger.home import Home
 
 pytestmark = pytest.mark.node
 SEATS = ("--authority", "NL", "--authority", "KE", "--authority", "BR")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """A throwaway PostgreSQL, started as the ledger's own tests start theirs."""
-    spec = importlib.util.spec_from_file_location("ledger_conftest", ROOT / "tests" / "ledger" / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield from module.start_postgres(durable=False)
 
 
 @pytest.fixture
@@ -42,9 +30,9 @@ def register(lot: str) -> tuple[str, ...]:
 
 
 @pytest.mark.postgres
-def test_everything_on_postgresql(tmp_path: Path, postgres: str) -> None:
+def test_everything_on_postgresql(tmp_path: Path, postgres_server: str) -> None:
     cli = Cli(tmp_path / "home")
-    cli.yes("init", "--origin", "carnet.example/pg", *SEATS, "--database", postgres)
+    cli.yes("init", "--origin", "carnet.example/pg", *SEATS, "--database", postgres_server)
     cli.yes("key", "new", "acme")
     maker = ("--role", "manufacturer", "--country", "NL", "--name", "Acme", "--prefix", "9506000")
     cli.yes("participant", "admit", "acme", *maker, "--sign", "authority-nl", "--sign", "authority-ke")
@@ -56,7 +44,8 @@ def test_everything_on_postgresql(tmp_path: Path, postgres: str) -> None:
     assert database["version"].startswith("PostgreSQL")
     again = Cli(tmp_path / "again")
     assert (
-        again.no("init", "--origin", "carnet.example/pg", *SEATS, "--database", postgres, code=2)["code"] == "founded"
+        again.no("init", "--origin", "carnet.example/pg", *SEATS, "--database", postgres_server, code=2)["code"]
+        == "founded"
     )
 
 
