@@ -1,7 +1,7 @@
 """The answer as JSON: one shape, two views. The public view has fields removed, never others added.
 
-Public answers are no oracle (DESIGN 4): every code under a known prefix that is not a registered unit gets the same
-bytes, save the code itself, whatever its lot, serial or signature.
+Public answers are no oracle (docs/spec/api.md): every code under a known prefix that is not a registered unit gets the
+same bytes, save the code itself, whatever its lot, serial or signature.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verifier.statement import Domain, Proposal
 
 PRODUCTION_COUNTRIES = 3
-"""Below this one country more or less decides everything. DESIGN 3, Registry contract."""
+"""Below this one country more or less decides everything. Own rule for production."""
 
 _COUNTRY = re.compile("[A-Z]{2}")
 _ADDRESS = re.compile("0x[0-9a-f]{40}")
