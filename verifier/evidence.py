@@ -108,11 +108,11 @@ class _Check:
         if self._code is None:
             raise _Open("no code was given to compare with")
         code, unit = self._code, self._file.unit
-        read = (code.gtin, code.lot, code.serial)
         lot = code.lot if unit is None or code.lot is not None else unit.lot
         if unit is None or (code.gtin, lot, code.serial) != (unit.gtin, unit.lot, unit.serial):
-            about = (unit.gtin, unit.lot, unit.serial) if unit else "no unit"
-            raise ProofInvalid(f"couldn't match the code: got {read}, the file is about {about}", code="other_code")
+            about = _named(unit.gtin, unit.lot, unit.serial) if unit else "no unit"
+            got = _named(code.gtin, code.lot, code.serial)
+            raise ProofInvalid(f"couldn't match the code: got {got}, the file is about {about}", code="other_code")
         return (
             "GTIN, lot and serial are those that were read" if code.lot else "GTIN and serial are those that were read"
         )
@@ -294,3 +294,8 @@ def _step_of(kind: Kind) -> str:
             return "registration"
         case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED | Kind.UNDONE:
             return "changes"
+
+
+def _named(gtin: str, lot: str | None, serial: str | None) -> str:
+    parts = {"GTIN": gtin, "lot": lot, "serial": serial}
+    return " ".join(f"{name} {value}" if value else f"without {name}" for name, value in parts.items())
