@@ -129,10 +129,16 @@ def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
             "tier": reason.tier.value,
             "dimension": reason.dimension.value,
             "text": reason.text,
-            "evidence": dict(reason.evidence) if face is Face.OFFICER else _coarse(reason.evidence),
+            "evidence": _caused(answer, dict(reason.evidence) if face is Face.OFFICER else _coarse(reason.evidence)),
         }
         for reason in reasons
     ]
+
+
+def _caused(answer: Answer, evidence: Any) -> Any:
+    """With what kept a code from being read, in a sentence; it comes from the text alone."""
+    reading = answer.reading
+    return {**evidence, "cause": reading.message} if isinstance(reading, Unreadable) and "why" in evidence else evidence
 
 
 def _coarse(value: Any) -> Any:
