@@ -8,6 +8,7 @@ import typer
 
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import ExitCode, Out
+from api.cli.values import parse_bytes32
 
 if TYPE_CHECKING:
     from verifier.audit_report import AuditReport
@@ -27,14 +28,9 @@ def audit(
 ) -> None:
     """Check every hash, signature, standing, right, segment and anchor. Exit code 1 if anything does not hold."""
     from ledger.wiring_audit import audit_ledger
-    from verifier.statement import check_hex
 
     out = Out(json)
-    pin = None
-    if founding is not None:
-        text = founding.lower().removeprefix("0x")
-        check_hex("founding", f"0x{text}", 32)
-        pin = bytes.fromhex(text)
+    pin = parse_bytes32("--founding", founding) if founding is not None else None
     place = open_home(home)
     with out.progress("auditing") as progress:
         report = audit_ledger(

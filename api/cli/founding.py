@@ -13,6 +13,7 @@ import typer
 from api.cli.links import check_base_url
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import Out, pairs
+from api.cli.values import check_country
 from verifier.errors import Malformed, Refused
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def approve_with(
 
 def _parse_seat(text: str) -> Seat:
     country, *rest = text.split(":")
+    if _COUNTRY.fullmatch(country):
+        check_country("--authority", country)
     known = _COUNTRY.fullmatch(country)
     match rest:
         case [] if known:

@@ -14,7 +14,7 @@ import typer
 from api.cli.links import is_loopback
 from api.cli.options import HomeOption, JsonOption, open_home, opened
 from api.cli.output import Out, pairs
-from verifier.errors import Malformed, Unavailable
+from verifier.errors import Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
     from ledger.home import Home
@@ -100,6 +100,16 @@ def _writing(place: Home, out: Out) -> Iterator[Ledger]:
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(opened(place, out, write=True, chain=True))
+        except Refused as error:
+            if error.code != "writer_busy":
+                raise
+            running = place.server()
+            cause = (
+                f"a server is running on it already, at {running}" if running else "another command is writing to it"
+            )
+            raise Refused(
+                f"couldn't serve {place.path}: {cause}; one process writes a home", code=error.code
+            ) from error
         except Unavailable as error:
             if not error.code.startswith(("chain", "node")):
                 raise

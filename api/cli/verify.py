@@ -9,6 +9,7 @@ import typer
 
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import ExitCode, Out
+from api.cli.values import parse_bytes32
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
@@ -35,16 +36,22 @@ def verify(
     from verifier.evidence import check_evidence
     from verifier.explain import explain
     from verifier.reading import ReadCode, read
+    from verifier.tlog_proof import HEADER
 
     out = Out(json)
     reading = read(code) if code is not None else None
     if reading is not None and not isinstance(reading, ReadCode):
         raise Malformed(f"couldn't use --code: {reading.message}", code="code")
+    raw = proof.read_bytes()
+    if not raw.startswith(HEADER.encode()):
+        raise Malformed(
+            f"couldn't check {proof}: this is not a proof file, it does not start with {HEADER}", code="file"
+        )
     report = check_evidence(
-        proof.read_bytes(),
+        raw,
         pin=_pin(founding, home, out),
         code=reading.code if reading is not None else None,
-        salt=_bytes32("salt", salt) if salt is not None else None,
+        salt=parse_bytes32("--salt", salt) if salt is not None else None,
         chain=_chain(chain_rpc) if chain_rpc is not None else None,
     )
     out.answer(report.to_json(), explain(report))
@@ -54,7 +61,7 @@ def verify(
 
 def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
     if founding is not None:
-        return _bytes32("founding", founding)
+        return parse_bytes32("--founding", founding)
     from api.cli.known import known_pin
 
     place = open_home(home)
@@ -66,13 +73,6 @@ def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
         )
     out.note(f"with the founding pin {known} that {place.path} knows")
     return bytes.fromhex(known)
-
-
-def _bytes32(name: str, text: str) -> bytes:
-    from verifier.statement import check_hex
-
-    check_hex(name, "0x" + text.lower().removeprefix("0x"), 32)
-    return bytes.fromhex(text.lower().removeprefix("0x"))
 
 
 def _chain(url: str) -> NodeReader:
