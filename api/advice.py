@@ -32,7 +32,7 @@ VERDICTS: Mapping[Face, Mapping[Verdict, tuple[str, ...]]] = {
         ),
         Verdict.UNREADABLE: (
             "Scan again: clean the print, avoid glare, hold the device 15 to 20 cm away.",
-            "If a repair is offered below, compare it with the text printed beside the code before you choose it.",
+            "If a repair is offered, compare it with the text printed beside the code before you choose it.",
             "Or type the text printed beside the code.",
         ),
         Verdict.OUTSIDE: (

@@ -1,7 +1,7 @@
 """The answer as JSON: one shape, two views. The public view has fields removed, never others added.
 
-Public answers are no oracle (DESIGN 4): every code under a known prefix that is not a registered unit gets the same
-bytes, save the code itself, whatever its lot, serial or signature.
+Public answers are no oracle (docs/spec/api.md): every code under a known prefix that is not a registered unit gets the
+same bytes, save the code itself, whatever its lot, serial or signature.
 """
 
 from __future__ import annotations
@@ -145,10 +145,16 @@ def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
             "tier": reason.tier.value,
             "dimension": reason.dimension.value,
             "text": reason.text,
-            "evidence": dict(reason.evidence) if face is Face.OFFICER else _coarse(reason.evidence),
+            "evidence": _caused(answer, dict(reason.evidence) if face is Face.OFFICER else _coarse(reason.evidence)),
         }
         for reason in reasons
     ]
+
+
+def _caused(answer: Answer, evidence: Any) -> Any:
+    """With what kept a code from being read, in a sentence; it comes from the text alone."""
+    reading = answer.reading
+    return {**evidence, "cause": reading.message} if isinstance(reading, Unreadable) and "why" in evidence else evidence
 
 
 def _coarse(value: Any) -> Any:

@@ -22,7 +22,7 @@ from verifier.merkle import consistency_proof, leaf_hash, node_hash, root_at
 from verifier.statement import Domain, Proposal, header, sign
 
 LIMIT = 70_000
-"""Gas of an anchor after a log's first one, for logs of up to a million entries (DESIGN 3)."""
+"""Gas of an anchor after a log's first one, for logs of up to a million entries (docs/adr/0003)."""
 _MILLION = 10**6
 _SHOWN = (1_000, 10_000, 100_000, _MILLION, 10**9, 10**12)
 _GROWTH = 64  # entries between two anchors of a log that is anchored every few seconds

@@ -67,7 +67,7 @@ def register(bench: Bench) -> list[Figure]:
 
 
 def _register(scene: Scene, ledger: Ledger, lot: str, serials: list[str]) -> Registered:
-    order = Order(GTIN, lot, scene.maker, serials, 0, 20, (), "", ())
+    order = Order(GTIN, lot, scene.maker, serials, 0, 20, (), "", (), allow_repeats=True)  # one file, many lots
     out = Out(json=True)
     return register_batch(BatchFolder.of(scene.home, GTIN, lot), order, LocalLedger(ledger, out), out)
 

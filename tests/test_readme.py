@@ -22,6 +22,7 @@ def block(heading: str) -> str:
 
 
 @pytest.mark.node
+@pytest.mark.timeout(330)  # the commands' own limit and a little more
 def test_the_main_job_by_hand(tmp_path: Path) -> None:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CARNET_")}
@@ -31,7 +32,7 @@ def test_the_main_job_by_hand(tmp_path: Path) -> None:
         env=environment | {"PATH": programs},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     for said in ("founding pin", "registered: GTIN 09521234000013", "Registered, no reports", "everything holds"):

@@ -132,7 +132,9 @@ class _Check:
         else:
             raise ProofInvalid("couldn't match the code: the file is about no goods", code="other_code")
         if read != about:
-            raise ProofInvalid(f"couldn't match the code: got {read}, the file is about {about}", code="other_code")
+            raise ProofInvalid(
+                f"couldn't match the code: got {_named(*read)}, the file is about {_named(*about)}", code="other_code"
+            )
         if unit is None:
             return "the file speaks of the batch that was read"
         return (
@@ -344,3 +346,8 @@ def _step_of(kind: Kind) -> str:
             return "index"
         case Kind.SCANS_SEALED:
             return "changes"
+
+
+def _named(gtin: str, lot: str | None, serial: str | None) -> str:
+    parts = {"GTIN": gtin, "lot": lot, "serial": serial}
+    return " ".join(f"{name} {value}" if value else f"without {name}" for name, value in parts.items())

@@ -34,7 +34,7 @@ class Dimension(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The answer to a scan: the first row of DESIGN 4 that holds."""
+    """The answer to a scan: the first row of docs/spec/verdict.md that holds."""
 
     STOP = "stop"
     UNREADABLE = "unreadable"

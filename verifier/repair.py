@@ -20,7 +20,7 @@ from verifier.gs1 import Carrier, CodeForm, UnitCode
 from verifier.keyboard import LAYOUTS
 
 MOST_REPAIRS = 16
-"""Candidates for one text. DESIGN 4: each one that an officer looks up counts as a look-up."""
+"""Candidates for one text. docs/spec/codes.md: each one that an officer looks up counts as a look-up."""
 
 _MOST_TRIED = 512  # ways of cutting one text; own limit, against texts made of nothing but AIs
 _LONGEST_SWALLOWED = 64  # characters: serial, lot and two dates with their AIs, and no more

@@ -14,7 +14,7 @@ from typing import Final
 
 from verifier.errors import Malformed
 
-SALT_SIZE: Final = 32  # bytes; DESIGN 3, one salt per batch, never reused
+SALT_SIZE: Final = 32  # bytes; docs/spec/segment.md, one salt per batch, never reused
 KEY_SIZE: Final = 32  # bytes; SHA-256
 _SHA256_BLOCK: Final = 64  # bytes; FIPS 180-4, the block that HMAC pads its key to
 _LONGEST: Final = 20  # characters of AI 10 and AI 21; GS1 General Specifications 3.4.1, 3.5.2

@@ -14,7 +14,7 @@ from verifier.errors import ProofInvalid
 from verifier.segment_key import KEY_SIZE
 
 LEAF_WIDTH: Final = 16  # keys a leaf; 36 bytes a unit and proofs of about 1 kB
-MAX_UNITS: Final = 2**32  # DESIGN 3
+MAX_UNITS: Final = 2**32  # docs/spec/segment.md, n
 HEADER_SIZE: Final = 128  # bytes; a multiple of 32, so no key lies across two pages
 _MAGIC: Final = b"carnet/segment\r\n"  # the line end shows a transfer in text mode
 _VERSION: Final = 1

@@ -58,7 +58,7 @@ def verify_membership(proof: MembershipProof, serial: str, n: int, root: bytes) 
     A caller who has the salt compares `proof.blind` with `blind(salt, gtin, lot, serial)` as well;
     without the salt it is the signed registration that ties the root to the GTIN and the lot.
 
-    Raises ProofInvalid (`membership_key`, or what is wrong with the leaf). DESIGN 3, Segment.
+    Raises ProofInvalid (`membership_key`, or what is wrong with the leaf). docs/spec/segment.md.
     """
     _check_leaf(proof.leaf, Layout(n), root)
     if len(proof.blind) != KEY_SIZE:
@@ -77,7 +77,7 @@ def verify_absence(proof: AbsenceProof, key: bytes, n: int, root: bytes) -> None
     """Check that `key` (32 bytes) is not in the segment of `n` keys with that root.
 
     Raises ProofInvalid: `absence_gap` if the leaves leave room for the key, `absence_present` if it
-    stands in one of them, or what is wrong with a leaf. DESIGN 3, Segment.
+    stands in one of them, or what is wrong with a leaf. docs/spec/segment.md.
     """
     layout = Layout(n)
     if len(key) != KEY_SIZE:

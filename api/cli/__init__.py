@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -31,8 +31,18 @@ from api.cli import (
     verify,
     witness,
 )
-from api.cli.output import ExitCode, exit_code, report_error, report_failure
+from api.cli.options import COMMON
+from api.cli.output import ExitCode, Out, exit_code, report_error, report_failure
 from verifier.errors import CarnetError
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        Out(json=False).answer({}, f"carnet {version('carnet')}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="carnet",
@@ -60,6 +70,15 @@ app.add_typer(token.app, name="token")
 app.add_typer(witness.app, name="witness")
 
 
+@app.callback()
+def carnet(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What is common to all commands: nothing but the version."""
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process: 0 yes, 1 the answer is no, 2 wrong use, 3 a part cannot be reached."""
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
@@ -75,13 +94,14 @@ def run(arguments: list[str]) -> int:
         return exit_code(error)
     except TyperException as error:
         if error.format_message():  # empty when it was help that was shown
-            report_failure("usage", error.format_message(), as_json=as_json)
+            report_failure("usage", _in_words(error, arguments), as_json=as_json)
         return ExitCode.WRONG_USE
     except typer.Abort:
         return 130  # 128 + SIGINT, as shells count
     except OSError as error:
         report_failure("io", f"couldn't use {error.filename or 'a file'}: {error.strerror}", as_json=as_json)
-        return ExitCode.UNREACHABLE
+        misnamed = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError | FileExistsError)
+        return ExitCode.WRONG_USE if misnamed else ExitCode.UNREACHABLE
     except Exception as error:
         if os.environ.get("CARNET_DEBUG"):
             raise
@@ -89,3 +109,11 @@ def run(arguments: list[str]) -> int:
         report_failure("fault", message, as_json=as_json)
         return ExitCode.FAULT
     return int(code or 0)
+
+
+def _in_words(error: TyperException, arguments: list[str]) -> str:
+    """What was wrong with the words of a command; of a common option before the command, where it belongs."""
+    first = arguments[0].partition("=")[0] if arguments else ""
+    if first in COMMON:
+        return f"{first} goes after the command, as in: carnet batch list {first}"
+    return error.format_message().replace("Value error, ", "")

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, ServerOption, SignerOption, TokenOption, open_home
+from api.cli.options import (
+    ColumnOption,
+    HomeOption,
+    JsonOption,
+    NoHeaderOption,
+    ServerOption,
+    SignerOption,
+    TokenOption,
+    one_of,
+    open_home,
+)
 from api.cli.output import Out, pairs, table
 from api.cli.serials import check_rows, read_serials
-from verifier.errors import Malformed
+from verifier.errors import Malformed, Refused
 
 if TYPE_CHECKING:
     from api.cli.batch_folder import BatchFolder
@@ -57,20 +67,36 @@ def register(
     key: SignerOption,
     serials: Annotated[
         Path | None,
-        typer.Option("--serials", help="File of serials, one a row or in a column 'serial'.", exists=True),
+        typer.Option(
+            "--serials",
+            help="File of serials, one a row or in a column 'serial'; docs/cli.md lists headings.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     generate: Annotated[int | None, typer.Option("--generate", help="Make this many serials instead.", min=1)] = None,
     serial_length: Annotated[int, typer.Option("--serial-length", help="Characters of a made serial.")] = 20,
     market: Annotated[
-        list[str] | None, typer.Option("--market", help="Country the batch is made for; repeat for more.")
+        list[str] | None,
+        typer.Option("--market", help="Country the batch is made for, two capital letters; repeat for more."),
     ] = None,
     expires: Annotated[str, typer.Option("--expires", help="Expiry date, YYYY-MM-DD.", show_default=False)] = "",
+    column: ColumnOption = None,
+    no_header: NoHeaderOption = False,
+    allow_repeats: Annotated[
+        bool, typer.Option("--allow-repeats", help="Take serials that another lot of this GTIN in this home has too.")
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Register the good rows and leave the bad out.")] = False,
     no_label_signature: Annotated[
         bool, typer.Option("--no-label-signature", help="Labels bear no signature; codes are shorter.")
     ] = False,
     carrier: Annotated[
-        list[CarrierName] | None, typer.Option("--carrier", help="What bears the signature; qr if none is named.")
+        list[CarrierName] | None,
+        typer.Option(
+            "--carrier",
+            metavar="CARRIER",
+            help=f"What bears the signature: {one_of(CarrierName)}; qr if none is named, repeat for more.",
+        ),
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -80,8 +106,9 @@ def register(
     """Register a batch. Serials and label key stay in this home; the ledger gets hashes and a signed statement."""
     from api.cli.batch_folder import BatchFolder
     from api.cli.reach import reach
-    from api.cli.registration import Order, earlier
+    from api.cli.registration import Order, check_order, check_standing, earlier
     from api.cli.registration import register as register_batch
+    from api.cli.values import check_country, warn_of_expiry, warn_of_guessing
     from ledger.keys.store import KeyStore
     from verifier.gs1 import parse_gtin, parse_lot
 
@@ -89,23 +116,32 @@ def register(
     if (serials is None) == (generate is None):
         raise Malformed("couldn't register: give either --serials FILE or --generate N", code="usage")
     gtin14, lot = parse_gtin(gtin), parse_lot(lot)
+    markets = tuple(sorted({check_country("--market", code) for code in market or ()}))
     if gtin14 != gtin:
         out.note(f"GTIN {gtin} is {gtin14}")
     signer = KeyStore(place.keys).load_evm(key)
-    file = read_serials(serials, gtin14, lot, out) if serials is not None else None
+    file = read_serials(serials, gtin14, lot, out, column, no_header) if serials is not None else None
     if file is not None:
         check_rows(file, skip_bad, out)
     carriers = () if no_label_signature else tuple(sorted({c.value for c in carrier or [CarrierName.QR]}))
     order = Order(
         gtin14, lot, signer, file.serials if file is not None else None, generate or 0, serial_length,
-        tuple(sorted(set(market or ()))), expires, carriers,
+        markets, expires, carriers, allow_repeats,
     )  # fmt: skip
+    check_order(order)
     folder = BatchFolder.of(place, gtin14, lot)
     done = earlier(folder, order)
-    if done is None:
+    if done is not None:
+        with reach(place, server, token, out) as ledger:
+            check_standing(done.kept, ledger)
+    else:
+        warn_of_expiry(expires, out)
+        if generate is not None:
+            warn_of_guessing(serial_length, generate, out)
         with reach(place, server, token, out, write=True) as ledger:
             done = register_batch(folder, order, ledger, out)
     answer = _registered(order, done, folder, file.bad_count if file is not None else 0)
+    answer["serials"] = _serials_named(folder.ends(), file.column if file is not None else None)
     out.answer(answer, _registered_lines(answer))
 
 
@@ -115,17 +151,29 @@ def recall(
     reason: Annotated[str, typer.Option("--reason", help="Why, in words for everybody.")],
     key: SignerOption,
     notice: Annotated[str, typer.Option("--notice", help="Web address of the notice.", show_default=False)] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Add this notice to a recall that stands; each takes an undo of its own.")
+    ] = False,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Recall a batch: every scan of it answers Stop."""
+    from api.cli.values import warn_of_notice
     from verifier.statement import Kind
 
     out, place = Out(json), open_home(home)
+    warn_of_notice(notice, out)
 
     def body(found: Mapping[str, Any]) -> dict[str, Any]:
+        standing = found["recall"]
+        if standing is not None and not again:
+            raise Refused(
+                f"couldn't recall {found['gtin']} lot {found['lot']}: it is recalled already in entry "
+                f"{standing['entry']} ({standing['reason']}); --again adds a second notice",
+                code="recalled_already",
+            )
         return {
             "batch": found["id"],
             "reason": reason,
@@ -139,12 +187,19 @@ def recall(
 @app.command()
 def retire(
     batch: BatchArgument,
-    reason: Annotated[ReasonName, typer.Option("--reason", help="Why the units are no longer live goods.")],
+    reason: Annotated[
+        ReasonName,
+        typer.Option(
+            "--reason", metavar="REASON", help=f"Why the units are no longer live goods: {one_of(ReasonName)}."
+        ),
+    ],
     key: SignerOption,
     serial: Annotated[list[str] | None, typer.Option("--serial", help="A unit; repeat for more.")] = None,
     serials: Annotated[
-        Path | None, typer.Option("--serials", help="File of serials, as for register.", exists=True)
+        Path | None, typer.Option("--serials", help="File of serials, as for register.", exists=True, dir_okay=False)
     ] = None,
+    column: ColumnOption = None,
+    no_header: NoHeaderOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
@@ -157,8 +212,8 @@ def retire(
     out, place = Out(json), open_home(home)
     named = list(serial or ())
     if serials is not None:
-        file = read_serials(serials, None, None, out)
-        check_rows(file, False, out)
+        file = read_serials(serials, None, None, out, column, no_header)
+        check_rows(file, None, out)
         named += file.serials
     if not named:
         raise Malformed("couldn't retire units: give --serial or --serials FILE", code="usage")
@@ -170,7 +225,10 @@ def retire(
 @app.command()
 def undo(
     batch: BatchArgument,
-    what: Annotated[SlotName, typer.Option("--what", help="Which statement in force to take back.")],
+    what: Annotated[
+        SlotName,
+        typer.Option("--what", metavar="SLOT", help=f"Which statement in force to take back: {one_of(SlotName)}."),
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why, in words for everybody.")],
     key: SignerOption,
     server: ServerOption = None,
@@ -178,20 +236,32 @@ def undo(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take back the newest recall, retirement or the registration itself. The record keeps both."""
+    """Take back the recall, retirement or registration in force; the one before it is then in force again.
+
+    The record keeps both. A registration that was taken back cannot be made again.
+    """
     from verifier.statement import Kind
 
     out, place = Out(json), open_home(home)
 
     def body(found: Mapping[str, Any]) -> dict[str, Any]:
-        return {"target": found["heads"][what.value], "reason": reason}
+        current = found["in_force"][what.value]
+        if current is None:
+            raise Refused(
+                f"couldn't undo: nothing of kind {what.value} is in force for {found['gtin']} lot {found['lot']}",
+                code="undo_nothing",
+            )
+        return {"target": current["leaf"], "reason": reason}
 
-    _change(place, batch, Kind.UNDONE, body, key, server, token, out)
+    _change(place, batch, Kind.UNDONE, body, key, server, token, out, lambda found: _counts_now(found, what))
 
 
 @app.command("list")
 def list_(
-    gtin: Annotated[str | None, typer.Option("--gtin", help="Only batches of this product.")] = None,
+    gtin: Annotated[
+        str | None,
+        typer.Option("--gtin", help="Only batches of this product; a server lists no others, so --server needs it."),
+    ] = None,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
@@ -234,9 +304,20 @@ def show(
 
 
 def _change(
-    place: Home, batch: str, kind: Kind, make: Any, key: str, server: str | None, token: str | None, out: Out
+    place: Home,
+    batch: str,
+    kind: Kind,
+    make: Any,
+    key: str,
+    server: str | None,
+    token: str | None,
+    out: Out,
+    then: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {},
 ) -> None:
-    """Sign and send a statement about a batch; `make` gives its body without header from the batch's description."""
+    """Sign and send a statement about a batch; `make` gives its body without header from the batch's description.
+
+    `then` says more of what the batch is afterwards.
+    """
     from api.cli.reach import reach
     from ledger.keys.store import KeyStore
     from ledger.services.append import now_ms
@@ -249,9 +330,21 @@ def _change(
         STRUCTS[kind].check(body)
         statement = Statement(kind, body, signer.address, sign(kind, body, ledger.domain, signer.secret))
         receipt = ledger.change(statement)
+        more = then(ledger.batch(found["id"]))
     name = f"{found['gtin']} lot {found['lot']}"
-    answer = {"kind": kind.value, "batch": found["id"], "receipt": receipt}
-    out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['entry']}"])
+    answer = {"kind": kind.value, "batch": found["id"], "receipt": receipt, **more}
+    out.answer(answer, [f"{kind.value}: GTIN {name}, entry {receipt['entry']}", *pairs(more)])
+
+
+def _counts_now(found: Mapping[str, Any], what: SlotName) -> dict[str, str]:
+    """What an undo leaves: the statement before the one that was taken back, or nothing."""
+    current = found["in_force"][what.value]
+    left = f"{what.value} of entry {current['entry']}" if current else f"nothing of kind {what.value}"
+    return {"in_force": left}
+
+
+def _serials_named(ends: tuple[str, str], column: str | None) -> dict[str, str | None]:
+    return {"column": column, "first": ends[0], "last": ends[1]}
 
 
 def _registered(order: Order, done: Registered, folder: BatchFolder, skipped: int) -> dict[str, Any]:
@@ -269,10 +362,12 @@ def _registered(order: Order, done: Registered, folder: BatchFolder, skipped: in
 
 
 def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:
-    receipt = answer["receipt"]
+    receipt, named = answer["receipt"], answer["serials"]
+    source = f"from column {named['column']}" if named["column"] is not None else "made here"
     head = "registered before; nothing was added" if answer["again"] else "registered"
     return [
         f"{head}: GTIN {answer['gtin']} lot {answer['lot']}, {answer['unit_count']} units",
+        *pairs({"serials": f"{source}, first {named['first']}, last {named['last']}"}),
         *pairs({"batch": answer["batch"], "entry": receipt["entry"], "recorded": receipt["recorded_at"]}),
         *pairs({"folder": answer["folder"], "proof": answer["proof"]}),
         f"next: carnet label make {answer['gtin']}/{answer['lot']} --format pdf --out labels.pdf",

@@ -27,6 +27,7 @@ from verifier.errors import Malformed, NotFound, Unavailable
 
 FORMAT = "carnet-batch/1"
 LABEL_KEY = "label"
+_LONGEST_LINES = 64  # bytes that hold the last line whole: a serial has at most 20 characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,17 @@ class BatchFolder:
         """The batch's serials, in the order they came. Raises Unavailable."""
         return list(self._lines("serials.txt"))
 
+    def ends(self) -> tuple[str, str]:
+        """The first and the last serial, without reading all of them. Raises Unavailable."""
+        try:
+            with (self.path / "serials.txt").open("rb") as file:
+                first = file.readline()
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_LINES))
+                last = file.read().splitlines()[-1]
+        except OSError as error:
+            raise Unavailable(f"couldn't read {self.path / 'serials.txt'}: {error.strerror}", code="home") from error
+        return first.decode("ascii").rstrip("\n"), last.decode("ascii")
+
     def label_key(self) -> Ed25519Key | None:
         """The label key, or None once it is closed, or when the batch never had one."""
         return self._keys.load_ed25519(LABEL_KEY) if LABEL_KEY in self._keys else None
@@ -191,6 +203,12 @@ def folders(home: Home) -> list[BatchFolder]:
     if not home.batches.exists():
         return []
     return [BatchFolder(path) for path in sorted(home.batches.iterdir()) if (path / "batch.json").exists()]
+
+
+def siblings(folder: BatchFolder, gtin: str) -> list[BatchFolder]:
+    """The other lots of a GTIN-14 in the home that a folder is in, by name."""
+    paths = sorted(folder.path.parent.glob(f"{gtin}-*"))
+    return [BatchFolder(path) for path in paths if path != folder.path and (path / "batch.json").exists()]
 
 
 def fingerprint(serials: Iterable[str]) -> str:

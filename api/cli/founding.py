@@ -14,6 +14,7 @@ from api.cli.links import check_base_url
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import Out, pairs
 from api.cli.policy import read_policy, witness_addresses
+from api.cli.values import check_country
 from verifier.errors import Malformed, Refused
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from verifier.statement import Domain, Proposal
 
 PRODUCTION_COUNTRIES = 3
-"""Below this one country more or less decides everything. DESIGN 3, Registry contract."""
+"""Below this one country more or less decides everything. Own rule for production."""
 
 _COUNTRY = re.compile("[A-Z]{2}")
 _ADDRESS = re.compile("0x[0-9a-f]{40}")
@@ -130,6 +131,8 @@ def approve_with(
 
 def _parse_seat(text: str) -> Seat:
     country, *rest = text.split(":")
+    if _COUNTRY.fullmatch(country):
+        check_country("--authority", country)
     known = _COUNTRY.fullmatch(country)
     match rest:
         case [] if known:

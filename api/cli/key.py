@@ -23,9 +23,9 @@ class KeyType(StrEnum):
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
-    key_type: Annotated[KeyType, typer.Option("--type", help="evm for statements, ed25519 for checkpoints.")] = (
-        KeyType.EVM
-    ),
+    key_type: Annotated[
+        KeyType, typer.Option("--type", metavar="TYPE", help="evm for statements, ed25519 for checkpoints.")
+    ] = (KeyType.EVM),
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import typer
 
 from api.cli.links import check_base_url
-from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, open_home
 from api.cli.output import Out, pairs
-from verifier.errors import Malformed, NotFound, Refused
+from verifier.errors import Malformed, NotFound, Refused, Unavailable
 
 if TYPE_CHECKING:
     from api.cli.batch_folder import BatchFolder, KeptBatch
@@ -43,7 +43,9 @@ def make(
     out_path: Annotated[
         Path, typer.Option("--out", help="A file; for svg and png of several labels a folder.", show_default=False)
     ],
-    format_: Annotated[Format, typer.Option("--format", help="What to make.")] = Format.PDF,
+    format_: Annotated[
+        Format, typer.Option("--format", metavar="FORMAT", help=f"What to make: {one_of(Format)}.")
+    ] = Format.PDF,
     serial: Annotated[
         list[str] | None, typer.Option("--serial", help="Only this unit; repeat for more. All units if none is named.")
     ] = None,
@@ -53,13 +55,18 @@ def make(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="Scheme and host of the links, if not the ledger's.")
     ] = None,
+    server: ServerOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make labels. Every code is read back before it is released; printing again uses the codes of the first time."""
-    out = Out(json)
-    folder = _folder(open_home(home), batch)
+    """Make labels. Every code is read back before it is released; printing again uses the codes of the first time.
+
+    The ledger is asked first whether the batch still stands: labels of a withdrawn one are refused.
+    """
+    out, place = Out(json), open_home(home)
+    folder = _folder(place, batch)
     kept = _registered(folder)
+    _check_standing(place, server, kept, out)
     chosen = _chosen(folder.serials(), serial, first)
     base = base_url or kept.base_url
     check_base_url(base, out)
@@ -120,6 +127,26 @@ def _registered(folder: BatchFolder) -> KeptBatch:
             code="batch_unfinished",
         )
     return kept
+
+
+def _check_standing(place: Home, server: str | None, kept: KeptBatch, out: Out) -> None:
+    """Refuse labels of a withdrawn batch and warn of a recalled one. Raises Refused (`batch_withdrawn`)."""
+    from api.cli.reach import reach
+
+    try:
+        with reach(place, server, None, out) as ledger:
+            found = ledger.batch(str(kept.batch_id))
+    except (NotFound, Unavailable) as error:  # printing goes on where the ledger is out of reach
+        out.warn(f"nobody was asked whether the batch still stands: {error}")
+        return
+    if found["withdrawn"]:
+        raise Refused(
+            f"couldn't make labels: the registration of {kept.gtin} lot {kept.lot} was withdrawn; every scan of them "
+            "would answer Stop",
+            code="batch_withdrawn",
+        )
+    if found["recall"] is not None:
+        out.warn(f"this batch is recalled ({found['recall']['reason']}): every scan of these labels answers Stop")
 
 
 def _chosen(serials: Sequence[str], named: Sequence[str] | None, first: int | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ from verifier.errors import CarnetError, Malformed
 if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs none of them
     from ledger.home import Home
     from ledger.wiring import Ledger
+
+COMMON = ("--home", "--json", "--server", "--token")
+"""Options that mean the same everywhere; described once."""
 
 HomeOption = Annotated[
     Path | None,
@@ -31,7 +35,20 @@ TokenOption = Annotated[
         "--token", help="API token for --server; better in CARNET_TOKEN, since arguments show in process lists."
     ),
 ]
+ColumnOption = Annotated[
+    str | None,
+    typer.Option("--column", help="Heading of the column that holds the serials, or its position from 1."),
+]
+NoHeaderOption = Annotated[
+    bool, typer.Option("--no-header", help="The first line of the file is data, whatever it looks like.")
+]
 SignerOption = Annotated[str, typer.Option("--key", help="Name of the key that signs.", show_default=False)]
+
+
+def one_of(choices: type[StrEnum]) -> str:
+    """The values that an option takes, in words for its help."""
+    *first, last = (choice.value for choice in choices)
+    return f"{', '.join(first)} or {last}"
 
 
 def open_home(path: Path | None) -> Home:

@@ -28,8 +28,10 @@ class ExitCode(IntEnum):
     FAULT = 70  # EX_SOFTWARE of sysexits.h
 
 
-WRONG_USE_CODES = frozenset({"key_unknown", "not_founded", "founded", "key_exists", "no_witness", "witness_exists"})
-"""Refusals and gaps that are no answer about goods or records: the command was called in the wrong place."""
+WRONG_USE_CODES = frozenset(
+    {"key_unknown", "token_unknown", "file", "not_founded", "founded", "key_exists", "no_witness", "witness_exists"}
+)
+"""Refusals and gaps that are no answer about goods or records: a name or place that the command was given is wrong."""
 
 
 class Steps(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, ServerOption, open_home, opened
+from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, open_home, opened
 from api.cli.output import Out, pairs, table
 from api.cli.proposing import address_of, described, draft_of, finish, parse_prefix, parse_time, relayed
 from verifier.errors import Malformed
@@ -56,7 +56,9 @@ PrefixArgument = Annotated[str, typer.Argument(help="GS1 company prefix, 4 to 12
 @app.command()
 def admit(
     who: WhoArgument,
-    role: Annotated[RoleName, typer.Option("--role", help="What it is admitted as.")],
+    role: Annotated[
+        RoleName, typer.Option("--role", metavar="ROLE", help=f"What it is admitted as: {one_of(RoleName)}.")
+    ],
     country: Annotated[str, typer.Option("--country", help="Two capital letters.")],
     name: Annotated[str, typer.Option("--name", help="Its name; only a salted hash goes on the chain.")],
     prefix: Annotated[
@@ -68,10 +70,12 @@ def admit(
     json: JsonOption = False,
 ) -> None:
     """Admit an organisation, with its prefixes if it is a manufacturer."""
+    from api.cli.values import check_country
     from verifier.participant import Role, name_commitment
     from verifier.statement import Proposal
 
     place = open_home(home)
+    check_country("--country", country)
     address = address_of(place, who)
     if prefix and out_file is not None:
         raise Malformed("couldn't write the proposal: a file holds one; propose prefixes by grant-prefix", code="usage")
@@ -93,7 +97,14 @@ def admit(
 @app.command()
 def suspend(
     who: WhoArgument,
-    kind: Annotated[SuspensionName, typer.Option("--kind", help="Why; it sets how closely its goods are looked at.")],
+    kind: Annotated[
+        SuspensionName,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help=f"Why: {one_of(SuspensionName)}; it sets how closely its goods are looked at.",
+        ),
+    ],
     effective_at: Annotated[
         str | None, typer.Option("--effective-at", help="Instant (RFC 3339) it holds from, not after now; now if none.")
     ] = None,
@@ -228,17 +239,34 @@ def list_(server: ServerOption = None, home: HomeOption = None, json: JsonOption
 
 
 @app.command()
-def show(who: WhoArgument, server: ServerOption = None, home: HomeOption = None, json: JsonOption = False) -> None:
+def show(
+    who: Annotated[str, typer.Argument(help="Address (0x…), name as list shows it, or an EVM key of this home.")],
+    server: ServerOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show one participant."""
     from verifier.errors import NotFound
 
-    place = open_home(home)
-    address = address_of(place, who)
-    for member in _members(place, server, Out(json)):
-        if member["address"] == address:
-            Out(json).answer(member, pairs({**member, "suspended": _state(member)}))
-            return
-    raise NotFound(f"couldn't find {address}: no such participant", code="not_admitted")
+    place, out = open_home(home), Out(json)
+    members = _members(place, server, out)
+    found = [member for member in members if member["name"] == who]
+    if not found:
+        try:
+            address = address_of(place, who)
+        except (Malformed, NotFound) as error:
+            if who.lower().startswith("0x"):
+                raise
+            raise NotFound(
+                f"couldn't find {who!r}: no participant and no key of this home has that name", code="not_admitted"
+            ) from error
+        found = [member for member in members if member["address"] == address]
+    if not found:
+        raise NotFound(f"couldn't find {address}: no such participant", code="not_admitted")
+    if len(found) > 1:
+        addresses = ", ".join(member["address"] for member in found)
+        raise Malformed(f"couldn't tell which {who!r} is meant: name one of {addresses}", code="name_shared")
+    out.answer(found[0], pairs({**found[0], "suspended": _state(found[0])}))
 
 
 def _members(place: Home, server: str | None, out: Out) -> list[dict[str, Any]]:

@@ -8,9 +8,8 @@ from typing import Any
 import typer.main
 
 from api.cli import app
-
-COMMON = ("--home", "--json", "--server", "--token")
-"""Options that mean the same everywhere; described once."""
+from api.cli.options import COMMON
+from ledger.services.serial_columns import ACCEPTED
 
 INTRODUCTION = """\
 # The command line
@@ -27,9 +26,9 @@ A ledger lives in one folder, its home: `--home`, else `CARNET_HOME`, else `~/.c
 | Code | Meaning |
 |---|---|
 | 0 | Yes: done, the check holds, the verdict is `registered`. |
-| 1 | The answer is no: refused, not found, a check failed, another verdict than `registered`. |
-| 2 | Wrong use: an option, a file or a value is not in its form. Nothing was changed. |
-| 3 | A part cannot be reached: database, chain, server, file. This says nothing about any item. |
+| 1 | The answer is no: refused, no such batch or participant, a check failed, another verdict than `registered`. |
+| 2 | Wrong use: a value is not in its form; a key, token, file or home is not there. Nothing was changed. |
+| 3 | A part cannot be reached: database, chain, server, disk. This says nothing about any item. |
 | 70 | A fault in Carnet itself. `CARNET_DEBUG=1` shows where. |
 
 ## Output
@@ -62,7 +61,27 @@ def render() -> str:
     lines = ["## Options that mean the same everywhere", "", *_table(common), "", "## Commands", ""]
     for path, command in _walk("carnet", root):
         lines += _section(path, command)
-    return INTRODUCTION + "\n" + "\n".join(lines).rstrip() + "\n"
+    return INTRODUCTION + _serial_files() + "\n" + "\n".join(lines).rstrip() + "\n"
+
+
+def _serial_files() -> str:
+    """Which headings a file of serials may have."""
+    accepted = ", ".join(f"`{name}`" for name in (*ACCEPTED, "(21)"))
+    return f"""
+## Files of serials
+
+`--serials FILE` reads text in UTF-8, UTF-16 or Windows-1252, one unit a row: a lone column, or a table separated by
+tab, semicolon or comma.
+
+In a table the serials are the column whose heading is one of: {accepted}. Capitals, spaces, accents and punctuation do
+not count. Any other table is refused with the headings found; `--column` names the column by its heading or its
+position from 1.
+
+A lone column needs no heading. Where its first row has no digit and every other has one, it may be a heading of another
+name: that is refused too, until `--column` or `--no-header` says which it is.
+
+Columns for GTIN and lot, where there are any, must agree with the batch.
+"""
 
 
 def commands() -> Iterator[tuple[str, Any]]:

@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from api.cli.batch_folder import BatchFolder, KeptBatch, fingerprint
+from api.cli.batch_folder import BatchFolder, KeptBatch, fingerprint, siblings
 from api.cli.output import Out
 from api.cli.reach import Reach
 from ledger.keys.file import write_file
 from ledger.services.append import now_ms
 from ledger.services.segment import SegmentBuilt, build
-from verifier.batch import SerialSource, check_registration, may_publish_salt
+from ledger.services.serial import generate, space_bits
+from verifier.batch import HIDDEN_BITS, SerialSource, check_registration, may_publish_salt
 from verifier.errors import CarnetError, Malformed, NotFound, Refused
 from verifier.segment import salt_commitment
 from verifier.statement import Kind, Statement, header, parse_statement, sign
@@ -42,6 +43,7 @@ class Order:
     markets: tuple[str, ...]
     expires: str
     carriers: tuple[str, ...]
+    allow_repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,18 @@ class Registered:
 
 
 def earlier(folder: BatchFolder, order: Order) -> Registered | None:
-    """The receipt of an earlier registration of the same serials, without asking anybody; None if there is none.
+    """The receipt of an earlier registration of the same, without asking anybody; None if there is none.
 
-    Raises Refused (`lot_registered`, `batch_unfinished`) when the folder holds other serials of this lot.
+    Raises Refused (`lot_registered`, `batch_unfinished`) when this lot was registered or begun otherwise.
     """
     kept = folder.kept()
     if kept is None:
         return None
     same = order.serials is not None and fingerprint(order.serials) == kept.serials
     if kept.receipt is not None:
-        if same:
-            return Registered(kept, again=True)
-        raise _taken(order, f"from this home, as entry {kept.receipt['entry']}, with other serials")
+        if other := _differences(kept, order, same):
+            raise _taken(order, f"from this home, as entry {kept.receipt['entry']}, with {', '.join(other)}")
+        return Registered(kept, again=True)
     if order.serials is not None and not same:
         raise Refused(
             f"couldn't register lot {order.lot}: a registration with other serials was begun and not finished; "
@@ -89,10 +91,13 @@ def register(folder: BatchFolder, order: Order, to: Reach, out: Out) -> Register
 
 def _begin(folder: BatchFolder, order: Order, to: Reach, out: Out) -> KeptBatch:
     """Everything up to the signed statement; nothing has been sent then."""
-    _check(order)  # 1
-    with suppress(NotFound):
-        raise _taken(order, f"as entry {to.batch(f'{order.gtin}/{order.lot}')['entry']}")
+    with suppress(NotFound):  # 1
+        found = to.batch(f"{order.gtin}/{order.lot}")
+        _check_withdrawn(found)
+        raise _taken(order, f"as entry {found['entry']}")
     serials = order.serials if order.serials is not None else _generated(order, out)
+    if not order.allow_repeats:
+        _check_repeats(folder, order, serials)
     try:
         label = folder.begin(serials, label=bool(order.carriers))  # 2
         salt = secrets.token_bytes(32)
@@ -155,15 +160,64 @@ def _finish(folder: BatchFolder, kept: KeptBatch, order: Order, to: Reach, out: 
     return kept
 
 
-def _check(order: Order) -> None:
-    """What the ledger would refuse, said before any work is done."""
+def check_standing(kept: KeptBatch, to: Reach) -> None:
+    """Check that a batch registered before still counts. Raises Refused (`batch_withdrawn`), NotFound, Unavailable."""
+    _check_withdrawn(to.batch(str(kept.batch_id)))
+
+
+def check_order(order: Order) -> None:
+    """What the ledger would refuse, said before any work is done. Raises Malformed."""
     count = len(order.serials) if order.serials is not None else order.count
     check_registration({**_body(order, count, bytes(32), bytes(32), None), "labelCarriers": []})
 
 
-def _generated(order: Order, out: Out) -> list[str]:
-    from ledger.services.serial import generate
+def _check_withdrawn(found: Mapping[str, Any]) -> None:
+    if found["withdrawn"]:
+        raise Refused(
+            f"couldn't register lot {found['lot']} of GTIN {found['gtin']}: this registration was withdrawn; "
+            "use another lot",
+            code="batch_withdrawn",
+        )
 
+
+def _differences(kept: KeptBatch, order: Order, same_serials: bool) -> list[str]:
+    """What an earlier registration said otherwise, in words."""
+    body = kept.statement["body"]
+    pairs = {
+        "markets": (body["markets"], list(order.markets)),
+        "expiry date": (body["expires"], order.expires),
+        "label carriers": (list(kept.label_carriers), list(order.carriers)),
+    }
+    other = [] if same_serials else ["other serials"]
+    return other + [
+        f"other {name} ({_said(before)} then, {_said(now)} now)"
+        for name, (before, now) in pairs.items()
+        if before != now
+    ]
+
+
+def _said(value: str | Sequence[str]) -> str:
+    return (value if isinstance(value, str) else " ".join(value)) or "none"
+
+
+def _check_repeats(folder: BatchFolder, order: Order, serials: Sequence[str]) -> None:
+    """A serial in two lots of one product is answered `lot_mismatch`. Raises Refused (`serials_repeated`)."""
+    others = siblings(folder, order.gtin)
+    if not others or (order.serials is None and space_bits(order.length) >= HIDDEN_BITS):  # made too rare to repeat
+        return
+    own = set(serials)
+    for sibling in others:
+        repeated = [serial for serial in sibling.serials() if serial in own]
+        if repeated:
+            raise Refused(
+                f"couldn't register lot {order.lot}: {len(repeated)} of its {len(own)} serials are those of lot "
+                f"{sibling.known().lot} of the same GTIN, the first one {repeated[0]}; every scan of them would "
+                "answer Check further. --allow-repeats registers them all the same",
+                code="serials_repeated",
+            )
+
+
+def _generated(order: Order, out: Out) -> list[str]:
     out.note(f"generating {order.count} serials of {order.length} characters")
     return generate(order.count, order.length)
 
@@ -175,8 +229,6 @@ def _build(folder: BatchFolder, order: Order, serials: Sequence[str], salt: byte
 
 
 def _body(order: Order, n: int, root: bytes, salt: bytes, label: Ed25519Key | None) -> dict[str, Any]:
-    from ledger.services.serial import space_bits
-
     source = SerialSource.GENERATED if order.serials is None else SerialSource.IMPORTED
     bits = space_bits(order.length) if order.serials is None else 0
     publish = n > 0 and may_publish_salt(source, bits, n)

@@ -21,6 +21,8 @@ from verifier.struct import ZERO32
 if TYPE_CHECKING:
     from ledger.home import Home
 
+_SHOWN = 20  # strange serials that a message names
+
 
 def retire(
     home: Home, ledger: Reach, batch: str, reason: str, serials: Sequence[str], key: str, out: Out
@@ -31,6 +33,7 @@ def retire(
     """
     found = ledger.batch(batch)
     folder = BatchFolder.of(home, found["gtin"], found["lot"])
+    _check_known(folder, serials)
     salt = _salt(folder, ledger, found["id"])
     keys = set(_keys(found, salt, serials))
     # Serials stand in the order they were reported. An undo takes the newest report away, so what is in force now
@@ -48,7 +51,9 @@ def retire(
             )
     fresh, keys = keys - set(before), keys | set(before)
     if not fresh:
-        raise Refused(f"couldn't retire units: all of them are {reason} already", code="retired_already")
+        standing = (found.get("in_force") or {}).get(reason)
+        where = f", in entry {standing['entry']}" if standing else ""
+        raise Refused(f"couldn't retire units: all of them are {reason} already{where}", code="retired_already")
     signer = KeyStore(home.keys).load_evm(key)
     root = _send_segment(home, ledger, keys, out) if len(keys) > KEYS_IN_ENTRY else None
     body = {
@@ -73,6 +78,17 @@ def retire(
         "entry": receipt["entry"],
         "receipt": receipt,
     }
+
+
+def _check_known(folder: BatchFolder, serials: Sequence[str]) -> None:
+    """Where the batch's serials are here, name those that are not among them before anything is signed."""
+    if folder.kept() is None:
+        return
+    known = set(folder.serials())
+    strange = [serial for serial in dict.fromkeys(serials) if serial not in known]
+    if strange:
+        named = ", ".join(strange[:_SHOWN]) + (f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else "")
+        raise Refused(f"couldn't retire units: not of this batch: {named}", code="unit_unknown")
 
 
 def _salt(folder: BatchFolder, ledger: Reach, batch_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, open_home, opened
+from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, one_of, open_home, opened
 from api.cli.output import ExitCode, Out
 from verifier.errors import Malformed
 
@@ -41,9 +42,10 @@ def scan(
     image: Annotated[
         Path | None, typer.Option("--image", help="A photograph of the label instead.", exists=True, dir_okay=False)
     ] = None,
-    context: Annotated[ContextName, typer.Option("--context", help="Where in its life the item is.")] = (
-        ContextName.UNKNOWN
-    ),
+    context: Annotated[
+        ContextName,
+        typer.Option("--context", metavar="CONTEXT", help=f"Where in its life the item is: {one_of(ContextName)}."),
+    ] = (ContextName.UNKNOWN),
     country: Annotated[str | None, typer.Option("--country", help="Where you are, two capital letters.")] = None,
     unlocode: Annotated[str | None, typer.Option("--unlocode", help="Where you are, such as NLRTM.")] = None,
     latitude: Annotated[float | None, typer.Option("--latitude", help="Degrees north.", min=-90, max=90)] = None,
@@ -251,16 +253,18 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:
     """The verdict first, then why, what was not checked, and what to do."""
+    from api.cli.shown import printable
+
     code, batch = answer["code"], answer["batch"]
     named = " ".join(f"{name} {code[name]}" for name in ("gtin", "lot", "serial") if code[name])
-    lines = [answer["shown_as"], named or code["read"]]
+    lines = [answer["shown_as"], named or printable(code["read"])]
     if batch is not None:
         maker = batch["maker"]
         lines.append(f"batch of {maker['name'] or maker['address']} ({maker['country']}), {batch['recorded_at']}")
     lines.append("")
     lines += [f"  {reason['tier']:<8}{reason['text']}{_why(reason)} [{reason['code']}]" for reason in answer["reasons"]]
     lines += [f"  not checked: {one['check']} ({one['why']})" for one in answer["not_checked"]]
-    lines += [f"  could be read as {repair['text']!r}: {repair['explanation']}" for repair in answer["repairs"]]
+    lines += [_offered(repair) for repair in answer["repairs"]]
     if answer["next"]:
         lines += ["", *(f"  - {step}" for step in answer["next"])]
     return [*lines, "", answer["caveat"]]
@@ -268,5 +272,14 @@ def _lines(answer: Mapping[str, Any]) -> list[str]:
 
 def _why(reason: Mapping[str, Any]) -> str:
     """What kept a code from being read, where a reason says so."""
-    why = reason["evidence"].get("why")
-    return f" ({why})" if why else ""
+    from api.cli.shown import printable
+
+    why = reason["evidence"].get("cause") or reason["evidence"].get("why")
+    return f" ({printable(str(why))})" if why else ""
+
+
+def _offered(repair: Mapping[str, Any]) -> str:
+    """A repair, with the text to give to the next scan as a shell takes it."""
+    from api.cli.shown import pasteable, printable
+
+    return f"  could be read as {shlex.quote(pasteable(repair['text']))}: {printable(repair['explanation'])}"

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +14,7 @@ import typer
 from api.cli.links import is_loopback
 from api.cli.options import HomeOption, JsonOption, open_home, opened
 from api.cli.output import Out, pairs
-from verifier.errors import Malformed, Unavailable
+from verifier.errors import Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
     from ledger.home import Home
@@ -36,10 +36,7 @@ def serve(
 
     out, place = Out(json), open_home(home)
     place.config()
-    with (
-        listening(host, port) as sock,
-        opened(place, out, write=True, chain=True, chain_down=out.warn) as ledger,
-    ):
+    with listening(host, port) as sock, _writing(place, out) as ledger:
         url = url_of(host, sock)
         if not is_loopback(host):
             out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
@@ -92,6 +89,21 @@ def run(app: Any, sock: socket.socket, started: Any) -> None:
             Server(config).run(sockets=[sock])
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _writing(place: Home, out: Out) -> Iterator[Ledger]:
+    """The ledger as its writer; without its chain while that is down. Says who else writes it in this command's words."""
+    with ExitStack() as stack:
+        try:
+            ledger = stack.enter_context(opened(place, out, write=True, chain=True, chain_down=out.warn))
+        except Refused as error:
+            if error.code != "writer_busy":
+                raise
+            running = place.server()
+            who = f"a server is running on it already, at {running}" if running else "another command is writing to it"
+            raise Refused(f"couldn't serve {place.path}: {who}; one process writes a home", code=error.code) from error
+        yield ledger
 
 
 def _about(ledger: Ledger, place: Home, url: str, public_only: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import ExitCode, Out
+from api.cli.values import parse_bytes32
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ def verify(
     A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way. The
     evidence of a fork shows that a log signed two histories.
     """
-    from verifier.files import Asked, bytes32_of, check_file, code_of
+    from verifier.files import Asked, check_file, code_of
 
     out = Out(json)
     asked = Asked(
         pin=_pin(founding, home, out),
         code=code_of(code) if code is not None else None,
-        salt=bytes32_of("salt", salt) if salt is not None else None,
+        salt=parse_bytes32("--salt", salt) if salt is not None else None,
         chain=_chain(chain_rpc) if chain_rpc is not None else None,
         unwitnessed=unwitnessed,
     )
@@ -66,10 +67,9 @@ def verify(
 
 def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
     from api.cli.known import known_pin
-    from verifier.files import bytes32_of
 
     if founding is not None:
-        return bytes32_of("founding", founding)
+        return parse_bytes32("--founding", founding)
 
     place = open_home(home)
     known = known_pin(place)

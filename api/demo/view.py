@@ -125,7 +125,8 @@ def _because(shown: dict[str, Any]) -> str:
     strongest = shown["reasons"][0]
     if strongest["tier"] == "info":
         return "Its maker registered this code, and no officer's scan, recall or report speaks against it."
-    return str(strongest["text"])
+    cause = strongest["evidence"].get("cause")
+    return f"{strongest['text']} Cause: {cause}." if cause else str(strongest["text"])
 
 
 def _who_says_so(stage: Stage, answer: Answer) -> list[dict[str, str]]:

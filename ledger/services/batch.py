@@ -7,7 +7,7 @@ from typing import Any
 from ledger.ports import Log, Secrets, Segments
 from ledger.services.append import Receipt, Sequencer, Submission, now_ms
 from ledger.services.participant import Freshness, Participants
-from verifier.batch import Batch, RetireReason
+from verifier.batch import Batch, RetireReason, Slot
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.record import Record
@@ -107,6 +107,7 @@ class Batches:
             "maker": self._participants.describe(batch.maker),
             "withdrawn": batch.withdrawn,
             "heads": self.heads(batch),
+            "in_force": self.in_force(batch),
             "recall": _change(batch.recall.current),
             "retired": {
                 reason.name.lower(): int(slot.current.body["unitCount"])
@@ -117,9 +118,14 @@ class Batches:
 
     def heads(self, batch: Batch) -> dict[str, str]:
         """The leaf that the next statement of each slot must supersede."""
-        slots = {"registration": batch.registration, "recall": batch.recall}
-        slots |= {reason.name.lower(): batch.retired[reason] for reason in RetireReason}
-        return {name: "0x" + slot.head.hex() for name, slot in slots.items()}
+        return {name: "0x" + slot.head.hex() for name, slot in _slots(batch).items()}
+
+    def in_force(self, batch: Batch) -> dict[str, dict[str, Any] | None]:
+        """The statement of each slot that counts now, which is what an undo takes back; None where there is none."""
+        return {
+            name: {"entry": slot.current.index, "leaf": "0x" + slot.current.leaf.hex()} if slot.current else None
+            for name, slot in _slots(batch).items()
+        }
 
     def receipt(self, index: int) -> Receipt:
         """The receipt of an entry that stands already."""
@@ -154,6 +160,11 @@ class Batches:
 def salt_name(commitment: str) -> str:
     """The name a batch's salt is sealed under: its commitment, known before the batch has an id."""
     return f"salt/{commitment.removeprefix('0x')}"
+
+
+def _slots(batch: Batch) -> dict[str, Slot]:
+    slots = {"registration": batch.registration, "recall": batch.recall}
+    return slots | {reason.name.lower(): batch.retired[reason] for reason in RetireReason}
 
 
 def _change(change: Any) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Founding a ledger: contracts first, then entry 0, then the mirror. Opening one is another command.
 
-Order (DESIGN 3): registry, anchor, OperatorSet, admissions, entry 0, mirror. Entry 0 names the contracts, so it can
-only come after them; its pin (SHA-256 of its bytes) is what everybody else is told out of band.
+Order: registry, anchor, OperatorSet, admissions, entry 0, mirror. Entry 0 names the contracts, so it can only come
+after them; its pin (SHA-256 of its bytes) is what everybody else is told out of band.
 """
 
 from __future__ import annotations

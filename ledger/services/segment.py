@@ -59,7 +59,7 @@ def build(
 
     Raises Malformed: `segment_empty`, `segment_count`, `serial`, `gtin`, `lot`, `salt`, or
     `serial_duplicate`, which names the serial; FileExistsError if `out` is there. On any error there
-    is no file. DESIGN 3, Segment.
+    is no file. docs/spec/segment.md.
     """
     layout = _layout(len(serials))
     steps = _Steps(2 * layout.n, progress)

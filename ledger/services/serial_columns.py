@@ -1,23 +1,30 @@
-"""Which column of a serial file holds what: header, delimiter, and the names that systems give to columns."""
+"""Which column of a serial file holds what: headings, delimiter, and the names that systems give to columns.
+
+Nothing is guessed: a table needs a heading that names its serials, or the caller says which column it is.
+"""
 
 from __future__ import annotations
 
 import csv
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verifier.errors import Malformed
 
+ACCEPTED = (
+    "serial", "serials", "serial no", "serial nr", "serial number", "serial numbers", "SN", "SNR", "Seriennummer",
+    "Seriennr", "serienummer", "numéro de série", "num série", "número de serie",
+)  # fmt: skip
+"""Headings of a column of serials, and `(21)`. Capitals, spaces, accents and punctuation do not count."""
+
 _DELIMITERS = ("\t", ";", ",")
 _NO_DELIMITER = "\x1f"  # in no text file; csv wants one
-_SERIAL_NAMES = {
-    "serial", "serials", "serialno", "serialnr", "serialnumber", "serialnumbers", "sn", "snr", "seriennummer",
-    "seriennr", "numerodeserie", "numserie",
-}  # fmt: skip
 _GTIN_NAMES = {"gtin", "gtin14", "gtin13", "ean", "ean13", "upc"}
 _LOT_NAMES = {"lot", "lotno", "lotnumber", "batch", "batchno", "batchnumber", "charge", "chargennummer"}
 _BRACKETED = {"(21)": "serial", "(01)": "gtin", "(10)": "lot"}
+_SHOWN = 12  # headings that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +42,45 @@ class Columns:
         """Whether a row is a serial and nothing else."""
         return self.delimiter == _NO_DELIMITER
 
+    @property
+    def name(self) -> str:
+        """The column that serials are taken from: its heading, else its position from 1."""
+        return self.header[self.serial] if self.header is not None else str(self.serial + 1)
 
-def find_columns(sample: Sequence[str]) -> Columns:
-    """Decide about header and delimiter by the first lines (without blank ones and line ends).
 
-    Where they do not agree, this asks instead of guessing. Raises Malformed (`empty_file`, `columns`).
+def find_columns(sample: Sequence[str], column: str | None = None, *, headed: bool = True) -> Columns:
+    """Decide about headings and delimiter by the first lines (without blank ones and line ends).
+
+    `column` is the heading of the serials, or their position from 1; `headed` False says that the first line is data.
+    Where the lines do not settle it, this asks. Raises Malformed (`empty_file`, `columns`).
     """
     if not sample:
         raise Malformed("couldn't read the serials: the file is empty", code="empty_file")
-    for delimiter in (*_DELIMITERS, _NO_DELIMITER):
-        header = next(iter(csv.reader(sample[:1], delimiter=delimiter)))
-        kinds = [_kind(name) for name in header]
-        if any(kinds) and (len(kinds) > 1 or delimiter == _NO_DELIMITER):
-            return Columns(
-                delimiter,
-                tuple(name.strip() for name in header),
-                kinds.index("serial") if "serial" in kinds else kinds.index(None) if None in kinds else 0,
-                kinds.index("gtin") if "gtin" in kinds else None,
-                kinds.index("lot") if "lot" in kinds else None,
-            )
+    delimiter = _delimiter(sample, column, headed)
+    cells = _split(sample[0], delimiter)
+    kinds = [_kind(name) if headed else None for name in cells]
+    if column is not None:
+        serial = _named(cells, column, headed)
+    elif len(cells) == 1:
+        serial, headed = 0, headed and _heads_alone(sample, delimiter, kinds[0])
+    else:
+        serial = _recognised(cells, kinds, headed)
+    others = {kind: at for at, kind in reversed(list(enumerate(kinds))) if kind is not None and at != serial}
+    return Columns(delimiter, tuple(cells) if headed else None, serial, others.get("gtin"), others.get("lot"))
+
+
+def _delimiter(sample: Sequence[str], column: str | None, headed: bool) -> str:
+    """The one that makes known headings of the first line, else the one by which all lines are as wide."""
+    if headed:
+        for delimiter in (*_DELIMITERS, _NO_DELIMITER):
+            cells = _split(sample[0], delimiter)
+            known = any(map(_kind, cells)) or (column is not None and _plain(column) in map(_plain, cells))
+            if known and (len(cells) > 1 or delimiter == _NO_DELIMITER):
+                return delimiter
     for delimiter in _DELIMITERS:
         widths = {len(cells) for cells in csv.reader(sample, delimiter=delimiter)}
         if len(widths) == 1 and widths != {1}:
-            return Columns(delimiter, None, 0, None, None)
+            return delimiter
     if any(delimiter in line for delimiter in _DELIMITERS for line in sample):
         # a comma is legal in a serial, so half a table must not turn into odd serials
         raise Malformed(
@@ -65,12 +88,83 @@ def find_columns(sample: Sequence[str]) -> Columns:
             "expected a first line that names the column 'serial'",
             code="columns",
         )
-    return Columns(_NO_DELIMITER, None, 0, None, None)
+    return _NO_DELIMITER
+
+
+def _named(cells: Sequence[str], column: str, headed: bool) -> int:
+    """The column that the caller named, by heading or position."""
+    if headed:
+        same = [at for at, name in enumerate(cells) if name == column.strip()] or [
+            at for at, name in enumerate(cells) if _plain(name) == _plain(column)
+        ]
+        if len(same) == 1:
+            return same[0]
+    if column.isascii() and column.isdigit() and 1 <= int(column) <= len(cells):
+        return int(column) - 1
+    found = f"the headings are {_listed(cells)}" if headed else f"a row has {len(cells)} columns"
+    raise Malformed(f"couldn't find the column {column!r}: {found}", code="columns")
+
+
+def _recognised(cells: Sequence[str], kinds: Sequence[str | None], headed: bool) -> int:
+    """The one column of a table whose heading names serials."""
+    serials = [at for at, kind in enumerate(kinds) if kind == "serial"]
+    if len(serials) == 1:
+        return serials[0]
+    if not headed:
+        raise Malformed(
+            f"couldn't tell which of {len(cells)} columns holds the serials; say it with --column 1 to {len(cells)}",
+            code="columns",
+        )
+    cause = "two headings name serials" if serials else "no heading names serials"
+    raise Malformed(
+        f"couldn't tell which column holds the serials: {cause}. Found {_listed(cells)}; expected one of "
+        f"{', '.join(ACCEPTED)}. Say it with --column NAME, or --column 1 to {len(cells)}, "
+        "and --no-header if the first line is data",
+        code="columns",
+    )
+
+
+def _heads_alone(sample: Sequence[str], delimiter: str, kind: str | None) -> bool:
+    """Whether the first line of a lone column is its heading. Asks where it may be one of an unknown name.
+
+    A heading has no digit while every row below has one; a first serial that does too is let in by --no-header.
+    """
+    if kind == "serial":
+        return True
+    first, *below = (cells[0] for cells in csv.reader(sample, delimiter=delimiter))
+    if kind is None and (_has_digit(first) or not all(map(_has_digit, below))):
+        return False
+    raise Malformed(
+        f"couldn't tell whether {first.strip()!r} is a heading or a serial. If it is the heading, say --column "
+        f"{first.strip()!r}; if it is a serial, say --no-header. Known headings: {', '.join(ACCEPTED)}",
+        code="columns",
+    )
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return [name.strip() for name in next(iter(csv.reader([line], delimiter=delimiter)))]
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _listed(cells: Sequence[str]) -> str:
+    more = f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else ""
+    return ", ".join(repr(name[:40]) for name in cells[:_SHOWN]) + more
 
 
 def _kind(name: str) -> str | None:
     if name.strip() in _BRACKETED:
         return _BRACKETED[name.strip()]
-    plain = re.sub(r"[\W_]", "", name).lower()
+    plain = _plain(name)
     kinds = {"serial": _SERIAL_NAMES, "gtin": _GTIN_NAMES, "lot": _LOT_NAMES}
     return next((kind for kind, names in kinds.items() if plain in names), None)
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone, small, without accents."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name)).lower()
+
+
+_SERIAL_NAMES = {_plain(name) for name in ACCEPTED}

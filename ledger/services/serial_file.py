@@ -43,7 +43,10 @@ class BadRow:
 
 @dataclass(slots=True)
 class SerialFile:
-    """What a file holds: the good serials in its order, and the bad rows (the first 1,000 of `bad_count`)."""
+    """What a file holds: the good serials in its order, and the bad rows (the first 1,000 of `bad_count`).
+
+    `column` is the one that serials came from: its heading, else its position from 1.
+    """
 
     serials: list[str] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
@@ -51,6 +54,7 @@ class SerialFile:
     reasons: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     header: tuple[str, ...] | None = None
+    column: str = "1"
 
 
 def read_serial_csv(
@@ -58,31 +62,42 @@ def read_serial_csv(
     gtin: str | None = None,
     lot: str | None = None,
     progress: Callable[[int], None] = lambda _rows: None,
+    *,
+    column: str | None = None,
+    headed: bool = True,
 ) -> SerialFile:
     """Read a file of serials, with or without header, in UTF-8, UTF-16 or Windows-1252.
 
-    The serial is the column of that name, else the first one. Where the file has columns for GTIN and lot, each row's
-    must be those given here. `progress` hears the number of rows done.
+    The serials are the column that `column` names, else the one whose heading does, else the only one. Where the file
+    has columns for GTIN and lot, each row's must be those given here. `progress` hears the number of rows done.
 
     Raises Malformed (`not_csv`, `columns`, `empty_file`), NotFound or Unavailable (`file`); bad rows do not raise.
     """
     if not isinstance(source, Path):
-        return _read(source, gtin, lot, progress)
+        return _read(source, gtin, lot, progress, column, headed)
     try:
         with source.open("rb") as stream:
-            return _read(stream, gtin, lot, progress)
+            return _read(stream, gtin, lot, progress, column, headed)
     except FileNotFoundError as error:
         raise NotFound(f"couldn't read {source}: there is no such file", code="file") from error
     except OSError as error:
         raise Unavailable(f"couldn't read {source}: {error.strerror}", code="file") from error
 
 
-def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callable[[int], None]) -> SerialFile:
+def _read(
+    stream: BinaryIO,
+    gtin: str | None,
+    lot: str | None,
+    progress: Callable[[int], None],
+    column: str | None,
+    headed: bool,
+) -> SerialFile:
     """Block by block while all is sound; from the first block on that is not, row by row."""
     blocks = _blocks(stream)
     block = next(blocks, "")
     try:
-        columns = find_columns([line.strip("\r\n") for line in islice(lines_of(block), _SAMPLE) if line.strip()])
+        sample = [line.strip("\r\n") for line in islice(lines_of(block), _SAMPLE) if line.strip()]
+        columns = find_columns(sample, column, headed=headed)
     except csv.Error as error:
         raise Malformed(f"couldn't read the serials: {error}", code="not_csv") from error
     sound = SoundRows(columns, lambda *stated: _contradicts(stated, columns, gtin, lot))
@@ -91,7 +106,7 @@ def _read(stream: BinaryIO, gtin: str | None, lot: str | None, progress: Callabl
         progress(len(sound.serials))
         before += count_lines(block)
         block = next(blocks, "")
-    found = SerialFile(sound.serials, rows=len(sound.serials), header=columns.header)
+    found = SerialFile(sound.serials, rows=len(sound.serials), header=columns.header, column=columns.name)
     if block:
         lines = chain.from_iterable(map(lines_of, chain([block], blocks)))
         records = _records(lines, columns.delimiter, before)

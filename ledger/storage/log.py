@@ -125,7 +125,7 @@ def _check_request(expected: LogHead, entries: Sequence[NewEntry], new: LogHead)
             "as the sizes say",
             code="append",
         )
-    if new.recorded_at_ms < expected.recorded_at_ms:  # DESIGN 6: recorded_at never decreases
+    if new.recorded_at_ms < expected.recorded_at_ms:  # docs/spec/entry.md: recorded_at never decreases
         raise Malformed(
             f"couldn't append: got recorded_at {new.recorded_at_ms}, expected at least {expected.recorded_at_ms}",
             code="append",

@@ -23,7 +23,7 @@ from verifier.tiles import (
 
 CACHED_BUNDLES = 8  # full bundles kept decoded; at most 16 MiB each, 256 KiB with entries of 1 KiB
 EMPTY_HEAD = LogHead(0, EMPTY_ROOT, bytes(HASH_SIZE), 0)
-"""A log without entries. DESIGN 3 "Entry": the chain head before entry 0 is zero."""
+"""A log without entries. docs/spec/entry.md: the chain head before entry 0 is zero."""
 
 
 class LogReader:

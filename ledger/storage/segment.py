@@ -35,7 +35,7 @@ from verifier.segment import HEADER_SIZE, Progress, SegmentHeader, SegmentView, 
 
 __all__ = ["DAY", "FREE_FLOOR", "MAX_UNITS", "SegmentStore", "SegmentUpload", "StoredSegment"]
 
-DAY: Final = 86_400  # seconds; DESIGN 3, unreferenced segments are swept after a day
+DAY: Final = 86_400  # seconds; docs/spec/segment.md, unreferenced segments are swept after a day
 MAX_OPEN: Final = 4_608  # segments kept mapped: all that one public look-up may search, and some more
 _COPY: Final = 2**20  # bytes copied at a time
 

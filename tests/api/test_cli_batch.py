@@ -23,6 +23,11 @@ def folder(cli: Cli, lot: str) -> BatchFolder:
 
 
 def register(lot: str, *more: object) -> tuple[object, ...]:
+    """Lots of one home, whose serials may be the same: each test is about its own lot."""
+    return (*register_strictly(lot, *more), "--allow-repeats")
+
+
+def register_strictly(lot: str, *more: object) -> tuple[object, ...]:
     return ("batch", "register", "--gtin", GTIN, "--lot", lot, "--key", "acme", *more)
 
 
@@ -120,8 +125,11 @@ def test_a_file_for_another_batch_is_noticed(cli: Cli, tmp_path: Path) -> None:
         (("--gtin", "9506000134353"), "check_digit"),
         (("--lot", "X" * 21), "lot_length"),
         (("--lot", "a b"), "charset"),
-        (("--market", "nl"), None),
-        (("--expires", "31.01.2031"), None),
+        (("--market", "nl"), "country"),
+        (("--market", "Kenya"), "country"),
+        (("--market", "QQ"), "country"),
+        (("--market", "XZ"), "country"),  # the high seas
+        (("--expires", "31.01.2031"), "field"),
         (("--key", "nobody"), "key_unknown"),
         (("--serial-length", "21"), "serial_length"),
         (("--generate", "0"), "usage"),
@@ -280,3 +288,153 @@ def test_batches_are_named_by_gtin_and_lot(cli: Cli, name: str) -> None:
     said = cli("batch", "show", name, "--json")
     assert said.code in (1, 2)
     assert said.error["code"] in ("batch_name", "charset", "gtin_length", "batch_unknown")
+
+
+def test_undo_takes_back_what_is_in_force_as_often_as_there_is_something(cli: Cli) -> None:
+    cli.yes(*register("D1", "--generate", 3))
+    name = f"{GTIN}/D1"
+    recalls = [
+        cli.yes("batch", "recall", name, "--reason", f"no. {n}", "--key", "acme", "--again")["receipt"]["entry"]
+        for n in range(3)
+    ]
+
+    def undo(what: str) -> tuple[object, ...]:
+        return ("batch", "undo", name, "--what", what, "--reason", "x", "--key", "acme")
+
+    for left in (f"recall of entry {recalls[1]}", f"recall of entry {recalls[0]}", "nothing of kind recall"):
+        assert cli.yes(*undo("recall"))["in_force"] == left
+    assert cli.yes("batch", "show", name)["recall"] is None
+    error = cli.no(*undo("recall"))
+    assert error["code"] == "undo_nothing"
+    assert "nothing of kind recall is in force" in error["message"]
+    assert "nothing of kind stolen is in force" in cli.no(*undo("stolen"))["message"]
+    for serial in folder(cli, "D1").serials()[:2]:
+        cli.yes("batch", "retire", name, "--reason", "stolen", "--serial", serial, "--key", "acme")
+    for total in (1, 0):
+        cli.yes(*undo("stolen"))
+        assert cli.yes("batch", "show", name)["retired"].get("stolen", 0) == total
+    assert cli.no(*undo("stolen"))["code"] == "undo_nothing"
+    cli.yes(*undo("registration"))
+    assert cli.no(*undo("registration"))["code"] == "undo_nothing"
+    assert cli.yes("audit", "--no-chain")["ok"] is True
+
+
+def test_a_batch_is_not_recalled_twice_unasked(cli: Cli) -> None:
+    cli.yes(*register("D2", "--generate", 2))
+    recall = ("batch", "recall", f"{GTIN}/D2", "--reason", "caps leak", "--key", "acme")
+    first = cli.yes(*recall)
+    size = cli.yes("audit", "--no-chain")["size"]
+    error = cli.no(*recall)
+    assert error["code"] == "recalled_already"
+    assert f"entry {first['receipt']['entry']} (caps leak)" in error["message"]
+    assert cli.yes("audit", "--no-chain")["size"] == size
+    cli.yes(*recall, "--again")
+    assert cli.yes("audit", "--no-chain")["size"] == size + 1
+
+
+def test_units_retired_twice_name_the_entry_and_strange_ones_are_named_before_signing(cli: Cli) -> None:
+    cli.yes(*register("D3", "--generate", 2))
+    retire = ("batch", "retire", f"{GTIN}/D3", "--reason", "sold", "--key", "acme")
+    serial = folder(cli, "D3").serials()[0]
+    entry = cli.yes(*retire, "--serial", serial)["entry"]
+    assert f"sold already, in entry {entry}" in cli.no(*retire, "--serial", serial)["message"]
+    error = cli.no(*retire, "--serial", serial, "--serial", "NOPE", "--serial", "NOR-THIS")
+    assert error["code"] == "unit_unknown"
+    assert error["message"].endswith("not of this batch: NOPE, NOR-THIS")
+
+
+def test_the_column_is_echoed_and_never_guessed(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "b.csv", ["Barcode", "AB-501", "AB-502"])
+    error = cli.no(*register("E1", "--serials", file), code=2)
+    assert error["code"] == "columns"
+    assert "--no-header" in error["message"]
+    assert not folder(cli, "E1").path.exists()
+    made = cli.yes(*register("E1", "--serials", file, "--column", "Barcode"))
+    assert (made["unit_count"], made["serials"]) == (2, {"column": "Barcode", "first": "AB-501", "last": "AB-502"})
+    table = write_serials(tmp_path / "t.csv", ["GTIN,Colour,Barcode", f"{GTIN},red,AB-601", f"{GTIN},red,AB-602"])
+    assert "'Colour', 'Barcode'" in cli.no(*register("E2", "--serials", table), code=2)["message"]
+    said = cli(*register("E2", "--serials", table, "--column", "3"))
+    assert "2 units" in said.out
+    assert "from column Barcode, first AB-601, last AB-602" in said.out
+    made = cli.yes(*register("E3", "--generate", "2"))
+    assert made["serials"]["column"] is None
+    assert [made["serials"]["first"], made["serials"]["last"]] == folder(cli, "E3").serials()
+    retire = ("batch", "retire", f"{GTIN}/E1", "--reason", "sold", "--key", "acme", "--serials", file)
+    assert cli.no(*retire, code=2)["code"] == "columns"
+    assert cli.yes(*retire, "--column", "Barcode")["total"] == 2
+
+
+def test_serials_of_another_lot_are_refused(cli: Cli, tmp_path: Path) -> None:
+    cli.yes(*register_strictly("Q1", "--serials", write_serials(tmp_path / "a.csv", ["Q-1", "Q-2", "Q-3"])))
+    file = write_serials(tmp_path / "b.csv", ["Q-9", "Q-3", "Q-2"])
+    error = cli.no(*register_strictly("Q2", "--serials", file))
+    assert error["code"] == "serials_repeated"
+    assert "2 of its 3 serials are those of lot Q1" in error["message"]
+    assert "the first one Q-2" in error["message"]
+    assert not folder(cli, "Q2").path.exists()
+    cli.yes(*register_strictly("Q2", "--serials", file, "--allow-repeats"))
+    assert cli.yes(*register_strictly("Q2", "--serials", file))["again"] is True
+
+
+def test_a_withdrawn_registration_is_not_silently_found_again(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["W-1", "W-2"])
+    name, label = f"{GTIN}/Y1", ("label", "make", f"{GTIN}/Y1", "--format", "csv", "--out", tmp_path / "x.csv")
+    cli.yes(*register("Y1", "--serials", file))
+    cli.yes("batch", "recall", name, "--reason", "caps leak", "--key", "acme")
+    said = cli(*label)
+    assert said.code == 0
+    assert "recalled (caps leak)" in said.err
+    (tmp_path / "x.csv").unlink()
+    cli.yes("batch", "undo", name, "--what", "registration", "--reason", "never made", "--key", "acme")
+    error = cli.no(*register("Y1", "--serials", file))
+    assert error["code"] == "batch_withdrawn"
+    assert "this registration was withdrawn; use another lot" in error["message"]
+    assert cli.no(*label)["code"] == "batch_withdrawn"
+    assert not (tmp_path / "x.csv").exists()
+    folder(cli, "Y1").discard()  # another home knows nothing of it
+    assert cli.no(*register("Y1", "--serials", file))["code"] == "batch_withdrawn"
+
+
+def test_registering_again_otherwise_says_what_differs(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["Z-1", "Z-2"])
+    other = write_serials(tmp_path / "o.csv", ["Z-1", "Z-3"])
+    more = ("--market", "NL", "--expires", "2031-01-31")
+    cli.yes(*register("Z1", "--serials", file, *more))
+    assert cli.yes(*register("Z1", "--serials", file, *more))["again"] is True
+    error = cli.no(*register("Z1", "--serials", file, "--market", "KE", "--expires", "2032-01-31"))
+    assert error["code"] == "lot_registered"
+    assert "other markets (NL then, KE now)" in error["message"]
+    assert "other expiry date (2031-01-31 then, 2032-01-31 now)" in error["message"]
+    assert "serials" not in error["message"]
+    assert "other serials" in cli.no(*register("Z1", "--serials", other, *more))["message"]
+    assert "label carriers" in cli.no(*register("Z1", "--serials", file, *more, "--no-label-signature"))["message"]
+
+
+def test_a_market_that_is_no_country_is_said_in_one_line_before_anything_starts(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.cli.reach.reach", None)
+    said = cli(*register("V9", "--generate", 2, "--market", "Kenya"))
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert "--market 'Kenya': expected ISO 3166-1 alpha-2 such as KE" in said.err
+    assert "did you mean KE?" in cli(*register("V9", "--generate", 2, "--market", "ke")).err
+    assert cli(*register("V9", "--generate", 2, "--expires", "31.1.2031")).code == 2
+
+
+def test_odd_values_that_stay_for_ever_are_warned_of(cli: Cli) -> None:
+    assert "--expires 2020-01-31 has passed" in cli(*register("X1", "--generate", 2, "--expires", "2020-01-31")).err
+    short = cli(*register("X2", "--generate", 2, "--serial-length", 12))
+    assert (short.code, "can be guessed" in short.err) == (0, True)
+    fine = cli(*register("X3", "--generate", 2, "--expires", "2099-01-31"))
+    assert "warning" not in fine.err
+    recall = ("batch", "recall", f"{GTIN}/X1", "--reason", "x", "--key", "acme", "--again")
+    assert "no http or https address" in cli(*recall, "--notice", "acme.example/1").err
+    assert cli(*recall, "--notice", "https://acme.example/1", "--json").err == ""
+
+
+def test_bad_rows_say_once_what_was_expected(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["serial", "A" * 21, "4.0123E+12"])
+    lines = cli(*register("X4", "--serials", file)).err.splitlines()[1:]
+    assert len(lines) == 2
+    assert all(line.count("expected") == 1 for line in lines)

@@ -161,6 +161,8 @@ def test_a_proposal_travels_as_files_and_is_relayed_once(cli: Cli, tmp_path: Pat
     assert relayed["mirrored"] == 1
     assert len(relayed["relayed"][0]["signers"]) == 2
     shown = cli.yes("participant", "show", "dhow")
+    assert cli.yes("participant", "show", shown["name"]) == cli.yes("participant", "show", shown["address"]) == shown
+    assert cli.no("participant", "show", "Nobody At All")["code"] == "not_admitted"
     assert (shown["name"], shown["role"], shown["country"]) == ("Dhow Lines", "carrier", "KE")
     assert cli.no("participant", "relay", first, second)["code"] == "chain_refused"
 

@@ -77,14 +77,18 @@ def test_it_answers_where_it_says(served: Served) -> None:
 
 
 def test_a_second_writer_is_told_to_use_it(served: Served) -> None:
-    for arguments in (
-        ("batch", "register", "--gtin", GTIN, "--lot", "W1", "--key", "acme", "--generate", "2"),
-        ("serve", "--port", "0"),
-    ):
-        error = served.keeper.no(*arguments)
-        assert error["code"] == "writer_busy"
-        assert f"use --server {served.url}" in error["message"]
-        assert f"pid {served.process.pid}" in error["message"]
+    words = ("batch", "register", "--gtin", GTIN, "--lot", "W1", "--key", "acme", "--generate", "2")
+    error = served.keeper.no(*words)
+    assert error["code"] == "writer_busy"
+    assert f"use --server {served.url}" in error["message"]
+    assert f"pid {served.process.pid}" in error["message"]
+
+
+def test_a_second_server_is_told_of_the_first(served: Served) -> None:
+    error = served.keeper.no("serve", "--port", "0")
+    assert error["code"] == "writer_busy"
+    assert f"already, at {served.url}" in error["message"]
+    assert "--server" not in error["message"]  # which serve does not take
 
 
 def test_readers_work_beside_it(served: Served) -> None:

@@ -71,9 +71,8 @@ def test_a_small_space_is_given_out_by_half_at_most() -> None:
         "Date,serial_no\nx,A1\ny,B2\nz,C3\n",
         "Datum\tSeriennummer\n1\tA1\n2\tB2\n3\tC3\n",
         '"serial","note"\n"A1","a, b"\n"B2",""\n"C3","x"\n',
-        "A1;x\nB2;y\nC3;z\n",
+        "Numéro de série,x\nA1,1\nB2,2\nC3,3\n",
         "(01);(21)\n9506000134352;A1\n9506000134352;B2\n9506000134352;C3\n",
-        "gtin;code\n9506000134352;A1\n9506000134352;B2\n9506000134352;C3\n",
         "\ufeffserial\nA1\nB2\nC3\n",
         " A1 \n  B2\nC3\n",
         "serial;gtin;lot\nA1;;\nB2;9506000134352;L1\nC3;09506000134352;L1\n;;\n",
@@ -82,6 +81,50 @@ def test_a_small_space_is_given_out_by_half_at_most() -> None:
 def test_files_as_makers_write_them(text: str) -> None:
     found = read(text, GTIN, "L1")
     assert (found.serials, found.bad) == (["A1", "B2", "C3"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Barcode\nAB-501\nAB-502\n", ["Barcode", "--no-header"]),
+        ("Barcode\r\n", ["Barcode"]),
+        ("gtin\n9506000134352\n", ["gtin", "--column"]),
+        ("GTIN,Colour,Barcode\n9506000134352,red,AB-501\n", ["GTIN", "Colour", "Barcode", "Seriennummer", "--column"]),
+        ("Serial,SN\nA1,B1\n", ["Serial", "SN", "--column"]),
+        ("A1;x\nB2;y\nC3;z\n", ["A1", "--column", "--no-header"]),
+    ],
+)
+def test_which_column_holds_the_serials_is_asked_and_not_guessed(text: str, named: list[str]) -> None:
+    with pytest.raises(Malformed) as caught:
+        read(text)
+    assert caught.value.code == "columns"
+    assert all(name in str(caught.value) for name in named)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "headed", "serials", "name"),
+    [
+        ("Barcode\nAB-501\nAB-502\n", "Barcode", True, ["AB-501", "AB-502"], "Barcode"),
+        ("Barcode\nAB-501\nAB-502\n", None, False, ["Barcode", "AB-501", "AB-502"], "1"),
+        ("GTIN,Colour,Barcode\n9506000134352,red,A1\n", "barcode", True, ["A1"], "Barcode"),
+        ("GTIN,Colour,Barcode\n9506000134352,red,A1\n", "3", True, ["A1"], "Barcode"),
+        ("Serial,SN\nA1,B1\n", "SN", True, ["B1"], "SN"),
+        ("x;A1\ny;B2\n", "2", False, ["A1", "B2"], "2"),
+        ("ABC\nDEF\nG1\n", None, True, ["ABC", "DEF", "G1"], "1"),
+        ("Größe;Serial\n5;A1\n", None, True, ["A1"], "Serial"),
+    ],
+)
+def test_the_column_can_be_named(text: str, column: str | None, headed: bool, serials: list[str], name: str) -> None:
+    found = read_serial_csv(io.BytesIO(text.encode()), GTIN, column=column, headed=headed)
+    assert (found.serials, found.column, found.bad) == (serials, name, [])
+
+
+@pytest.mark.parametrize(("column", "headed"), [("Lot", True), ("3", True), ("0", False), ("a", False)])
+def test_a_column_that_is_not_there_is_said(column: str, headed: bool) -> None:
+    with pytest.raises(Malformed) as caught:
+        read_serial_csv(io.BytesIO(b"a;b\nA1;B1\n"), column=column, headed=headed)
+    assert caught.value.code == "columns"
+    assert repr(column) in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
