@@ -47,8 +47,9 @@ def resume(log: Log, signed_head: SignedHead, signer: Signer, anchored: Anchored
     if signed_head.read() is None:
         _check_against_anchor(log, anchored)
     signer.check(head)
-    last = signer.last_signed()
-    if last is None or last.size < head.size or log.latest_checkpoint() is None:
+    last, kept = signer.last_signed(), log.latest_checkpoint()
+    # A stop between signed_head and its row leaves the file ahead of the rows: without the row there is no proof.
+    if last is None or last.size < head.size or kept is None or kept[0] < head.size:
         signer.sign(head)
 
 
