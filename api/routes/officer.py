@@ -76,10 +76,10 @@ async def _scanned(given: Mapping[str, str], photo: Any) -> Scanned:
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
         return await run_in_threadpool(read_photo, data)
-    repair = given.get("repair", "")
+    repair, by_wedge = given.get("repair", ""), given.get("machine_read") == _WEDGE
     return Scanned(
-        reading=read(given.get("code", "")),
-        machine_read=given.get("machine_read") == _WEDGE,
+        reading=read(given.get("code", ""), machine_read=by_wedge),
+        machine_read=by_wedge,
         repairs=(repair,) if repair in set(RepairName) else (),
     )
 
