@@ -109,6 +109,31 @@ def test_an_ordinary_code_that_is_not_registered_is_offered_no_repair(http: http
     assert "may have been" in shouted["repairs"][0]["explanation"]
 
 
+def test_one_serial_in_two_lots_shows_the_lot_that_is_printed(stage: Stage, http: httpx.Client) -> None:
+    product, world, ledger = gtin("9521234", 77), stage.world, stage.ledger
+    serials = [f"TWICE{at}" for at in range(3)]
+    dates = {"C5": {"markets": ["BR", "NL"], "expires": "2030-05-31"}, "E4": {}}
+    for lot, more in dates.items():
+        made = world.prepare(ledger, stage.maker, product, lot, serials, **more)
+        ledger.batches.register(made.statement, made.salt)
+    printed = verify(http, f"(01){product}(10)C5(21)TWICE1")
+    assert printed["verdict"] == "check"
+    assert (printed["batch"]["lot"], printed["batch"]["expires"]) == ("C5", "2030-05-31")
+    assert printed["other_lots"] == ["E4"]
+    assert results(printed)["expiry"] == "passed", "the lot on the pack has a date"
+    assert "lot E4 declares no expiry date" in next(c["text"] for c in printed["checks"] if c["check"] == "expiry")
+    assert {"check": "expiry", "why": "lot E4 declares no expiry date"} in printed["not_checked"]
+    other = verify(http, f"(01){product}(10)E4(21)TWICE1")
+    assert (other["batch"]["lot"], other["other_lots"]) == ("E4", ["C5"])
+    assert results(other)["expiry"] == "not_checked", "the other lot's date is not this one's"
+    assert other["lookups"] == 1, "looked up before with the other lot on it"
+    unnamed = verify(http, f"(01){product}(21)TWICE1")
+    assert results(unnamed)["expiry"] == "not_checked", "which lot it is cannot be told"
+    page = http.get("/", params={"code": f"(01){product}(10)C5(21)TWICE2"}).text
+    assert "31 May 2030" in page
+    assert "Also in lot" in page
+
+
 def test_a_recall_stops(stage: Stage, http: httpx.Client) -> None:
     answer = verify(http, stage.link(stage.recalled, stage.recalled.serials[0]), carrier="qr")
     assert answer["verdict"] == "stop"
