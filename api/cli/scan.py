@@ -12,6 +12,7 @@ import typer
 
 from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, open_home, opened
 from api.cli.output import ExitCode, Out
+from api.words import printable
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
@@ -231,7 +232,9 @@ def _lines(answer: Mapping[str, Any]) -> list[str]:
         maker = batch["maker"]
         lines.append(f"batch of {maker['name'] or maker['address']} ({maker['country']}), {batch['recorded_at']}")
     lines.append("")
-    lines += [f"  {reason['tier']:<8}{reason['text']}{_why(reason)} [{reason['code']}]" for reason in answer["reasons"]]
+    for reason in answer["reasons"]:
+        lines.append(f"  {reason['tier']:<8}{reason['text']}{_why(reason)} [{reason['code']}]")
+        lines += [f"          {line}" for line in _recall(reason)]
     lines += [f"  not checked: {one['check']} ({one['why']})" for one in answer["not_checked"]]
     lines += [f"  could be read as {repair['text']!r}: {repair['explanation']}" for repair in answer["repairs"]]
     if answer["next"]:
@@ -243,3 +246,11 @@ def _why(reason: Mapping[str, Any]) -> str:
     """What kept a code from being read, where a reason says so."""
     why = reason["evidence"].get("why")
     return f" ({why})" if why else ""
+
+
+def _recall(reason: Mapping[str, Any]) -> list[str]:
+    """What whoever recalled the batch says about it; it is their text, so nothing in it may move a cursor."""
+    if reason["code"] != "recalled":
+        return []
+    said = {name: printable(str(reason["evidence"].get(name) or "")) for name in ("reason", "notice")}
+    return [f"{name}: {text}" for name, text in said.items() if text]
