@@ -31,6 +31,8 @@ router = APIRouter(route_class=Guarded, include_in_schema=False)
 PLACE_COOKIE = "carnet_place"
 """Remembers place, context and device between scans; nothing is believed because it stands there."""
 
+NOTHING_GIVEN = "Type or scan a code, or choose a photo first."
+
 _KEPT = ("unlocode", "country", "latitude", "longitude", "context", "device")
 _YEAR = 365 * 24 * 3600
 _WEDGE = "wedge"
@@ -57,6 +59,8 @@ async def scan(request: Request) -> Response:
     try:
         fields = fields_from_form(given)
         scanned = await _scanned(given, form.get("photo"))
+        if scanned is None:
+            return _page(request, kept, status=400, problem=NOTHING_GIVEN)
         entry = scan_input(fields, scanned.reading.text, who)
         sent_before = await run_in_threadpool(here.ledger.scans.find, entry.id)
         if sent_before is not None and sent_before.scan.code == entry.code:
@@ -72,10 +76,13 @@ async def scan(request: Request) -> Response:
     return response
 
 
-async def _scanned(given: Mapping[str, str], photo: Any) -> Scanned:
+async def _scanned(given: Mapping[str, str], photo: Any) -> Scanned | None:
+    """What was scanned; None if the form brings neither a code nor a photograph, which is no scan."""
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
         return await run_in_threadpool(read_photo, data)
+    if not given.get("code", "").strip():
+        return None
     repair, by_wedge = given.get("repair", ""), given.get("machine_read") == _WEDGE
     return Scanned(
         reading=read(given.get("code", ""), machine_read=by_wedge),

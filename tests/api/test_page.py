@@ -19,6 +19,7 @@ from api.advice import REASONS as ADVISED
 from api.advice import VERDICTS, Face, next_steps
 from api.checks import CHECKS
 from api.guard import SESSION_COOKIE
+from api.routes.officer import NOTHING_GIVEN
 from api.words import printable
 from verifier.judge import Judgement
 from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Reason, Tier, Verdict
@@ -215,6 +216,17 @@ def test_a_recall_is_shown_with_its_reason_and_notice(
         assert ('rel="noreferrer nofollow"' in said) is link
         assert host is None or f'class="host">{host}<' in said
         assert not notice or link or f'<span class="code">{escape(printable(notice))}</span>' in said
+
+
+def test_an_empty_form_is_no_scan(stage: Stage, officer: httpx.Client) -> None:
+    for code in ("", "  "):
+        scan_id = str(uuid.uuid4())
+        response = post(officer, code, id=scan_id, device="gate 7")
+        assert response.status_code == 400
+        assert NOTHING_GIVEN in response.text
+        assert 'value="gate 7"' in response.text
+        assert SHOWN_AS[Verdict.UNREADABLE] not in response.text
+        assert stage.ledger.scans.find(scan_id) is None
 
 
 def test_reloading_a_scan_is_the_same_scan(stage: Stage, officer: httpx.Client) -> None:
