@@ -218,6 +218,19 @@ def test_without_a_script(stage: Stage, http: httpx.Client, browser: playwright.
     page.context.close()
 
 
+@pytest.mark.parametrize("path", ["/", "/ledger", "/officer/sign-in"])
+def test_every_way_to_go_fits_a_phone(http: httpx.Client, browser: playwright.Browser, path: str) -> None:
+    page = open_page(browser, http, viewport={"width": 390, "height": 844})
+    page.goto(path)
+    for link in page.locator("header nav a").all():
+        box = link.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390, link.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.context.close()
+
+
 def test_the_public_page_in_the_dark_in_print_and_without_a_script(
     stage: Stage, http: httpx.Client, browser: playwright.Browser, tmp_path: Path
 ) -> None:
