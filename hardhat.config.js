@@ -45,5 +45,5 @@ module.exports = {
       throwOnTransactionFailures: false,
     },
   },
-  mocha: { timeout: 60_000 },
+  mocha: { timeout: 300_000 },
 };

@@ -157,9 +157,15 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 """What to do about a reason, said before what to do about the verdict."""
 
+UNREAD: Mapping[str, str] = {
+    "no_identifiers": "Type the code once more with the numbers in brackets, as printed: (01) … (21) …",
+}
+"""What to do about a cause for which a code could not be read, whoever asks."""
+
 
 def next_steps(judgement: Judgement, face: Face) -> list[str]:
     """What to do now, most important first."""
     weighty = [reason for reason in by_weight(judgement.reasons) if reason.tier is not Tier.INFO]
     own = [REASONS[reason.code][face is Face.PUBLIC] for reason in weighty if reason.code in REASONS]
-    return [*dict.fromkeys(own[:MOST_REASONS]), *VERDICTS[face][judgement.verdict]]
+    unread = [UNREAD[why] for reason in weighty if (why := str(reason.evidence.get("why"))) in UNREAD]
+    return [*unread, *dict.fromkeys(own[:MOST_REASONS]), *VERDICTS[face][judgement.verdict]]

@@ -51,6 +51,7 @@ def view(
         **_judged(answer, face),
         "repairs": [_repair(repair, leads_to) for repair in repairs_of(answer, carrier)],
         "batch": _batch(batch, makers) if batch is not None else None,
+        "other_lots": [other.lot for other in answer.batches[1:]],
         "seen": _seen(answer, officer) if present else None,
         "lookups": facts.public_lookups if present else 0,
         "as_of": _as_of(answer.as_of),

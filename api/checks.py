@@ -5,12 +5,13 @@ A row that could not be looked at says so and why; nothing that was left out is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ledger.services.verification import Answer
 from verifier.facts import Facts, Label, Readable, Unit, Witnessing
+from verifier.judge import Undeclared, undeclared_expiry, undeclared_markets
 from verifier.reading import NotGs1, ReadCode, Unreadable
 from verifier.reason import Reason, Tier
 
@@ -67,12 +68,20 @@ def _needs_market(facts: Facts) -> str | None:
         return skipped
     if facts.market is None:
         return "no country was given"
-    return None if all(batch.markets for batch in facts.batches) else "the batch names no markets"
+    left_open = undeclared_markets(facts)
+    return left_open.why if left_open and left_open.whole else None
 
 
 def _needs_expiry(facts: Facts) -> str | None:
-    undated = any(batch.expires is None for batch in facts.batches)
-    return _needs_batch(facts) or ("the batch declares no expiry date" if undated else None)
+    left_open = undeclared_expiry(facts)
+    return _needs_batch(facts) or (left_open.why if left_open and left_open.whole else None)
+
+
+_BESIDES: Mapping[str, Callable[[Facts], Undeclared | None]] = {
+    "market": undeclared_markets,
+    "expiry": undeclared_expiry,
+}
+"""Checks that can be made for the lot on the pack while another lot of the same serial leaves them open."""
 
 
 def _needs_travel(facts: Facts) -> str | None:
@@ -182,4 +191,6 @@ def _row(check: Check, facts: Facts, strongest: Reason | None) -> dict[str, str]
     skipped = check.skipped(facts)
     if skipped is not None:
         return {"check": check.name, "result": "not_checked", "text": f"Not checked: {skipped}."}
-    return {"check": check.name, "result": "passed", "text": check.passed}
+    left_open = _BESIDES[check.name](facts) if check.name in _BESIDES else None
+    besides = f" Not checked for the other lot: {left_open.why}." if left_open else ""
+    return {"check": check.name, "result": "passed", "text": check.passed + besides}

@@ -29,7 +29,7 @@ def _lines(key: str, value: Any) -> Iterator[str]:
         case _, list():
             yield f"{_label(key)}: {', '.join(map(str, value))}"
         case _:
-            yield f"{_label(key)}: {str(value).replace('_', ' ') if key != 'batch' else value}"
+            yield f"{_label(key)}: {str(value).replace('_', ' ') if key not in ('batch', 'notice') else value}"
 
 
 def _leap(leap: Mapping[str, Any]) -> str:

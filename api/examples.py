@@ -48,6 +48,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         "recorded_at": "2026-11-23T22:26:00.000Z",
         "maker": {"address": "0x" + "1f" * 20, "name": "Aurora Instruments", "country": "NL", "role": "manufacturer"},
     },
+    "other_lots": [],
     "seen": {
         "times": 1,
         "first": {"day": "2026-11-20", "country": "NL"},

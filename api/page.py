@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api.evidence import in_words
-from api.words import ago, day, grouped, moment, short, visible
+from api.words import ago, day, grouped, moment, printable, short, visible, web_host
 
 TEMPLATES = Path(__file__).parent / "pages"
 ASSETS = Path(__file__).parent / "web"
@@ -35,6 +35,8 @@ class Pages:
             "grouped": grouped,
             "short": short,
             "visible": visible,
+            "printable": printable,
+            "web_host": web_host,
             "in_words": in_words,
         }
         self._environment.globals |= dict(about)

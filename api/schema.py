@@ -178,6 +178,7 @@ class AnswerOut(Closed):
     next: list[str] = Field(description="What to do now, most important first.")
     repairs: list[RepairOut]
     batch: BatchOut | None
+    other_lots: list[str] = Field(description="Further lots in which the same serial is registered.")
     seen: SeenOut | None
     lookups: int
     as_of: AsOfOut

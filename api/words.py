@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -45,3 +46,21 @@ def short(text: str) -> str:
 def visible(text: str) -> str:
     """A code with its separators made visible."""
     return text.translate(_VISIBLE)
+
+
+def printable(text: str) -> str:
+    """What somebody else wrote, on one line: nothing in it moves a cursor or turns the order of what is read."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+# No user name, which only serves to mislead, no backslash, nothing that browsers read otherwise than people do.
+_WEB_ADDRESS = re.compile(
+    r"https?://([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?"
+    r"(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"  # RFC 3986 2
+)
+
+
+def web_host(address: str) -> str | None:
+    """The host of a plain web address, which is worth a link; None for everything else, which stays text."""
+    plain = _WEB_ADDRESS.fullmatch(address)
+    return plain[1].lower() if plain else None

@@ -6,7 +6,7 @@ is listed in `not_checked`. Both are property tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from verifier.batch import RetireReason
@@ -31,6 +31,36 @@ class Judgement:
     verdict: Verdict
     reasons: tuple[Reason, ...]
     not_checked: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undeclared:
+    """What a batch leaves open that a check needs. `whole`: nothing is left to check about the lot on the pack."""
+
+    why: str
+    whole: bool
+
+
+def undeclared_markets(facts: Facts) -> Undeclared | None:
+    """Which of a unit's batches name no markets; None when all do."""
+    return _undeclared(facts, "markets", lambda batch: not batch.markets)
+
+
+def undeclared_expiry(facts: Facts) -> Undeclared | None:
+    """Which of a unit's batches name no expiry date; None when all do."""
+    return _undeclared(facts, "expiry date", lambda batch: batch.expires is None)
+
+
+def _undeclared(facts: Facts, what: str, leaves_open: Callable[[BatchFacts], bool]) -> Undeclared | None:
+    """One open batch neither switches the check of the others off nor counts as checked with them."""
+    open_ = [batch for batch in facts.batches if leaves_open(batch)]
+    if not open_:
+        return None
+    on_pack = [batch for batch in facts.batches if batch.lot_as_printed] or facts.batches
+    if len(open_) == len(facts.batches):
+        return Undeclared(f"the batch declares no {what}", whole=True)
+    lots = ", ".join(sorted(batch.lot for batch in open_))
+    return Undeclared(f"lot {lots} declares no {what}", whole=any(map(leaves_open, on_pack)))
 
 
 def judge(facts: Facts) -> Judgement:
@@ -188,10 +218,10 @@ def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
             yield "batch", "nothing is known about the batch"
         if facts.market is None:
             yield "market", "no country was given"
-        elif any(not batch.markets for batch in facts.batches):
-            yield "market", "the batch declares no markets"
-        if any(batch.expires is None for batch in facts.batches):
-            yield "expiry", "the batch declares no expiry date"
+        elif markets := undeclared_markets(facts):
+            yield "market", markets.why
+        if expiry := undeclared_expiry(facts):
+            yield "expiry", expiry.why
         if not any(s.latitude is not None for s in facts.sightings):
             yield "travel", "no officer's scan with coordinates"
         elif facts.officer and facts.sightings[-1].latitude is None:

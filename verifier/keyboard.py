@@ -23,6 +23,16 @@ class Layout:
         """Return the text as a US layout would have typed it."""
         return "".join(self._undo_character(character) for character in text)
 
+    def marks(self, text: str) -> bool:
+        """Whether the text holds a character besides letters and digits that this layout makes of another one.
+
+        Letters alone tell nothing: Z is as likely a Z as it is a Y.
+        """
+        return any(
+            (not character.isascii() or not character.isalnum()) and self._undo_character(character) != character
+            for character in text
+        )
+
     def _undo_character(self, character: str) -> str:
         if character in self.seen:
             return self.seen[character]
@@ -45,7 +55,6 @@ LAYOUTS: tuple[Layout, ...] = (
         "yzYZ-_=+[]{};:'\"\\|/?@#^&*()<>~`",
         {_ACUTE: "=", _GRAVE: "+", _CIRCUMFLEX: "`"},
     ),
-    _layout("German, letters Y and Z only", "zyZY", "yzYZ"),
     _layout(
         "French",
         "aqAQzwZW,?mM" + "&é\"'(-è_çà1234567890" + ")°ù%;.:/!§*µ$£",

@@ -6,6 +6,7 @@ are offered beside the literal reading.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,11 +71,18 @@ _FOREIGN: Mapping[Foreign, str] = {
 }
 
 
-def read(text: str | bytes, *, carrier: Carrier = Carrier.TEXT, symbology: str | None = None) -> Reading:
+def read(
+    text: str | bytes,
+    *,
+    carrier: Carrier = Carrier.TEXT,
+    symbology: str | None = None,
+    machine_read: bool = False,
+) -> Reading:
     """Read what a device sent. Never raises: what cannot be read is an answer of its own.
 
     `carrier` says what bore the code; `symbology` is the device's AIM identifier such as `]d2`, if it gave one apart
-    from the text.
+    from the text; `machine_read` says that a decoder gave the text although nobody knows what bore it. A text that is
+    no code is another thing when a decoder read it, and half a code when somebody typed it.
     """
     decoded = _decode(text, symbology)
     if isinstance(decoded, Unreadable):
@@ -87,11 +95,18 @@ def read(text: str | bytes, *, carrier: Carrier = Carrier.TEXT, symbology: str |
         if repairs := find_repairs(decoded, carrier, symbology):
             message = "couldn't read the code as it came in: it looks like a product code that a device has changed"
             return Unreadable(decoded, "device_fault", message, symbology, repairs)
+        typed = carrier is Carrier.TEXT and symbology is None and not machine_read
+        if typed and code is Foreign.TEXT and not _URI.match(decoded):
+            return Unreadable(decoded, "no_identifiers", _NO_IDENTIFIERS, symbology)
         return NotGs1(decoded, code, symbology)
     suspects = find_suspects(decoded, code)
     repairs = find_repairs(decoded, carrier, symbology) if suspects else ()
     suspected = tuple(repair for repair in repairs if repair.name in suspects)
     return ReadCode(decoded, code, symbology, suspects, suspected)
+
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:\S")  # RFC 3986 3.1; one letter and a colon is no scheme in use
+_NO_IDENTIFIERS = "couldn't read the code: type it with the numbers in brackets, as printed"
 
 
 def _decode(text: str | bytes, symbology: str | None) -> str | Unreadable:

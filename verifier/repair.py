@@ -26,6 +26,7 @@ _MOST_TRIED = 512  # ways of cutting one text; own limit, against texts made of 
 _LONGEST_SWALLOWED = 64  # characters: serial, lot and two dates with their AIs, and no more
 _SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME_ALL_CAPITAL = re.compile(r"(?:HTTPS?://[^a-z/?#]+/|URN:EPC:)")
 _LINK_PATH = re.compile(r"/?(?:[^/?#\s]+/)*?01/\d{14}(?:[/?#].*)?")
 _ANY_HOST = "https://id.gs1.org/"  # DL 4.12, the canonical host; hosts do not count in reading
 
@@ -104,10 +105,23 @@ def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
     if _SYMBOLOGY.match(text):
         yield RepairName.SYMBOLOGY_PREFIX, text[3:], f"The scanner sent its symbology prefix {text[:3]} with the code."
     yield from _hosts(text)
-    yield RepairName.CASE, text.swapcase(), "Caps lock was on: small and capital letters are exchanged."
-    for layout in LAYOUTS:
-        explanation = f"The scanner types US keys and the computer reads them as {layout.name}."
-        yield RepairName.KEYBOARD_LAYOUT, layout.undo(text), explanation
+    if _caps_lock_shows(text):
+        explanation = "Caps lock may have been on: small and capital letters are exchanged."
+        yield RepairName.CASE, text.swapcase(), explanation
+    if literal is None:  # a layout that changed anything which can be told from letters has spoilt the form as well
+        for layout in filter(lambda layout: layout.marks(text), LAYOUTS):
+            explanation = f"The scanner's US keys may have been read as {layout.name} ones."
+            yield RepairName.KEYBOARD_LAYOUT, layout.undo(text), explanation
+
+
+def _caps_lock_shows(text: str) -> bool:
+    """Whether the case of something that is not free to be in either speaks for caps lock.
+
+    A scheme with its host, or a symbology identifier. Lots and serials are free, so they tell nothing.
+    """
+    prefix = text[:3]
+    turned = prefix not in GS1_SYMBOLOGIES and prefix.swapcase() in GS1_SYMBOLOGIES
+    return turned or _SCHEME_ALL_CAPITAL.match(text) is not None
 
 
 def _separators_replaced(text: str) -> Iterator[_Attempt]:

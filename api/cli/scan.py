@@ -262,7 +262,9 @@ def _lines(answer: Mapping[str, Any]) -> list[str]:
         maker = batch["maker"]
         lines.append(f"batch of {maker['name'] or maker['address']} ({maker['country']}), {batch['recorded_at']}")
     lines.append("")
-    lines += [f"  {reason['tier']:<8}{reason['text']}{_why(reason)} [{reason['code']}]" for reason in answer["reasons"]]
+    for reason in answer["reasons"]:
+        lines.append(f"  {reason['tier']:<8}{reason['text']}{_why(reason)} [{reason['code']}]")
+        lines += [f"          {line}" for line in _recall(reason)]
     lines += [f"  not checked: {one['check']} ({one['why']})" for one in answer["not_checked"]]
     lines += [_offered(repair) for repair in answer["repairs"]]
     if answer["next"]:
@@ -283,3 +285,13 @@ def _offered(repair: Mapping[str, Any]) -> str:
     from api.cli.shown import pasteable, printable
 
     return f"  could be read as {shlex.quote(pasteable(repair['text']))}: {printable(repair['explanation'])}"
+
+
+def _recall(reason: Mapping[str, Any]) -> list[str]:
+    """What whoever recalled the batch says about it; it is their text, so nothing in it may move a cursor."""
+    from api.words import printable
+
+    if reason["code"] != "recalled":
+        return []
+    said = {name: printable(str(reason["evidence"].get(name) or "")) for name in ("reason", "notice")}
+    return [f"{name}: {text}" for name, text in said.items() if text]

@@ -93,7 +93,7 @@ def run(app: Any, sock: socket.socket, started: Any) -> None:
 
 @contextmanager
 def _writing(place: Home, out: Out) -> Iterator[Ledger]:
-    """The ledger as its writer; without its chain while that is down. Says who else writes it in this command's words."""
+    """The ledger as its writer, without its chain while that is down; says who else writes it, in words of serving."""
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(opened(place, out, write=True, chain=True, chain_down=out.warn))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+STATE_FILE = "demo.json"
+"""In a home: says that it is a demo's, and what was planted."""
+
 HOME = Path("demo-home")
 """Where the demo lives unless another home is named; below the folder it is started in."""
 
@@ -23,9 +26,11 @@ def run(
         from api.demo.check import run_check
 
         return run_check(json)
+    place = (home or HOME).resolve()
     if not json:
-        print("Starting a ledger of three countries …", flush=True)
+        doing = "Opening the" if (place / STATE_FILE).exists() else "Starting a"
+        print(f"{doing} ledger of three countries …", flush=True)
     from api.demo.serving import serve
 
-    serve((home or HOME).resolve(), port, as_json=json, open_browser=open_browser)
+    serve(place, port, as_json=json, open_browser=open_browser)
     return 0

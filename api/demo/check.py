@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from api.demo.bench import Bench, benched
+from api.demo.clock import since_start
 from api.demo.probe import Probe, Prober, Rule
 from api.demo.probe_cases import probe_cases
 from api.demo.probe_page import probe_page
@@ -32,10 +32,9 @@ PARTS: tuple[Callable[[Bench, Prober], None], ...] = (
 
 def run_check(as_json: bool = False) -> int:
     """Put the demo to the test and print what came of it; 0 if every answer was the expected one, else 1."""
-    started = time.monotonic()
     probes = check(lambda _line: None, _seen if not as_json else lambda _probe: None)
     ok = bool(probes) and all(probe.ok for probe in probes)
-    seconds = round(time.monotonic() - started, 1)
+    seconds = round(since_start(), 1)
     if as_json:
         answer = {"ok": ok, "seconds": seconds, "probes": [probe.to_json() for probe in probes]}
         print(json.dumps(answer, indent=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from api.cli.serving import run
+from api.demo.clock import since_start
 from api.demo.commands import program
 from api.demo.front import Front
 from api.demo.phone import bind
@@ -28,13 +32,14 @@ from verifier.errors import Refused, Unavailable
 HOST = "127.0.0.1"
 PUBLISH_SECONDS = 0.3
 """Somebody is watching: what was registered is witnessed sooner than a log in earnest has it."""
+ANSWER_SECONDS = 30.0
+"""For one look whether all is there."""
 PORT = 8000
 """Taken when nobody asks for another and it is free."""
 
 
 def serve(home: Path, port: int | None, *, as_json: bool, open_browser: bool) -> None:
     """Serve until interrupted. Raises Refused (`not_a_demo`, `writer_busy`), Unavailable (`port_taken` …)."""
-    started = time.monotonic()
     report: Report = _silent if as_json else lambda line: print(f"  {line}", flush=True)
     sock = _listen(port)
     base_url = f"http://{HOST}:{sock.getsockname()[1]}"
@@ -42,11 +47,26 @@ def serve(home: Path, port: int | None, *, as_json: bool, open_browser: bool) ->
         stage.ledger.home.announce(base_url)
 
         def ready() -> None:
-            _say(stage, time.monotonic() - started, as_json)
+            if not _answers(base_url):
+                return  # it was stopped first
+            _say(stage, since_start(), as_json)
             if open_browser:
                 webbrowser.open(f"{base_url}/demo")
 
-        run(Front(stage), sock, ready)
+        run(Front(stage), sock, threading.Thread(target=ready, name="ready", daemon=True).start)
+
+
+def _answers(base_url: str) -> bool:
+    """Wait until every planted case is answered as planted, which is what a first visit would have to wait for."""
+    while True:
+        try:
+            if httpx.get(f"{base_url}/readyz", timeout=ANSWER_SECONDS, trust_env=False).status_code == 200:
+                return True
+        except httpx.ConnectError:
+            return False
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from api.demo import STATE_FILE
 from ledger.keys.file import write_file
 from verifier.errors import Malformed, NotFound
 
-FILE = "demo.json"
+FILE = STATE_FILE
 FORMAT = "carnet-demo/1"
 
 

@@ -37,6 +37,8 @@ SCANS_COOKIE = "carnet_scans"
 """Remembers the ids of this browser's last scans, so that the page can demand their seals."""
 
 _LAST = 8  # scans remembered in a browser
+NOTHING_GIVEN = "Type or scan a code, or choose a photo first."
+
 _KEPT = ("unlocode", "country", "latitude", "longitude", "context", "device")
 _YEAR = 365 * 24 * 3600
 _WEDGE = "wedge"
@@ -64,6 +66,8 @@ async def scan(request: Request) -> Response:
     try:
         fields = fields_from_form(given)
         scanned = await _scanned(here, given, form.get("photo"))
+        if scanned is None:
+            return _page(request, kept, status=400, problem=NOTHING_GIVEN)
         entry = scan_input(fields, scanned.reading.text, who)
         sent_before = await run_in_threadpool(here.ledger.scans.find, entry.id)
         if sent_before is not None and sent_before.scan.code == entry.code:
@@ -81,14 +85,17 @@ async def scan(request: Request) -> Response:
     return response
 
 
-async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned:
+async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned | None:
+    """What was scanned; None if the form brings neither a code nor a photograph, which is no scan."""
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
         return await decode_photo(here, data)
-    repair = given.get("repair", "")
+    if not given.get("code", "").strip():
+        return None
+    repair, by_wedge = given.get("repair", ""), given.get("machine_read") == _WEDGE
     return Scanned(
-        reading=read(given.get("code", "")),
-        machine_read=given.get("machine_read") == _WEDGE,
+        reading=read(given.get("code", ""), machine_read=by_wedge),
+        machine_read=by_wedge,
         repairs=(repair,) if repair in set(RepairName) else (),
     )
 

@@ -36,7 +36,7 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
     here, who = site(request), caller_of(request)
     kept = scan_input(body, body.code, who)
     scanned = Scanned(
-        reading=read(body.code, carrier=body.carrier, symbology=body.symbology),
+        reading=read(body.code, carrier=body.carrier, symbology=body.symbology, machine_read=body.machine_read),
         carrier=body.carrier,
         machine_read=body.machine_read,
         repairs=tuple(repair.value for repair in body.repairs),

@@ -9,6 +9,7 @@
   const FAST = 45; // ms between keys: people need 80 and more, scanners send a key every 1 to 30
   const PAUSE = 400; // ms after which a new reading starts
   const SHORTEST = 8; // characters: a GTIN-8 is the shortest code there is
+  let sent = false;
   let read = "";
   let last = 0;
   let quick = 0; // keys that came fast: a busy computer may hold one or two of a scanner's up
@@ -58,13 +59,31 @@
   code.addEventListener("paste", start);
   photo.addEventListener("change", () => { if (photo.files.length) form.requestSubmit(); });
 
+  // One scan at a time: a second press would throw away the answer that is on its way.
+  form.addEventListener("submit", (event) => {
+    const empty = !code.value.trim() && !photo.files.length;
+    if (empty || sent) event.preventDefault();
+    if (empty && !sent) {
+      hint.textContent = "Type or scan a code, or choose a photo first.";
+      code.focus({ preventScroll: true });
+    } else if (!empty && !sent) {
+      sent = true;
+      hint.textContent = photo.files.length ? "Reading the photo\u2026" : "Checking\u2026";
+      form.setAttribute("aria-busy", "true");
+    }
+  });
+
   // A press on the bare page leaves the field; the next scan must still find it.
   document.addEventListener("click", (event) => {
     const busy = event.target.closest("a, button, input, select, textarea, label, summary, form");
     if (!busy && !String(getSelection())) code.focus({ preventScroll: true });
   });
-  window.addEventListener("pageshow", () => code.focus({ preventScroll: true }));
-  hint.textContent = "Ready for a hand scanner: it types into this page from anywhere on it.";
+  window.addEventListener("pageshow", () => {
+    sent = false;
+    form.removeAttribute("aria-busy");
+    hint.textContent = "Ready for a hand scanner: it types into this page from anywhere on it.";
+    code.focus({ preventScroll: true });
+  });
 
   const locate = document.getElementById("locate");
   if (navigator.geolocation && window.isSecureContext) {

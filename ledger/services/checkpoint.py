@@ -56,6 +56,7 @@ class Signer:
             verify_consistency(last.size, last.root, head.size, head.root, proof)
         checkpoint = Checkpoint(self._key.name, head.size, head.root)
         note = sign_checkpoint(checkpoint, self._key).format()
-        self._signed_head.write(note)  # 4: if we stop here, restart finds signed_head == log_head and goes on
+        # 4: if we stop after this line, restart finds signed_head == log_head, and signs the same once more to keep it
+        self._signed_head.write(note)
         self._log.save_checkpoint(head.size, head.root, note)
         return note  # 5

@@ -114,6 +114,7 @@ def resume(log: Log, signed_head: SignedHead, signer: Signer, seen: Seen, policy
             code="signed_head_missing",
         )
     signer.check(head)
-    last = signer.last_signed()
-    if last is None or last.size < head.size or log.latest_checkpoint() is None:
+    last, kept = signer.last_signed(), log.latest_checkpoint()
+    # A stop between signed_head and its row leaves the file ahead of the rows: without the row there is no proof.
+    if last is None or last.size < head.size or kept is None or kept[0] < head.size:
         signer.sign(head)

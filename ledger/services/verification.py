@@ -171,7 +171,7 @@ class Verification:
             return _unread(question, reading.suspects[0].value, as_of)
         printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
         subject = found[0].key if found else _subject(code)
-        history = self._histories.history(subject) if code.serial is not None else History()  # 3
+        history = self._history([one.key for one in found] or [subject]) if code.serial is not None else History()  # 3
         label = self._label(question, code, found, printed, history)  # 4
         facts, judgement = self._judge(self._facts(question, code, found, printed, history, label, as_of))
         batches = tuple(f.batch for f in found)
@@ -212,7 +212,8 @@ class Verification:
                 elsewhere.append((view, key))
         if not found:
             _prove_absent(elsewhere)
-        return found
+        # the newest first, but before it the one whose lot is printed: that is what the pack can be compared with
+        return sorted(found, key=lambda one: one.batch.lot != code.lot)
 
     def _open(self, batch: Batch) -> SegmentView:
         try:
@@ -225,6 +226,15 @@ class Verification:
         if salt is not None:
             self._salts[batch.id] = salt
         return salt
+
+    def _history(self, subjects: Sequence[bytes]) -> History:
+        """What is kept about a unit under any of its names: one serial in two lots is scanned with either on it."""
+        kept = [self._histories.history(subject) for subject in subjects]
+        if len(kept) == 1:
+            return kept[0]
+        sightings = sorted((s for one in kept for s in one.sightings), key=lambda s: s.scanned_at)
+        wrong = frozenset().union(*(one.wrong_signatures for one in kept))
+        return History(tuple(sightings), sum(one.lookups for one in kept), wrong)
 
     def _label(
         self, question: Question, code: UnitCode, found: list[_Found], printed: Batch | None, history: History

@@ -159,6 +159,36 @@ def test_a_photograph_is_sent_as_soon_as_it_is_chosen(stage: Stage, officer: pla
     assert verdict(officer) == SHOWN_AS[Verdict.REGISTERED]
 
 
+PRESS_AGAIN = """() => {
+  const told = [];
+  document.getElementById("scan").addEventListener("submit", (event) => {
+    told.push([document.getElementById("wedge").textContent, event.defaultPrevented]);
+    sessionStorage.told = JSON.stringify(told);
+    if (told.length === 1) setTimeout(() => document.querySelector("button.big").click(), 0);
+  });
+}"""
+"""Presses Check as soon as the form was sent once; keeps what was said, and whether the sending was held back."""
+
+
+def test_pressing_check_while_a_photograph_is_read_changes_nothing(stage: Stage, officer: playwright.Page) -> None:
+    image = photograph(stage.link(stage.batch, stage.batch.serials[36]))
+    officer.evaluate(PRESS_AGAIN)
+    with officer.expect_navigation():
+        officer.set_input_files("#photo", {"name": "label.jpg", "mimeType": "image/jpeg", "buffer": image})
+    assert verdict(officer) == SHOWN_AS[Verdict.REGISTERED]
+    reading = "Reading the photo\u2026"
+    assert officer.evaluate("JSON.parse(sessionStorage.told)") == [[reading, False], [reading, True]]
+
+
+def test_pressing_check_with_nothing_to_check(officer: playwright.Page) -> None:
+    officer.get_by_role("button", name="Check").click()
+    officer.get_by_text("Type or scan a code, or choose a photo first.").wait_for()
+    assert officer.get_by_role("status").count() == 0
+    officer.get_by_label("Scan, type or paste").fill("HELLO")
+    officer.get_by_role("button", name="Check").click()
+    assert verdict(officer) == SHOWN_AS[Verdict.UNREADABLE]
+
+
 def test_a_repair_is_one_button(stage: Stage, officer: playwright.Page) -> None:
     officer.get_by_label("Scan, type or paste").fill(f"01{WATCH}21{stage.recalled.serials[5]}10L2")
     officer.keyboard.press("Enter")
@@ -185,6 +215,19 @@ def test_without_a_script(stage: Stage, http: httpx.Client, browser: playwright.
     page.get_by_role("button", name="Sign out").click()
     page.goto("/officer")
     assert page.url.endswith("/officer/sign-in")
+    page.context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/ledger", "/officer/sign-in"])
+def test_every_way_to_go_fits_a_phone(http: httpx.Client, browser: playwright.Browser, path: str) -> None:
+    page = open_page(browser, http, viewport={"width": 390, "height": 844})
+    page.goto(path)
+    for link in page.locator("header nav a").all():
+        box = link.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390, link.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.context.close()
 
 

@@ -222,6 +222,9 @@ def test_recall_undo_recall_again(cli: Cli) -> None:
     recall = ("batch", "recall", name, "--reason", "caps leak", "--notice", "https://acme.example/1", "--key", "acme")
     cli.yes(*recall)
     assert verdict() == "stop"
+    said = cli("scan", code).out
+    assert "reason: caps leak" in said
+    assert "notice: https://acme.example/1" in said
     assert cli.yes("batch", "show", name)["recall"]["reason"] == "caps leak"
     cli.yes("batch", "undo", name, "--what", "recall", "--reason", "wrong lot", "--key", "acme")
     assert verdict() == "registered"

@@ -89,6 +89,24 @@ def test_copying_turns_the_answer_before_the_eyes(page: playwright.Page) -> None
     page.locator(".verdict-card.tone-registered").wait_for()
 
 
+def test_an_open_panel_leaves_the_other_buttons_in_reach(page: playwright.Page, bench: Bench) -> None:
+    """On a desk beside it, on a phone behind it: closing leads back to the answer that has changed."""
+    press(page, "Copy this label")
+    wide = page.evaluate("innerWidth") > 1_000
+    if wide:
+        page.get_by_role("button", name="Rewrite history").click()
+        page.get_by_text("The contract refuses").wait_for()
+        page.get_by_role("button", name="Use my serials").click()
+        page.get_by_text("Paste up to five serials").wait_for()
+    else:
+        page.locator(".verdict-card.tone-check").wait_for()
+    page.get_by_role("link", name="Close").click()
+    assert not page.locator("#panel").is_visible()
+    box = page.locator(".verdict-card").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] <= page.evaluate("innerHeight") - box["height"]
+
+
 def test_history_is_refused_before_the_eyes(page: playwright.Page) -> None:
     words = press(page, "Rewrite history")
     assert "AnchorInconsistent" in words
@@ -124,6 +142,7 @@ def test_the_first_screen_holds_the_story(bench: Bench, browser: playwright.Brow
     opened = browser.new_page(base_url=bench.url, viewport=DESK)
     opened.goto("/demo")
     for part in (".code svg", ".verdict-card", ".sheet .caveat", ".map", ".stations", ".says", ".tries"):
+        opened.locator(part).wait_for()  # the page shows its live part as soon as it has it
         box = opened.locator(part).bounding_box()
         assert box is not None, part
         assert box["y"] + box["height"] <= DESK["height"], part

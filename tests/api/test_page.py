@@ -12,12 +12,15 @@ from pathlib import Path
 import httpx
 import pytest
 from ledger_world import MadeBatch
+from markupsafe import escape
 from served import WATCH, Stage, client
 
 from api.advice import REASONS as ADVISED
 from api.advice import VERDICTS, Face, next_steps
 from api.checks import CHECKS
 from api.guard import SESSION_COOKIE
+from api.routes.officer import NOTHING_GIVEN
+from api.words import printable
 from verifier.judge import Judgement
 from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Reason, Tier, Verdict
 
@@ -176,6 +179,54 @@ def test_the_officer_s_page_works_without_a_script(stage: Stage, officer: httpx.
     assert "impossible" in page
     assert 'value="NLRTM"' in page, "the place is remembered"
     assert "leads to: Stop" in pages["officer repairs"]
+
+
+EVIL = "<img src=x onerror=y>\u202e"
+
+
+@pytest.mark.parametrize(
+    ("notice", "link", "host"),
+    [
+        ("https://Recalls.Aurora.example/2026/7_b?x=1&y=2", True, "recalls.aurora.example"),
+        ("http://aurora.example", True, "aurora.example"),
+        ("https://aurora.example@evil.example/", False, None),
+        ("https://evil.example\\@aurora.example/", False, None),
+        ("javascript:alert(1)", False, None),
+        ('https://aurora.example/"onclick=alert(1)', False, None),
+        ("https://\u0430urora.example/", False, None),
+        ("https://" + EVIL, False, None),
+        ("see the letter of 3 May", False, None),
+        ("", False, None),
+    ],
+)
+def test_a_recall_is_shown_with_its_reason_and_notice(
+    stage: Stage, http: httpx.Client, officer: httpx.Client, notice: str, link: bool, host: str | None
+) -> None:
+    batch = stage.world.register(stage.ledger, stage.maker, WATCH, f"R{abs(hash(notice)) % 10**9}", units=1)
+    stage.world.recall(stage.ledger, stage.maker, batch, f"glass in it {EVIL}", notice)
+    code = stage.link(batch, batch.serials[0])
+    for page in (http.get("/", params={"code": code}).text, post(officer, code).text):
+        said = page.partition('class="notice tone-stop recall"')[2].partition("</section>")[0]
+        assert "glass in it &lt;img" in said
+        assert "<img" not in page
+        assert "\u202e" not in said
+        assert outline(said).inline == []
+        outside = [a for a in outline(said).addresses if not a.startswith("/")]
+        assert outside == ([notice] if link else [])
+        assert ('rel="noreferrer nofollow"' in said) is link
+        assert host is None or f'class="host">{host}<' in said
+        assert not notice or link or f'<span class="code">{escape(printable(notice))}</span>' in said
+
+
+def test_an_empty_form_is_no_scan(stage: Stage, officer: httpx.Client) -> None:
+    for code in ("", "  "):
+        scan_id = str(uuid.uuid4())
+        response = post(officer, code, id=scan_id, device="gate 7")
+        assert response.status_code == 400
+        assert NOTHING_GIVEN in response.text
+        assert 'value="gate 7"' in response.text
+        assert SHOWN_AS[Verdict.UNREADABLE] not in response.text
+        assert stage.ledger.scans.find(scan_id) is None
 
 
 def test_reloading_a_scan_is_the_same_scan(stage: Stage, officer: httpx.Client) -> None:

@@ -68,7 +68,7 @@ def test_a_registered_unit(stage: Stage, http: httpx.Client) -> None:
     [
         (f"(01){gtin('5012345', 9)}(21)A1", "outside", "prefix_unknown"),
         ("https://example.com/a/page", "outside", "not_gs1"),
-        ("HELLO WORLD", "outside", "not_gs1"),
+        ("HELLO WORLD", "unreadable", "could_not_read"),
         (f"(01){WATCH}(10)L2(21)NOSUCHUNIT", "not_registered", "unit_absent"),
         (WATCH, "check", "no_serial"),
         (WATCH[:-1] + str((int(WATCH[-1]) + 1) % 10), "unreadable", "could_not_read"),
@@ -78,6 +78,62 @@ def test_a_registered_unit(stage: Stage, http: httpx.Client) -> None:
 def test_a_verdict_and_its_reason(http: httpx.Client, code: str, verdict: str, reason: str) -> None:
     answer = verify(http, code)
     assert (answer["verdict"], reason in codes(answer)) == (verdict, True)
+
+
+def test_half_a_code_that_was_typed_is_asked_for_in_full(stage: Stage, http: httpx.Client) -> None:
+    serial = stage.unlabelled.serials[0]
+    for half in (serial, f"{stage.unlabelled.gtin} U1 {serial}"):
+        answer = verify(http, half)
+        assert answer["verdict"] == "unreadable"
+        assert "in brackets, as printed" in answer["next"][0]
+        page = http.get("/", params={"code": half}).text
+        assert "type it with the numbers in brackets" in page.partition('class="counterfoil"')[0]
+
+
+def test_what_a_decoder_read_is_outside_and_not_opened(http: httpx.Client) -> None:
+    for more in ({"carrier": "qr"}, {"symbology": "]Q1"}):
+        answer = verify(http, "HELLO WORLD", **more)
+        assert (answer["verdict"], "not_gs1" in codes(answer)) == ("outside", True)
+
+
+def test_an_ordinary_code_that_is_not_registered_is_offered_no_repair(http: httpx.Client) -> None:
+    absent = f"{WATCH}/10/SK-A11/21/PHHUEYYZATH7XM7DAE9B"
+    for code in (
+        f"https://id.example/01/{absent}",
+        f"(01){WATCH}(10)SK-A11(21)PHHUEYYZATH7XM7DAE9B",
+        f"01{WATCH}21xyz",
+    ):
+        answer = verify(http, code)
+        assert (answer["verdict"], answer["repairs"]) == ("not_registered", [])
+    assert http.get(f"/01/{absent}", headers=JSON).json()["repairs"] == []
+    shouted = verify(http, f"HTTPS://ID.EXAMPLE/01/{WATCH}/21/xyz")
+    assert [repair["name"] for repair in shouted["repairs"]] == ["case"]
+    assert "may have been" in shouted["repairs"][0]["explanation"]
+
+
+def test_one_serial_in_two_lots_shows_the_lot_that_is_printed(stage: Stage, http: httpx.Client) -> None:
+    product, world, ledger = gtin("9521234", 77), stage.world, stage.ledger
+    serials = [f"TWICE{at}" for at in range(3)]
+    dates = {"C5": {"markets": ["BR", "NL"], "expires": "2030-05-31"}, "E4": {}}
+    for lot, more in dates.items():
+        made = world.prepare(ledger, stage.maker, product, lot, serials, **more)
+        ledger.batches.register(made.statement, made.salt)
+    printed = verify(http, f"(01){product}(10)C5(21)TWICE1")
+    assert printed["verdict"] == "check"
+    assert (printed["batch"]["lot"], printed["batch"]["expires"]) == ("C5", "2030-05-31")
+    assert printed["other_lots"] == ["E4"]
+    assert results(printed)["expiry"] == "passed", "the lot on the pack has a date"
+    assert "lot E4 declares no expiry date" in next(c["text"] for c in printed["checks"] if c["check"] == "expiry")
+    assert {"check": "expiry", "why": "lot E4 declares no expiry date"} in printed["not_checked"]
+    other = verify(http, f"(01){product}(10)E4(21)TWICE1")
+    assert (other["batch"]["lot"], other["other_lots"]) == ("E4", ["C5"])
+    assert results(other)["expiry"] == "not_checked", "the other lot's date is not this one's"
+    assert other["lookups"] == 1, "looked up before with the other lot on it"
+    unnamed = verify(http, f"(01){product}(21)TWICE1")
+    assert results(unnamed)["expiry"] == "not_checked", "which lot it is cannot be told"
+    page = http.get("/", params={"code": f"(01){product}(10)C5(21)TWICE2"}).text
+    assert "31 May 2030" in page
+    assert "Also in lot" in page
 
 
 def test_a_recall_stops(stage: Stage, http: httpx.Client) -> None:

@@ -53,11 +53,15 @@ class Promise:
 
 @dataclass
 class Truth:
-    """What the clients know. `open`: sent, and no answer came; `refusals`: answers that nobody should have got."""
+    """What the clients know. `open`: sent, and no answer came; `refusals`: answers that nobody should have got.
+
+    `come_again`: how often a client heard 503 `unavailable`, which promises nothing and invites it to ask again.
+    """
 
     promises: list[Promise] = field(default_factory=list)
     open: dict[str, Statement] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
+    come_again: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def acknowledged(self) -> list[Promise]:
@@ -111,6 +115,11 @@ class Server:
         response = httpx.get(self.url + path, timeout=30)
         assert response.status_code == 200, response.text
         return response.json()
+
+    def causes(self) -> str:
+        """What the server wrote about answers that it could not give: strangers are not told, its log is."""
+        lines = self.output.read_text(errors="replace").splitlines()
+        return "\n".join(line for line in lines if '"no answer"' in line or '"fault"' in line)[-3_000:]
 
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed."""
@@ -231,14 +240,17 @@ class Clients:
             return False
         finally:
             self._in_flight.discard(number)
-        self._heard(statement, answer)
-        return True
+        return self._heard(statement, answer)
 
-    def _heard(self, statement: Statement, answer: httpx.Response) -> None:
+    def _heard(self, statement: Statement, answer: httpx.Response) -> bool:
+        """Whether this was an answer: an honest 503 is none, and the statement stays open as if nothing had come."""
         with self.truth.lock:
+            if answer.status_code == 503 and answer.json()["code"] == "unavailable":
+                self.truth.come_again += 1
+                return False
             if answer.status_code not in (200, 201):
                 self.truth.refusals.append(f"{answer.status_code} {answer.text}")
-                return
+                return True
             told = answer.json()
             proof = TlogProof.decode(base64.b64decode(told["tlog_proof"]))
             checkpoint = open_checkpoint(proof.checkpoint, self._log_key).checkpoint
@@ -247,6 +259,7 @@ class Clients:
             assert proof.index == told["entry"]
             self.truth.promises.append(Promise(statement, told["entry"], leaf, checkpoint, told["duplicate"]))
             del self.truth.open[statement.body["statementId"]]
+            return True
 
 
 class _Sender:

@@ -154,10 +154,12 @@ class World:
         full = {**header(now_ms()), **body}
         return Statement(kind, full, actor.address, sign(kind, full, ledger.founding.domain, actor.secret))
 
-    def recall(self, ledger: Ledger, actor: EvmKey, batch: MadeBatch, reason: str = "seal defect") -> Receipt:
+    def recall(
+        self, ledger: Ledger, actor: EvmKey, batch: MadeBatch, reason: str = "seal defect", notice: str = ""
+    ) -> Receipt:
         """Recall a batch."""
         head = ledger.batches.heads(ledger.batches.find(batch.id))["recall"]
-        body = {"batch": batch.id, "reason": reason, "noticeUrl": "", "supersedes": head}
+        body = {"batch": batch.id, "reason": reason, "noticeUrl": notice, "supersedes": head}
         return ledger.batches.change(self.statement(ledger, actor, Kind.BATCH_RECALLED, body))
 
     def retire(self, ledger: Ledger, actor: EvmKey, batch: MadeBatch, reason: int, serials: Sequence[str]) -> Receipt:

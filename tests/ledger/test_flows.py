@@ -19,9 +19,11 @@ from ledger.ports import LogHead, NewEntry
 from ledger.services.scan import ScanInput
 from ledger.services.verification import Answer, Question
 from ledger.storage.database import open_database, writing
+from ledger.storage.log import LogStore
 from ledger.storage.schema import log_head, open_entry, secret
 from ledger.wiring import Ledger, open_ledger
 from verifier import canonical
+from verifier.checkpoint import open_checkpoint
 from verifier.digital_link import format_digital_link
 from verifier.entry import CHAIN_START, chain_head, encode_entry
 from verifier.errors import NotFound, ProofInvalid, Refused, Stopped, Unavailable
@@ -32,6 +34,7 @@ from verifier.participant import Role
 from verifier.reading import read
 from verifier.reason import Verdict
 from verifier.statement import Kind, Proposal, Statement, header, sign
+from verifier.tlog_proof import TlogProof
 
 pytestmark = pytest.mark.node
 PREFIX = "9521234"
@@ -238,6 +241,27 @@ def test_restart_goes_on_and_repeats_are_answered(world: World) -> None:
         world.register(ledger, maker, WATCH, "L2")
         assert ledger.anchor_now()["anchored"]["size"] == 6
     assert any("block hashes identical" in line for line in world.log)
+
+
+def test_stopped_between_the_signed_head_and_its_row(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log holds the entry and nobody was told. Whoever asks again gets its receipt with a proof, at once."""
+
+    def stop(*_: object) -> None:
+        raise RuntimeError("killed here")
+
+    with world.open() as ledger:
+        maker = world.maker(ledger, "Aurora", PREFIX)
+        made = world.prepare(ledger, maker, WATCH, "L1", ["A", "B"])
+        with monkeypatch.context() as patch:
+            patch.setattr(LogStore, "save_checkpoint", stop)
+            with pytest.raises(Stopped):
+                ledger.batches.register(made.statement, made.salt)
+    with world.open() as ledger:
+        again = ledger.batches.register(made.statement, made.salt)
+        assert again.duplicate
+        proof = TlogProof.decode(ledger.proofs.for_entry(again.index))
+        log_key = ledger.founding.log_keys[0]
+        proof.verify(again.leaf, open_checkpoint(proof.checkpoint, log_key).checkpoint)
 
 
 def test_a_missing_signed_head_is_restored_only_from_our_anchor(world: World) -> None:

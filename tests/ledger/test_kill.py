@@ -50,6 +50,7 @@ class Count:
     unacknowledged: int = 0
     unacknowledged_found: int = 0
     lost: int = 0
+    come_again: int = 0
     checks: int = 0
 
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class Count:
             f"{self.kills} kills with {self.in_flight} registrations in flight; {self.acknowledged} acknowledged "
             f"({self.again} of them on asking again), found {self.acknowledged - self.lost}, lost {self.lost}; "
             f"{self.unacknowledged} unacknowledged, of which the log holds {self.unacknowledged_found}; "
-            f"{self.checks} receipts looked up after restarts"
+            f"{self.checks} receipts looked up after restarts; {self.come_again} times 503"
         )
 
 
@@ -136,7 +137,7 @@ def kill_and_look(stage: Scene, kills: int, seed: int) -> Count:
             wait_for("a first receipt", lambda before=before: len(truth.acknowledged()) > before, 60)  # 1
             time.sleep(dice.uniform(0, 1.0))
             wait_for("requests in flight", lambda: clients.in_flight, 60)
-            assert truth.refusals == []
+            assert truth.refusals == [], stage.server.causes()
             count.in_flight += clients.in_flight
             stage.server.kill()  # 2
             count.kills += 1
@@ -146,13 +147,15 @@ def kill_and_look(stage: Scene, kills: int, seed: int) -> Count:
             count.checks += len(promises)
         before = len(truth.acknowledged())
         wait_for("receipts after the last restart", lambda: len(truth.acknowledged()) > before + 8, 60)
-    assert truth.refusals == []
+    assert truth.refusals == [], stage.server.causes()
     promises = truth.acknowledged()
     stage.find_all(promises, stage.newest())
     log = stage.reader()  # 5
     found = {identity: log.find_statement_id(bytes.fromhex(identity[2:])) for identity in truth.open}
     count.acknowledged, count.again = len(promises), sum(promise.duplicate for promise in promises)
-    count.unacknowledged = len(truth.open)
+    count.unacknowledged, count.come_again = len(truth.open), truth.come_again
+    if truth.come_again:
+        print(stage.server.causes())
     count.unacknowledged_found = sum(entry is not None for entry in found.values())
     assert len({promise.index for promise in promises}) == len(promises)
     size = log.head().size

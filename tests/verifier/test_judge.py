@@ -14,7 +14,7 @@ from verifier.batch import RetireReason
 from verifier.behaviour import Sighting
 from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
 from verifier.instant import HOUR
-from verifier.judge import judge
+from verifier.judge import judge, undeclared_expiry, undeclared_markets
 from verifier.participant import Suspension, SuspensionKind
 from verifier.reason import REASONS, Tier, Verdict
 
@@ -147,6 +147,28 @@ def test_two_rows_decide_by_themselves() -> None:
     outside = replace(absent, holder=None)
     assert judge(outside).verdict is Verdict.OUTSIDE
     assert "unit_absent" not in codes(outside)
+
+
+MARKETS, EXPIRY = "lot L2 declares no markets", "lot L2 declares no expiry date"
+OPEN = replace(LIVE, lot="L2", lot_as_printed=False, markets=(), expires=None)
+
+
+def test_another_lot_that_leaves_a_check_open_does_not_switch_it_off() -> None:
+    """One serial in two lots: what is listed as not checked names the lot, and the other is judged all the same."""
+    both = replace(GOOD, batches=(LIVE, OPEN))
+    assert judge(both).not_checked == (("market", MARKETS), ("expiry", EXPIRY))
+    assert codes(replace(both, market="KE", today="2031-01-01")) >= {"market_mismatch", "expired", "lot_mismatch"}
+    for left_open, whole in ((undeclared_markets(both), False), (undeclared_expiry(both), False)):
+        assert left_open is not None
+        assert left_open.whole is whole
+
+
+def test_a_check_is_open_where_the_lot_on_the_pack_leaves_it_open() -> None:
+    on_pack = replace(OPEN, lot_as_printed=True)
+    for batches in ((on_pack, replace(LIVE, lot_as_printed=False)), (LIVE, on_pack), (OPEN, OPEN), (on_pack,)):
+        left_open = undeclared_expiry(replace(GOOD, batches=batches))
+        assert left_open is not None
+        assert left_open.whole
 
 
 # every fact there can be

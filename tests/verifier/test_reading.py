@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from verifier.digital_link import format_digital_link
 from verifier.element_string import GS, format_element_string
 from verifier.gs1 import CSET82, Carrier, UnitCode
 from verifier.keyboard import LAYOUTS, Layout
@@ -24,7 +26,7 @@ LOOK_ALIKE_FREE = st.text("23456789ABCDEFGHJKMNPQRSTUVWXYZ", min_size=1, max_siz
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in VECTORS])
 def test_a_text_reads_as_its_vector_says(case: dict[str, Any]) -> None:
-    reading = read(case["text"], symbology=case.get("symbology"))
+    reading = read(case["text"], symbology=case.get("symbology"), machine_read=case.get("machine_read", False))
     match reading:
         case ReadCode():
             assert case["reading"] == "code"
@@ -40,6 +42,9 @@ def test_a_text_reads_as_its_vector_says(case: dict[str, Any]) -> None:
         assert (name, *wanted) in [(n, code.gtin, code.lot, code.serial) for n, code in offered]
     if "repairs" not in case and isinstance(reading, ReadCode):
         assert offered == []
+    if "if_absent" in case:
+        later = {repair.name.value: repair.code for repair in find_repairs(case["text"])}
+        assert {n: [code.gtin, code.lot, code.serial] for n, code in later.items()} == case["if_absent"]
 
 
 @example("01" + "10" * 100)
@@ -104,11 +109,22 @@ def test_an_accent_that_melted_with_the_next_letter_is_taken_apart() -> None:
 
 
 @given(serial=VALUES)
-def test_caps_lock_is_undone(serial: str) -> None:
-    text = f"01{GTIN}21{serial}"
-    if serial.swapcase() != serial:
-        repairs = [repair.code.serial for repair in find_repairs(text.swapcase()) if repair.name is RepairName.CASE]
-        assert repairs == [serial]
+@pytest.mark.parametrize("before", [f"https://id.example/01/{GTIN}/21/", "urn:epc:id:sgtin:9506000.013435."])
+def test_caps_lock_is_undone_where_the_form_shows_it(before: str, serial: str) -> None:
+    text = before + quote(serial, safe="")
+    repairs = [repair.code.serial for repair in find_repairs(text.swapcase()) if repair.name is RepairName.CASE]
+    assert repairs == ([serial] if serial.swapcase() != serial else [])
+
+
+@given(lot=st.none() | VALUES, serial=LOOK_ALIKE_FREE)
+def test_letters_alone_speak_for_no_fault(lot: str | None, serial: str) -> None:
+    """A code that is in its form has nothing to show of caps lock or of a layout."""
+    for text in (
+        format_digital_link("https://id.example", GTIN, None, serial),
+        format_element_string(GTIN, lot, serial),
+    ):
+        names = {repair.name for repair in find_repairs(text)}
+        assert not names & {RepairName.CASE, RepairName.KEYBOARD_LAYOUT}
 
 
 def test_no_repair_completes_or_guesses_a_character() -> None:

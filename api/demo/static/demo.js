@@ -33,6 +33,13 @@ function show(html) {
   }
 }
 
+// On a phone the panel hid what it told about: back to the answer, which may have changed.
+function close() {
+  if (!panel.classList.contains("open")) return;
+  show("");
+  if (matchMedia("(max-width: 46rem)").matches) live.querySelector(".verdict-card")?.scrollIntoView({ block: "center" });
+}
+
 async function act(form, event) {
   event.preventDefault();
   const button = form.querySelector("button");
@@ -67,11 +74,11 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("a[data-close]")) {
     event.preventDefault();
-    show("");
+    close();
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") show("");
+  if (event.key === "Escape") close();
 });
 document.addEventListener("visibilitychange", refresh);
 refresh();
