@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from ledger.services.segment import SegmentBuilt, build
-from ledger.storage.segment import SegmentStore
+from ledger.services.verification import PUBLIC_BATCH_LIMIT
+from ledger.storage.segment import MAX_OPEN, SegmentStore, most_open
 from ledger.storage.segment_folder import SegmentFolder
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
 from verifier.segment import SegmentHeader, encode_header
@@ -275,6 +277,15 @@ def test_only_so_many_stay_open_and_all_can_be_used(tmp_path):
     assert [len(list(view)) for view in views] == [segment.n for segment in segments]
 
 
+@pytest.mark.parametrize(
+    ("soft", "most"), [(1_024, 512), (1, 1), (1_048_576, MAX_OPEN), (resource.RLIM_INFINITY, MAX_OPEN)]
+)
+def test_as_many_stay_open_as_one_look_up_needs_and_descriptors_allow(monkeypatch, soft, most):
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (soft, resource.RLIM_INFINITY))
+    assert most_open() == most
+    assert MAX_OPEN > PUBLIC_BATCH_LIMIT
+
+
 def test_the_sweep_takes_old_segments_that_nothing_names(store, tmp_path):
     old, needed, young = (make(tmp_path, 20 + number) for number in range(3))
     for segment in (old, needed, young):
@@ -347,7 +358,8 @@ def test_a_kill_at_any_durable_step_leaves_the_whole_segment_or_none(store, buil
     code = f"""
 import os, signal
 from pathlib import Path
-from ledger.storage.segment import SegmentStore
+from ledger.services.verification import PUBLIC_BATCH_LIMIT
+from ledger.storage.segment import MAX_OPEN, SegmentStore, most_open
 real, calls = os.{call}, []
 def deadly(*args):
     real(*args)
