@@ -15,7 +15,9 @@ from ledger.keys.store import Ed25519Key, EvmKey, KeyStore
 from ledger.services.append import Submission, now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.segment import build
-from ledger.wiring import LOG_KEY, Ledger, found_ledger, open_ledger
+from ledger.wiring import Ledger, open_ledger
+from ledger.wiring_founding import found_ledger
+from ledger.wiring_writer import LOG_KEY
 from verifier.founding import NO_WITNESSES, Authority
 from verifier.note_key import VerifierKey
 from verifier.participant import Role, name_commitment

@@ -1,15 +1,15 @@
-"""The wiring: the one module that names concrete adapters.
+"""The wiring: these modules and no others name concrete adapters.
 
-`found_ledger` makes a ledger in a home, `open_ledger` opens one; they are two commands on purpose. An opened ledger is
+`open_ledger` opens a founded ledger; founding one is another command, in `ledger.wiring_founding`. An opened ledger is
 a context: what was started (writer, threads, a local chain) ends with it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,19 +20,16 @@ from sqlalchemy import Engine
 from ledger.chain.evm import EvmChain
 from ledger.chain.local import open_chain
 from ledger.chain.operator import LedgerChain
-from ledger.home import Home, LedgerConfig, WitnessAddress
+from ledger.home import Home, LedgerConfig
 from ledger.keys.store import KeyStore
 from ledger.keys.vault import Vault
 from ledger.ports import Report, silent
 from ledger.services.anchoring import Anchoring
 from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
-from ledger.services.checkpoint import Signer
-from ledger.services.founding import Approve, FoundingPlan, append_founding, set_up_contracts
-from ledger.services.highest import Seen, ask
 from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.mirroring import Mirroring
-from ledger.services.opening import check_signed, fold, resume
+from ledger.services.opening import check_signed, fold
 from ledger.services.participant import Freshness, Mirror, Participants
 from ledger.services.proof import Proofs
 from ledger.services.publishing import Publisher
@@ -42,8 +39,8 @@ from ledger.services.seal_proof import SealProofs
 from ledger.services.token import Tokens
 from ledger.services.upkeep import Upkeep
 from ledger.services.verification import AsOf, Verification
-from ledger.services.witnessed import WitnessedHead, with_cosignatures
-from ledger.services.witnessing import Cosigner, Witnessing
+from ledger.services.witnessed import WitnessedHead
+from ledger.services.witnessing import Witnessing
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database
@@ -51,25 +48,17 @@ from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.published import PublishedFolder
 from ledger.storage.scan import ScanTable
-from ledger.storage.seal import SealTable
 from ledger.storage.secret import DetailTable, SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
 from ledger.storage.token import TokenTable
-from ledger.witness_http import HttpWitness
+from ledger.wiring_writer import ANCHOR_SECONDS, wire_upkeep, wire_writer
 from verifier.checkpoint import Checkpoint
 from verifier.errors import Refused, Unavailable
-from verifier.founding import NO_WITNESSES, Founding, log_id
+from verifier.founding import Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
-from verifier.note_key import SigningKey
-from verifier.policy import Policy
 from verifier.record import Record
-
-LOG_KEY = "log"
-"""Name of the Ed25519 key that signs checkpoints, in the home's key store."""
-ANCHOR_SECONDS = 5.0
-"""How often a running server reads the registry and anchors what is new."""
 
 
 @dataclass(slots=True)
@@ -141,52 +130,6 @@ class Ledger:
         return self.anchoring.status()
 
 
-def found_ledger(
-    home: Home,
-    plan: FoundingPlan,
-    approve: Approve,
-    base_url: str,
-    report: Report,
-    *,
-    operator_key: str = "operator",
-    witnesses: tuple[WitnessAddress, ...] = (),
-) -> Founding:
-    """Found a ledger in an empty home whose keys `log` and `operator_key` exist.
-
-    1. contracts; 2. database and entry 0; 3. `ledger.json` with the pin; 4. the mirror and the first anchor.
-    Raises Refused (`founded`), Unavailable, Malformed.
-    """
-    if home.founded:
-        raise Refused(f"couldn't found a ledger in {home.path}: there is one already", code="founded")
-    _check_unknown(plan, witnesses)
-    home.create()
-    Vault.create(home.keys)
-    with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
-        founding = set_up_contracts(evm, plan, approve, report)  # 1
-        engine = open_database(home.database_url)
-        upgrade(engine)
-        log = LogStore(engine, founding.log_id)
-        if log.head().size:
-            raise Refused("couldn't found a ledger: the database holds a log of this origin already", code="founded")
-        signer = Signer(log, SignedHeadFile(home.signed_head), _log_key(home, plan.origin))
-        record = Record(SegmentStore(home.segments).open)
-        sequencer = Sequencer(log, record, Frontier(), signer)
-        append_founding(sequencer, founding)  # 2
-        sequencer.close()
-        engine.dispose()
-        # If we stop before this line, a home without ledger.json remains: found again in an empty folder.
-        config = _config(home, record.founding, base_url, operator_key)
-        home.save_config(replace(config, witnesses=witnesses))  # 3
-    with open_ledger(home, write=True, chain=True) as ledger:
-        try:
-            ledger.anchor_now()  # 4
-        except Refused as refusal:
-            # The ledger stands: where authorities keep their keys elsewhere, the operator is named later.
-            report(f"not anchored yet: {refusal}")
-    report(f"entry 0 has the digest {record.founding.pin.hex()}: tell it to everybody who will verify")
-    return record.founding
-
-
 @contextmanager
 def open_ledger(
     home: Home,
@@ -225,9 +168,9 @@ def open_ledger(
                     raise
                 chain_down(f"{error}; going on without the chain, which is tried every {ANCHOR_SECONDS:.0f} seconds")
         if write:
-            _writer(ledger, config, frontier, stack, report)
+            wire_writer(ledger, config, frontier, stack, report)
             if chain:
-                _upkeep(ledger, connect, stack)
+                wire_upkeep(ledger, connect, stack)
         yield ledger
 
 
@@ -264,104 +207,6 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     return ledger, frontier
 
 
-def _check_unknown(plan: FoundingPlan, addresses: Sequence[WitnessAddress]) -> None:
-    """A key that has signed a log of this origin before would show two histories. Raises Refused (`founded`)."""
-    policy = Policy.parse(plan.witness_policy) if plan.witness_policy != NO_WITNESSES else None
-    asked = cosigners(policy, addresses)
-    seen = ask((plan.log_key,), {c.name: c.witness for c in asked}, None, lambda: None)
-    for cosigner in asked:
-        cosigner.witness.close()
-    for head in seen.heads:
-        raise Refused(
-            f"couldn't found a ledger: {head.holder} has cosigned {head.size} entries under this origin and key",
-            code="founded",
-        )
-
-
-def _writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack, report: Report) -> None:
-    signer = Signer(ledger.log, ledger.signed_head, _log_key(ledger.home, config.origin))
-    resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
-    ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
-    publisher = _publisher(ledger, config, stack)
-    ledger.sequencer.after_commit = publisher.nudge
-    stack.callback(ledger.sequencer.close)
-    ledger.batches.use(ledger.sequencer)
-    _sealing(ledger, config, ledger.sequencer, stack)
-    ledger.indexes.use(ledger.sequencer)
-    ledger.index_cadence = IndexCadence(ledger.indexes)
-    stack.callback(ledger.index_cadence.close)
-
-
-def _upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchoring]], stack: ExitStack) -> None:
-    """Upkeep, and what mirrors the registry as soon as the chain is there."""
-    sequencer = ledger.sequencer
-    assert sequencer is not None  # noqa: S101  (only a writer keeps a ledger up)
-
-    def reached() -> tuple[Mirror, Anchoring]:
-        chain, anchoring = connect()
-        if ledger.mirror is None:
-            ledger.mirror = Mirror(ledger.record, chain, sequencer, ledger.freshness)
-        return ledger.mirror, anchoring
-
-    if ledger.chain is not None:
-        reached()
-    sweep = partial(ledger.segments.sweep, ledger.record.segment_roots.__contains__)
-    ledger.upkeep = Upkeep(reached, ledger.signed, ANCHOR_SECONDS, sweep)
-    stack.callback(ledger.upkeep.close)
-
-
-def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
-    """What others hold of this log; who was not reached is reported, since a start with signed_head goes on."""
-    asked = cosigners(ledger.founding.policy, config.witnesses)
-    seen = ask(
-        ledger.founding.log_keys,
-        {cosigner.name: cosigner.witness for cosigner in asked},
-        ledger.chain.anchored if ledger.chain is not None else None,
-        ledger.published.checkpoint,
-    )
-    for cosigner in asked:
-        cosigner.witness.close()
-    for who, why in seen.silent.items():
-        report(f"{who} could not say how far this log was signed: {why}")
-    return seen
-
-
-def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
-    table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
-    key = _log_key(ledger.home, config.origin)
-    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
-    ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
-    stack.callback(ledger.seals.close)
-    ledger.seals.settle()
-    ledger.scans.use(ledger.seals)
-
-
-def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
-    """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
-    policy, witnessed = ledger.founding.policy, ledger.witnessed
-    if policy is not None:
-        ledger.witnessing = Witnessing(
-            policy, cosigners(policy, config.witnesses), ledger.log, ledger.cosignatures, witnessed
-        )
-        stack.callback(ledger.witnessing.close)
-    publisher = ledger.publisher = Publisher(
-        ledger.log, ledger.record, ledger.published, SealTable(ledger.engine),
-        lambda size, note: with_cosignatures(note, witnessed.lines(size)), ledger.witnessing,
-        interval=ledger.home.settings.publish_seconds,
-    )  # fmt: skip
-    if ledger.witnessing is not None:
-        ledger.witnessing.changed = publisher.nudge
-    stack.callback(publisher.close)
-    return publisher
-
-
-def cosigners(policy: Policy | None, addresses: Sequence[WitnessAddress]) -> list[Cosigner]:
-    """The witnesses of a policy that can be asked: their addresses are configuration, else the policy's own."""
-    known = {address.name: address.url for address in addresses}
-    found = ((w, known.get(w.name, w.url)) for w in (policy.named if policy is not None else ()))
-    return [Cosigner(witness.name, witness.key, HttpWitness(url)) for witness, url in found if url is not None]
-
-
 def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: WitnessedHead) -> Callable[[], AsOf]:
     """What answers rest on; the parts that cost a read are read again only when the log has grown or anchored."""
     kept: dict[str, Any] = {}
@@ -387,29 +232,9 @@ def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: Witness
     return tip
 
 
-def _log_key(home: Home, origin: str) -> SigningKey:
-    return KeyStore(home.keys).load_ed25519(home.config().log_key if home.founded else LOG_KEY).note_key(origin)
-
-
 def _operator_key(home: Home, config: LedgerConfig) -> LocalAccount | None:
     keys = KeyStore(home.keys)
     if config.operator_key not in keys:
         return None
     account: LocalAccount = Account.from_key(keys.load_evm(config.operator_key).secret)
     return account
-
-
-def _config(home: Home, founding: Founding, base_url: str, operator_key: str) -> LedgerConfig:
-    settings = home.settings
-    return LedgerConfig(
-        origin=founding.origin,
-        base_url=base_url,
-        pin=founding.pin.hex(),
-        chain_id=founding.chain_id,
-        registry=founding.registry,
-        anchor=founding.anchor,
-        database=settings.database.get_secret_value() if settings.database else None,
-        chain_rpc=settings.chain_rpc.get_secret_value() if settings.chain_rpc else None,
-        log_key=LOG_KEY,
-        operator_key=operator_key,
-    )

@@ -83,7 +83,8 @@ def init(
     """Found a ledger: contracts, entry 0, the founding pin that everybody compares."""
     from ledger.keys.store import KeyStore
     from ledger.services.founding import FoundingPlan
-    from ledger.wiring import LOG_KEY, found_ledger
+    from ledger.wiring_founding import found_ledger
+    from ledger.wiring_writer import LOG_KEY
     from verifier.founding import NO_WITNESSES
 
     out = Out(json)

@@ -26,7 +26,8 @@ from ledger.storage.database import open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import upgrade
 from ledger.storage.signed_head import SignedHeadFile
-from ledger.wiring import LOG_KEY, Ledger
+from ledger.wiring import Ledger
+from ledger.wiring_writer import LOG_KEY
 from verifier.batch import RetireReason
 from verifier.entry import Entry, chain_head, decode_entry, encode_entry
 from verifier.errors import CarnetError, NotFound

@@ -22,7 +22,9 @@ from ledger.ports import Report
 from ledger.services.append import now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.serial import generate
-from ledger.wiring import LOG_KEY, Ledger, found_ledger
+from ledger.wiring import Ledger
+from ledger.wiring_founding import found_ledger
+from ledger.wiring_writer import LOG_KEY
 from verifier.batch import RetireReason
 from verifier.element_string import format_element_string
 from verifier.founding import Authority

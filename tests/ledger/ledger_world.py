@@ -22,7 +22,8 @@ from ledger.services.append import Receipt, now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.segment import build
 from ledger.services.serial import generate
-from ledger.wiring import Ledger, found_ledger, open_ledger
+from ledger.wiring import Ledger, open_ledger
+from ledger.wiring_founding import found_ledger
 from verifier.founding import Authority
 from verifier.label import sign_label
 from verifier.participant import Role, name_commitment

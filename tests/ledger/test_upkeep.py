@@ -91,7 +91,7 @@ def test_a_chain_that_comes_later_is_opened_and_anchored_on(tmp_path: Path, monk
     def missing() -> Path:
         raise Unavailable("couldn't start the local chain: no Node.js", code="node_missing")
 
-    monkeypatch.setattr("ledger.wiring.ANCHOR_SECONDS", 0.1)
+    monkeypatch.setattr("ledger.wiring_writer.ANCHOR_SECONDS", 0.1)
     told: list[str] = []
     with monkeypatch.context() as without_node:
         without_node.setattr("ledger.chain.node.find_node", missing)

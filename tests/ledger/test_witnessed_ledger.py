@@ -21,8 +21,9 @@ from ledger.services.append import now_ms
 from ledger.services.founding import FoundingPlan
 from ledger.services.highest import ask
 from ledger.services.verification import Answer, Question
-from ledger.wiring import Ledger, found_ledger
+from ledger.wiring import Ledger
 from ledger.wiring_audit import audit_ledger
+from ledger.wiring_founding import found_ledger
 from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from verifier.digital_link import format_digital_link
 from verifier.errors import ProofInvalid, Refused, Stopped
