@@ -182,7 +182,7 @@ def test_wrong_use_is_said(served: Served, tmp_path: Path) -> None:
     file.write_text('{"spec":"carnet/scan-evidence/1"}')
     said = served.officer("verify", file, "--json")
     assert (said.code, said.json["failed"]) == (1, "file")
-    assert served.officer.no("verify", file, "--code", "x", code=2)["code"] == "usage"
+    assert served.officer.no("verify", file, "--code", served.code, code=2)["code"] == "usage"
 
 
 def test_a_scan_kept_beside_the_server_says_that_nobody_promised_anything(served: Served) -> None:

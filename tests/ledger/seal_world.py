@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from ledger.ports import LogHead, NewEntry
 from ledger.services.append import Sequencer, now_ms
 from ledger.services.checkpoint import Signer
+from ledger.services.highest import Seen
 from ledger.services.opening import fold, resume
 from ledger.services.scan import ScanInput, StoredScan
 from ledger.services.seal import Seals
@@ -85,7 +86,7 @@ class Desk:
         frontier = fold(log, record, founded().pin.hex())
         signed, key = SignedHeadFile(self.folder / "signed_head"), founded().log_key
         signer = Signer(log, signed, key)
-        resume(log, signed, signer, None)
+        resume(log, signed, signer, Seen(), None)
         sequencer, table = Sequencer(log, record, frontier, signer), SealTable(self.engine)
         seals = Seals(table, record, sequencer, key, every=3600, grace=grace)
         try:
