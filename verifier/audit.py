@@ -143,7 +143,7 @@ class Auditor:
         root = self.tree.finish()
         if first is not None:
             self._checkpoints.compare(first, self.tree.roots, size)  # 3
-            self._witnesses.compare(first, self._checkpoints.heads, self._recorded, size)
+            self._witnesses.compare(first, self._checkpoints.heads, self._recorded, size, shown=self.shown())
             self.chain.compare(self.tree.roots, size)  # 4
             self.after(first, size, root)
         self._compare_former(size)
@@ -158,6 +158,10 @@ class Auditor:
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""
+
+    def shown(self) -> bool:
+        """Whether anybody was shown anything of this log, so that witnesses could have cosigned it."""
+        return True
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
         """Called when the entries have been read, if there was a founding among them."""

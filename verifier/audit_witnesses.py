@@ -24,10 +24,13 @@ class WitnessAudit:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
 
-    def compare(self, founding: Founding, heads: Iterable[Head], recorded: Mapping[int, int], size: int) -> None:
+    def compare(
+        self, founding: Founding, heads: Iterable[Head], recorded: Mapping[int, int], size: int, *, shown: bool
+    ) -> None:
         """1. every line; 2. the quorum; 3. the clock.
 
-        `recorded`: index -> `recorded_at` (ms), at least of the entries on both sides of every head.
+        `recorded`: index -> `recorded_at` (ms), at least of the entries on both sides of every head. `shown`: whether
+        anything of this log was published, so that witnesses could have seen it.
         """
         if founding.policy is None:
             self._findings.notes.append("this log has no witnesses: nobody says that others were shown the same")
@@ -39,7 +42,9 @@ class WitnessAudit:
             if time is not None:
                 at = head.checkpoint.size
                 witnessed[at] = max(time, witnessed.get(at, 0))
-        if not witnessed:  # 2
+        if not witnessed and not shown:  # 2
+            self._findings.notes.append("nobody was shown this log yet, so no witness has cosigned it")
+        elif not witnessed:
             words = "couldn't find a checkpoint with the cosignatures that the policy in entry 0 asks for"
             self._findings.add("checkpoints", "quorum_missing", words)
         elif max(witnessed) < size:

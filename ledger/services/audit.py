@@ -166,6 +166,10 @@ class HomeAudit(Auditor):
                 f"couldn't match the index of statements: it has {told[0]} for the digest of entry {index}",
             )
 
+    def shown(self) -> bool:
+        """Not before the first checkpoint is published: a ledger that was just founded lacks no witnesses."""
+        return self._published is None or self._published.checkpoint() is not None
+
     def after(self, founding: Founding, size: int, root: bytes) -> None:
         """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans; 7. copies."""
         self._check_log_head(size, root)  # 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -75,16 +76,18 @@ class Mirror:
     def __init__(self, record: Record, chain: Chain, sequencer: Sequencer, freshness: Freshness) -> None:
         self._record, self._chain, self._sequencer = record, chain, sequencer
         self._freshness = freshness
+        self._one = threading.Lock()
 
     def sync(self) -> int:
         """Take in what is new; returns how many entries it made. Raises Unavailable, ProofInvalid (a gap), Refused."""
-        count = 0
-        for mirrored in self._chain.proposals(self._record.standing.sequence):
-            submission = Submission(Kind.PARTICIPANT_MIRRORED, mirrored.to_body(), None, None, None, frozenset({"*"}))
-            self._sequencer.submit(submission)
-            count += 1
-        self._freshness.read_now()
-        return count
+        with self._one:  # two at once would read the same decisions, and the second could not mirror them again
+            count = 0
+            for mirrored in self._chain.proposals(self._record.standing.sequence):
+                body = mirrored.to_body()
+                self._sequencer.submit(Submission(Kind.PARTICIPANT_MIRRORED, body, None, None, None, frozenset({"*"})))
+                count += 1
+            self._freshness.read_now()
+            return count
 
 
 class Freshness:
