@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = Asked(
             pin=bytes32_of("founding", given.founding),
             code=code_of(given.code) if given.code is not None else None,
-            salt=bytes32_of("salt", given.salt) if given.salt is not None else None,
+            salt=_salt(given.salt_file) if given.salt_file is not None else None,
             unwitnessed=given.unwitnessed,
         )
         checked = check_file(given.file.read_bytes(), asked)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _fail(error.code, str(error), as_json=given.json)
         return 2
     except OSError as error:
-        _fail("io", f"couldn't read {given.file}: {error.strerror}", as_json=given.json)
+        _fail("io", f"couldn't read {error.filename}: {error.strerror}", as_json=given.json)
         return 3
     _say(json.dumps(checked.value, ensure_ascii=False) if given.json else "\n".join(checked.lines))
     return 0 if checked.ok else 1
@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", type=Path, help="the file: a .tlog-proof, or evidence in JSON")
     parser.add_argument("--founding", required=True, metavar="PIN", help="the founding pin, 64 hex digits")
     parser.add_argument("--code", help="the code as it was read: the file must be about exactly that one")
-    parser.add_argument("--salt", help="the batch's salt, 64 hex digits, for those who have it")
+    parser.add_argument(
+        "--salt-file", type=Path, metavar="FILE", help="a file with the batch's salt, 64 hex digits, for who has it"
+    )
     parser.add_argument(
         "--unwitnessed",
         action="store_true",
@@ -68,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--version", action="version", version=f"carnet-verify, reads {', '.join(KINDS)}")
     return parser
+
+
+def _salt(file: Path) -> bytes:
+    return bytes32_of("salt", file.read_bytes().decode(errors="replace"))
 
 
 def _say(text: str) -> None:

@@ -22,6 +22,7 @@ from verifier.reading import ReadCode, read
 from verifier.scan_evidence import check_scan_evidence
 from verifier.scan_evidence_file import SPEC as SCAN
 from verifier.statement import check_hex
+from verifier.tlog_proof import HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,17 @@ class FileCheck(Protocol):
 
 
 def check_file(raw: bytes, asked: Asked) -> Checked:
-    """Check a file of whichever kind it is; what is no JSON is taken for a proof file, whose check says what is wrong.
+    """Check a file of whichever kind it is.
 
-    Raises Malformed: `spec` for JSON of no kind that is known here, `usage` for a code, salt or node that its kind has
-    no use for.
+    Raises Malformed: `file` for what is no file of ours, `spec` for JSON of no kind that is known here, `usage` for a
+    code, salt or node that its kind has no use for.
     """
-    if not raw.startswith(b"{"):
+    if raw.startswith(HEADER.encode()):
         return _check_evidence(raw, asked)
+    if not raw.startswith(b"{"):
+        raise Malformed(
+            f"couldn't check the file: this is not a proof file, it does not start with {HEADER}", code="file"
+        )
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):

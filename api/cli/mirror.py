@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.options import HomeOption, JsonOption, open_home, read_secret
 from api.cli.output import ExitCode, Out, pairs
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def mirror(
     token: Annotated[
         str | None,
         typer.Option(
-            "--token",
-            help="API token of scope `salt` for that server; better in CARNET_TOKEN. Without it hidden-salt batches "
-            "cannot be answered for.",
+            "--token-file",
+            metavar="FILE",
+            callback=read_secret,
+            help="A file with an API token of scope `salt` for that server, else CARNET_TOKEN; without one hidden-salt "
+            "batches cannot be answered for.",
         ),
     ] = None,
     confirm_index: Annotated[

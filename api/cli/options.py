@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -17,8 +18,23 @@ if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs no
     from ledger.home import Home
     from ledger.wiring import Ledger
 
-COMMON = ("--home", "--json", "--server", "--token")
+COMMON = ("--home", "--json", "--server", "--token-file")
 """Options that mean the same everywhere; described once."""
+
+
+def read_secret(file: str | None) -> str | None:
+    """The first line of a file that holds a secret; `-` reads standard input. Raises Malformed (`file`)."""
+    if file is None:
+        return None
+    try:
+        text = sys.stdin.readline() if file == "-" else Path(file).expanduser().read_text().partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it holds no text"
+        raise Malformed(f"couldn't read the secret in {file}: {cause}", code="file") from error
+    if not text.strip():
+        raise Malformed(f"couldn't read the secret in {file}: its first line is empty", code="file")
+    return text.strip()
+
 
 HomeOption = Annotated[
     Path | None,
@@ -32,7 +48,11 @@ ServerOption = Annotated[
 TokenOption = Annotated[
     str | None,
     typer.Option(
-        "--token", help="API token for --server; better in CARNET_TOKEN, since arguments show in process lists."
+        "--token-file",
+        metavar="FILE",
+        callback=read_secret,
+        help="A file with the API token for --server, else CARNET_TOKEN; what is secret is no argument, since those "
+        "show in process lists.",
     ),
 ]
 ColumnOption = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.options import HomeOption, JsonOption, open_home, read_secret
 from api.cli.output import ExitCode, Out
 from api.cli.values import parse_bytes32
 from verifier.errors import Malformed
@@ -30,7 +30,12 @@ def verify(
     code: Annotated[
         str | None, typer.Option("--code", help="The code as it was read: the file must be about exactly that one.")
     ] = None,
-    salt: Annotated[str | None, typer.Option("--salt", help="The batch's salt (0x…), for those who have it.")] = None,
+    salt: Annotated[
+        str | None,
+        typer.Option(
+            "--salt-file", metavar="FILE", callback=read_secret, help="A file with the batch's salt, for who has it."
+        ),
+    ] = None,
     chain_rpc: Annotated[
         str | None, typer.Option("--chain-rpc", help="Also ask this node of the chain for the anchor.")
     ] = None,
@@ -55,7 +60,7 @@ def verify(
     asked = Asked(
         pin=_pin(founding, home, out),
         code=code_of(code) if code is not None else None,
-        salt=parse_bytes32("--salt", salt) if salt is not None else None,
+        salt=parse_bytes32("--salt-file", salt) if salt is not None else None,
         chain=_chain(chain_rpc) if chain_rpc is not None else None,
         unwitnessed=unwitnessed,
     )

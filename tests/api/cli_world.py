@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,13 @@ from api.cli import run
 
 ROOT = Path(__file__).parents[2]
 GTIN = "09506000134352"
+
+
+def kept(secret: str) -> Path:
+    """A file with a secret in it, as commands take them: arguments show in process lists."""
+    file = Path(tempfile.mkdtemp(prefix="carnet-secret-")) / "secret"
+    file.write_text(secret + "\n")
+    return file
 
 
 @dataclass(frozen=True)

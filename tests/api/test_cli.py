@@ -222,7 +222,7 @@ def test_the_version_is_said() -> None:
     assert (said.code, said.out) == (0, f"carnet {version('carnet')}\n")
 
 
-@pytest.mark.parametrize("option", ["--home", "--json", "--server", "--token", "--home=x"])
+@pytest.mark.parametrize("option", ["--home", "--json", "--server", "--token-file", "--home=x"])
 def test_common_options_before_the_command_are_told_their_place(option: str) -> None:
     said = process(option, "scan", "x")
     assert said.code == 2

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from cli_world import Cli, process, write_serials
+from cli_world import Cli, kept, process, write_serials
 
 from api.cli.batch_folder import BatchFolder
 from ledger.home import Home
@@ -163,7 +163,7 @@ def test_absence_is_proved_with_the_salt(cli: Cli, folder: BatchFolder, tmp_path
     without = cli("verify", proof, "--code", code, "--json")
     assert (without.code, without.json["unproved"]) == (1, "unit")
     salt = folder.known().salt
-    with_salt = cli("verify", proof, "--code", code, "--salt", salt, "--json")
+    with_salt = cli("verify", proof, "--code", code, "--salt-file", kept(salt), "--json")
     assert with_salt.code == 0
     assert with_salt.json["shows"]["unit"]["state"] == "absent"
 

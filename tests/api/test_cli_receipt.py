@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cli_world import GTIN, ROOT, Cli, found, process
+from cli_world import GTIN, ROOT, Cli, found, kept, process
 
 from api.cli.receipt_folder import ReceiptFolder
 from ledger.home import Home
@@ -41,7 +41,7 @@ class Served:
 
     def scan(self, *more: str) -> dict[str, Any]:
         """Scan as the officer does."""
-        said = self.officer("scan", self.code, "--server", self.url, "--token", self.token, *more, "--json")
+        said = self.officer("scan", self.code, "--server", self.url, "--token-file", kept(self.token), *more, "--json")
         assert said.err == "", said.err
         return said.json
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cli_world import GTIN, ROOT, Cli, found, write_serials
+from cli_world import GTIN, ROOT, Cli, found, kept, write_serials
 
 from api.cli.batch_folder import BatchFolder
 from ledger.home import Home
@@ -144,14 +144,14 @@ def test_officers_scan_with_a_token(served: Served, tmp_path: Path) -> None:
     maker.yes("batch", "register", "--gtin", GTIN, "--lot", "M4", "--key", "acme", "--generate", 2, *at)
     maker.yes("label", "make", f"{GTIN}/M4", "--format", "png", "--first", 1, "--out", tmp_path / "l.png")
     token = served.keeper.yes("token", "new", "port", "--country", "NL")["token"]
-    officer = ("scan", "--image", tmp_path / "l.png", *at, "--token", token, "--unlocode", "NLRTM")
+    officer = ("scan", "--image", tmp_path / "l.png", *at, "--token-file", kept(token), "--unlocode", "NLRTM")
     assert maker.yes(*officer)["scan"]["recorded"] is True
     second = maker.yes(*officer, "--proof", tmp_path / "p.tlog-proof")
     assert second["seen"]["times"] == 1
     assert maker.yes("verify", tmp_path / "p.tlog-proof", "--code", second["code"]["read"])["ok"] is True
-    typed = maker("scan", f"(01){GTIN}(10)M4(21)NOPE", *at, "--token", token, "--json")
+    typed = maker("scan", f"(01){GTIN}(10)M4(21)NOPE", *at, "--token-file", kept(token), "--json")
     assert (typed.code, typed.json["verdict"]) == (1, "not_registered")
-    assert maker.no("scan", "x", *at, "--token", "carnet_token_wrong")["code"] == "unauthenticated"
+    assert maker.no("scan", "x", *at, "--token-file", kept("carnet_token_wrong"))["code"] == "unauthenticated"
 
 
 def test_another_ledger_under_the_same_name_is_noticed(served: Served) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cli_world import Cli
+from cli_world import Cli, kept
 from served import Stage, client, staged
 
 from api.schema import ReceiptStateOut, ScanReceiptOut
@@ -226,7 +226,7 @@ def test_a_log_that_goes_silent_has_broken_its_promise(
     monkeypatch.setattr("api.cli.receipt.PUBLISHED_WITHIN", 0)
     try:
         seals(own)._promise = 0
-        officer.yes("scan", code, "--server", desk.base_url, "--token", token)
+        officer.yes("scan", code, "--server", desk.base_url, "--token-file", kept(token))
     finally:
         seals(own)._promise = promised
     said = officer("receipt", "check", "--server", desk.base_url, "--json")
@@ -244,21 +244,22 @@ def test_leaves_that_are_withheld_are_asked_for_elsewhere(own: Stage, desk: http
     """Without the published leaves the officer asks the server itself; without a token it can only say so."""
     officer = Cli(tmp_path / "officer")
     token = own.token("scan")["Authorization"].removeprefix("Bearer ")
-    officer.yes("scan", own.link(own.batch, own.batch.serials[5]), "--server", desk.base_url, "--token", token)
+    code = own.link(own.batch, own.batch.serials[5])
+    officer.yes("scan", code, "--server", desk.base_url, "--token-file", kept(token))
     assert own.ledger.publisher is not None
     seals(own).round()
     own.ledger.publisher.round()
     number = len(own.ledger.record.seals) - 1
     file = own.ledger.home.published / "seal" / str(number)
-    kept = file.read_bytes()
+    leaves = file.read_bytes()
     file.unlink()
     try:
         said = officer("receipt", "check", "--server", desk.base_url, "--json")
         (row,) = said.json["receipts"]
         assert (said.code, row["state"], row["broken"]) == (0, "pending", False), "until its time is up"
         assert "not published" in row["words"]
-        assert officer.yes("receipt", "check", "--server", desk.base_url, "--token", token)["ok"] is True
+        assert officer.yes("receipt", "check", "--server", desk.base_url, "--token-file", kept(token))["ok"] is True
     finally:
-        file.write_bytes(kept)
+        file.write_bytes(leaves)
     (row,) = officer.yes("receipt", "check", "--server", desk.base_url)["receipts"]
     assert (row["state"], row["words"]) == ("kept", "found before")

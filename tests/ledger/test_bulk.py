@@ -139,7 +139,9 @@ def test_the_good_rows_go_all_the_way_to_a_proof(served: tuple[Server, Maker], b
     labels = maker.run("label", "make", f"{WATCH}/{LOT}", "--format", "png", "--out", tmp_path / "labels", *named)
     images = sorted((tmp_path / "labels").glob("*.png"))
     assert len(images) == SAMPLE, labels
-    officer = ("--server", maker.url, "--token", maker.token, "--country", "NL", "--context", "import")
+    token = tmp_path / "token"
+    token.write_text(maker.token)
+    officer = ("--server", maker.url, "--token-file", token, "--country", "NL", "--context", "import")
     seen = set()
     for number, image in enumerate(images):
         proof = tmp_path / f"{number}.tlog-proof"
