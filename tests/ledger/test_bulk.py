@@ -131,7 +131,7 @@ def test_the_good_rows_go_all_the_way_to_a_proof(served: tuple[Server, Maker], b
     shown = server.get(f"/v1/batches/{made['batch']}")
     assert (shown["unit_count"], shown["salt_published"]) == (UNITS, False)
     assert maker.run("verify", made["proof"], "--founding", maker.pin)["ok"]
-    again = maker.register(bulk.path, "--skip-bad")
+    again = maker.register(bulk.path, "--skip-bad", "--market", "NL", "--expires", "2031-01-31")
     assert (again["again"], again["receipt"]) == (True, made["receipt"])
 
     chosen = random.Random(8).sample(bulk.good, SAMPLE)
