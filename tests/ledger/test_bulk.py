@@ -126,12 +126,13 @@ def test_a_file_with_bad_rows_writes_nothing(served: tuple[Server, Maker], bulk:
 
 def test_the_good_rows_go_all_the_way_to_a_proof(served: tuple[Server, Maker], bulk: BulkFile, tmp_path: Path) -> None:
     server, maker = served
-    made = maker.register(bulk.path, "--skip-bad", "--market", "NL", "--expires", "2031-01-31")
+    words = ("--skip-bad", "--market", "NL", "--expires", "2031-01-31")
+    made = maker.register(bulk.path, *words)
     assert (made["unit_count"], made["skipped"]) == (UNITS, 8)
     shown = server.get(f"/v1/batches/{made['batch']}")
     assert (shown["unit_count"], shown["salt_published"]) == (UNITS, False)
     assert maker.run("verify", made["proof"], "--founding", maker.pin)["ok"]
-    again = maker.register(bulk.path, "--skip-bad")
+    again = maker.register(bulk.path, *words)
     assert (again["again"], again["receipt"]) == (True, made["receipt"])
 
     chosen = random.Random(8).sample(bulk.good, SAMPLE)
