@@ -15,7 +15,7 @@ from verifier.instant import MINUTE, SECOND, format_instant
 from verifier.note import Note
 
 CLOCK_SLACK = 5 * MINUTE
-"""Milliseconds that the log's clock may be away from the witnesses' (DESIGN 6)."""
+"""Milliseconds that the log's clock may be away from the witnesses' (docs/spec/audit.md)."""
 
 
 class WitnessAudit:

@@ -19,7 +19,7 @@ from verifier.instant import HOUR, format_instant
 FOLLOW_SECONDS = 2.0
 """How often a mirror looks for a new checkpoint: twice the pace at which they are published."""
 AGE_LIMIT = HOUR
-"""Milliseconds for which good facts rest on a copy that could not be compared with its log (DESIGN 4)."""
+"""Milliseconds for which good facts rest on a copy that could not be compared with its log (docs/spec/mirror.md)."""
 
 
 @dataclass(frozen=True, slots=True)

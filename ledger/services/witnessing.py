@@ -34,7 +34,7 @@ ROUND_SECONDS = 10.0
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Waits after failures in a row."""
 CLOCK_SKEW = 300
-"""Seconds by which a witness's clock may differ from ours (DESIGN 6: 5 minutes)."""
+"""Seconds by which a witness's clock may differ from ours (docs/spec/audit.md: 5 minutes)."""
 
 
 class LogTiles(Protocol):
