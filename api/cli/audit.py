@@ -61,7 +61,7 @@ def audit(
 
     What is fetched is kept, so an audit that was interrupted goes on where it was.
     """
-    from api.cli.pin import parse_pin
+    from api.cli.pin import parse_pin, told_pin
     from ledger.wiring_audit import audit_folder, audit_ledger, audit_url
 
     out, place = Out(json), open_home(home)
@@ -77,34 +77,18 @@ def audit(
         if log is None:
             report = audit_ledger(place, pin, chain=not no_chain, report=out.note, progress=progress, former=former)
         elif "://" in log:
-            known = _told(pin, place, out)
+            known = told_pin(pin, place, "audit", out)
             kept = (cache or _cache_folder()).expanduser() if resume else None
             report = audit_url(log, known, cache=kept, chain_rpc=chain_rpc, former=former, progress=progress)
         else:
             report = audit_folder(
-                Path(log), _told(pin, place, out), chain_rpc=chain_rpc, former=former, progress=progress
+                Path(log), told_pin(pin, place, "audit", out), chain_rpc=chain_rpc, former=former, progress=progress
             )
     asked = chain_rpc is not None if log is not None else not no_chain
     answer: dict[str, Any] = {**report.to_json(), "pin_given": pin is not None, "chain_asked": asked}
     out.answer(answer, _lines(report))
     if not report.ok:
         raise typer.Exit(ExitCode.NO)
-
-
-def _told(pin: bytes | None, place: Any, out: Out) -> bytes:
-    """The pin that was given, or the one this home knows: of a stranger's log there is no other beginning."""
-    from api.cli.known import known_pin
-
-    if pin is not None:
-        return pin
-    known = known_pin(place)
-    if known is None:
-        raise Malformed(
-            "couldn't audit: no founding pin is known here; give --founding, as somebody you trust told you",
-            code="pin_needed",
-        )
-    out.note(f"with the founding pin {known} that {place.path} knows")
-    return bytes.fromhex(known)
 
 
 def _former(path: Path) -> Former:

@@ -10,7 +10,6 @@ import typer
 from api.cli.options import HomeOption, JsonOption, open_home, read_secret
 from api.cli.output import ExitCode, Out
 from api.cli.values import parse_bytes32
-from verifier.errors import Malformed
 
 if TYPE_CHECKING:
     from ledger.chain.reader import NodeReader
@@ -54,11 +53,12 @@ def verify(
     A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way. The
     evidence of a fork shows that a log signed two histories.
     """
+    from api.cli.pin import parse_pin, told_pin
     from verifier.files import Asked, check_file, code_of
 
     out = Out(json)
     asked = Asked(
-        pin=_pin(founding, home, out),
+        pin=told_pin(parse_pin(founding), open_home(home), "check the proof", out),
         code=code_of(code) if code is not None else None,
         salt=parse_bytes32("--salt-file", salt) if salt is not None else None,
         chain=_chain(chain_rpc) if chain_rpc is not None else None,
@@ -68,23 +68,6 @@ def verify(
     out.answer(checked.value, checked.lines)
     if not checked.ok:
         raise typer.Exit(ExitCode.NO)
-
-
-def _pin(founding: str | None, home: Path | None, out: Out) -> bytes:
-    from api.cli.known import known_pin
-
-    if founding is not None:
-        return parse_bytes32("--founding", founding)
-
-    place = open_home(home)
-    known = known_pin(place)
-    if known is None:
-        raise Malformed(
-            "couldn't check the proof: no founding pin is known here; give --founding, as somebody you trust told you",
-            code="pin_needed",
-        )
-    out.note(f"with the founding pin {known} that {place.path} knows")
-    return bytes.fromhex(known)
 
 
 def _chain(url: str) -> NodeReader:
