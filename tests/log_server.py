@@ -7,17 +7,13 @@ with serving(PublishedLog(sim, folder)) as log:
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,11 +22,12 @@ from starlette.routing import Route
 
 from ledger.services.publishing import Publisher
 from ledger.storage.published import PublishedFolder
+from tests.listening import listening
 from tests.sim import Sim
 from verifier.tiles import TILE_WIDTH, Level, parse_tile_path
 
 
-class _Tiles:
+class SimTiles:
     """A simulated ledger as the publisher reads it."""
 
     def __init__(self, sim: Sim) -> None:
@@ -41,7 +38,9 @@ class _Tiles:
         return self._sim.tile(level, n, width)
 
 
-class _Seals:
+class SimSeals:
+    """The leaves of a simulated ledger's seals."""
+
     def __init__(self, sim: Sim) -> None:
         self._sim = sim
 
@@ -74,7 +73,7 @@ class PublishedLog:
             path = self.folder / "segment" / root.hex()
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        Publisher(_Tiles(self.sim), self.sim.record, PublishedFolder(self.folder), _Seals(self.sim)).round()
+        Publisher(SimTiles(self.sim), self.sim.record, PublishedFolder(self.folder), SimSeals(self.sim)).round()
 
     def publish_anew(self, sim: Sim) -> None:
         """Publish another history in place of this one."""
@@ -118,20 +117,3 @@ def serving(log: PublishedLog) -> Iterator[PublishedLog]:
     routes = [Route("/log/{path:path}", log.serve), Route("/v1/batches/{batch}/salt", log.salt)]
     with listening(Starlette(routes=routes)) as log.url:
         yield log
-
-
-@contextmanager
-def listening(app: Any) -> Iterator[str]:
-    """Serve an application on a free port; gives its address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()

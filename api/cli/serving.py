@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Iterator
@@ -107,7 +108,8 @@ def _writing(place: Home, out: Out) -> Iterator[Ledger]:
 
 
 def _about(ledger: Ledger, place: Home, url: str, public_only: bool) -> dict[str, Any]:
-    code = None if public_only else ledger.tokens.one_time_link()
+    # A name of its own at each start: receipts go by it, and nobody knows who will use the link.
+    code = None if public_only else ledger.tokens.one_time_link(f"officer {secrets.token_hex(3)}")
     return {
         "url": url,
         "officer": None if public_only else f"{url}/officer",

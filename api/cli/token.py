@@ -20,7 +20,7 @@ CountryOption = Annotated[str | None, typer.Option("--country", help="The office
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Who or what it is for.")],
+    name: Annotated[str, typer.Argument(help="Who or what it is for; scans and their receipts go by it.")],
     scope: ScopeOption = None,
     country: CountryOption = None,
     days: Annotated[int | None, typer.Option("--days", help="How long it lasts; until revoked if none.", min=1)] = None,
@@ -81,7 +81,7 @@ def revoke(
 
 @app.command()
 def link(
-    name: Annotated[str, typer.Argument(help="Who it is for.")] = "officer",
+    name: Annotated[str, typer.Argument(help="Who it is for: a person, whose scans and receipts go by this name.")],
     country: CountryOption = None,
     home: HomeOption = None,
     json: JsonOption = False,

@@ -6,8 +6,10 @@ the rules admit; it remembers every head it accepted, so a second history is ref
 Order of writing (each step assumes a stop right after it):
 1. the new head is signed, extends the last accepted head, and has its quorum;
 2. it is remembered as accepted (`signed_head`), before anything rests on it;
-3. entries, segments and seals are fetched and checked, and entries stored, a part at a time;
-4. the checkpoint is stored, and only then the record that answers is moved on.
+3. entries and segments are fetched and checked, and entries stored, a part at a time;
+4. the checkpoint is stored, and only then the record that answers is moved on;
+5. leaves of seals are fetched and kept. No answer about goods rests on them: what is lost or wrong is said, asked for
+   again at each look, and holds up no recall.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ from ledger.services.opening import fold
 from verifier.batch import Batch
 from verifier.checked_tiles import CheckedTiles
 from verifier.entry import Entry, decode_entry
-from verifier.errors import Malformed, ProofInvalid, Refused
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
 from verifier.fork import Fork, prove_fork
 from verifier.founding import Founding, open_founding
 from verifier.head import Head, claimed_head, open_head
 from verifier.instant import MINUTE
 from verifier.merkle import Frontier, inclusion_proof, root_at
 from verifier.record import Record
-from verifier.seal import check_leaves, parse_seal
+from verifier.seal import Seal, check_leaves
 from verifier.segment import salt_commitment
 from verifier.statement import Kind, verify
 from verifier.struct import ZERO32
@@ -134,6 +136,7 @@ class Follower:
         self.after: Callable[[int], None] | None = None
         self._looked, self._asked_at = 0, 0
         self._unsalted: list[Batch] = []
+        self._sealed, self._unsealed = 0, list[Seal]()
 
     @property
     def unanswerable(self) -> int:
@@ -164,7 +167,7 @@ class Follower:
                 raise
 
     def _round(self) -> int:
-        """1. a signed head; 2. one history; 3. its quorum; 4. what is new; 5. the record that answers."""
+        """1. a signed head; 2. one history; 3. its quorum; 4. what is new; 5. the record that answers; 6. seals."""
         note = self._remote.checkpoint()
         founding = self._pinned(note)
         head = open_head(note, founding)  # 1
@@ -183,8 +186,11 @@ class Follower:
                 self._kept.cosignatures.put(Cosignature(head.checkpoint.size, line.name, line.time, line.line))
         self._move_on()  # 5
         self.checked_at = self._clock()
+        trouble = self._find_seals()  # 6
         if self.after is not None:
             self.after(head.checkpoint.size)
+        if trouble is not None:
+            raise trouble
         return head.checkpoint.size
 
     def _pinned(self, note: bytes) -> Founding:
@@ -259,31 +265,21 @@ class Follower:
         self._kept.log.save_checkpoint(head.checkpoint.size, head.checkpoint.root, head.bare)
 
     def _fetch(self, tiles: CheckedTiles, start: int, end: int) -> list[bytes]:
-        """Entries start … end − 1, proved to be under the head, with the segments and seals that they name."""
+        """Entries start … end − 1, proved to be under the head, with the segments that they name."""
         entries: list[bytes] = []
         for n in range(start // TILE_WIDTH, -(-end // TILE_WIDTH)):
             entries += tiles.bundle(n)[max(0, start - n * TILE_WIDTH) :]
         entries = entries[: end - start]
         for raw in entries:
             try:
-                self._fetch_parts(decode_entry(raw))
+                self._fetch_segment(decode_entry(raw))
             except Malformed:
                 break  # under the signed root and no entry of ours: `_admit` says so, and takes nothing after it
         return entries
 
-    def _fetch_parts(self, entry: Entry) -> None:
-        body = entry.body
-        match entry.kind:
-            case Kind.BATCH_REGISTERED | Kind.UNITS_RETIRED if body["segmentRoot"] != ZERO32:
-                self._remote.fetch_segment(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
-            case Kind.SCANS_SEALED:
-                seal = parse_seal(body)
-                if self._kept.seals.leaves(seal.number) is None:
-                    leaves = self._remote.seal(seal.number)
-                    check_leaves(seal, leaves)
-                    self._kept.seals.keep(seal.number, leaves)
-            case _:
-                pass
+    def _fetch_segment(self, entry: Entry) -> None:
+        if entry.kind in (Kind.BATCH_REGISTERED, Kind.UNITS_RETIRED) and entry.body["segmentRoot"] != ZERO32:
+            self._remote.fetch_segment(bytes.fromhex(entry.body["segmentRoot"][2:]), int(entry.body["unitCount"]))
 
     def _admit(self, record: Record, frontier: Frontier, raw: bytes, head: Head, tiles: CheckedTiles) -> NewEntry:
         """Take one entry into the fold, as its writer had to. What the rules refuse under a signed head is an alarm."""
@@ -321,6 +317,27 @@ class Follower:
             for raw in self._kept.log.read_entries(record.size, min(end, record.size + TILE_WIDTH)):
                 record.integrate(decode_entry(raw))
         self._find_salts(record)
+
+    def _find_seals(self) -> CarnetError | None:
+        """Fetch the leaves of every seal that are not here yet; returns why the first that stays away does."""
+        seals = self._served.seals if self._served is not None else []
+        new = [sealed.seal for sealed in seals[self._sealed :]]
+        self._sealed += len(new)
+        wanted = [*self._unsealed, *(seal for seal in new if self._kept.seals.leaves(seal.number) is None)]
+        self._unsealed = wanted.copy()
+        trouble: CarnetError | None = None
+        for seal in wanted:
+            try:
+                leaves = self._remote.seal(seal.number)
+                check_leaves(seal, leaves)
+            except Unavailable as error:
+                return error
+            except (Malformed, NotFound, ProofInvalid) as error:
+                trouble = trouble or error
+            else:
+                self._kept.seals.keep(seal.number, leaves)
+                self._unsealed.remove(seal)
+        return trouble
 
     def _find_salts(self, record: Record) -> None:
         """Each new batch is looked at once; those without a salt again after a while."""

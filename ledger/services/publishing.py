@@ -6,6 +6,9 @@ Order of writing (each step assumes a stop right after it):
 3. witnesses are asked for their cosignatures;
 4. `checkpoint` is replaced, with the cosignatures that are there; more may be added to the same size later.
 So whoever reads a checkpoint finds every file it speaks of. Restart goes through the same round.
+
+One thing does not stop it: a seal whose leaves are lost. Its entry is signed already, whoever holds a receipt can show
+what is missing, and a recall behind it must reach mirrors all the same. It is owed, and said, until it is back.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Protocol
 
 from ledger.services.append import now_ms
 from ledger.services.upkeep import Trouble
-from verifier.errors import CarnetError, NotFound, Unavailable
+from verifier.errors import CarnetError, Unavailable
 from verifier.record import Record
 from verifier.tiles import TILE_WIDTH, Level, tile_path, tiles_of
 
@@ -54,6 +57,10 @@ class Published(Protocol):
 
     def put(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files that stay for ever; durable when it returns, and never over other bytes."""
+        ...
+
+    def has_seal(self, number: int) -> bool:
+        """Whether a seal is a file here. Raises Unavailable."""
         ...
 
     def put_checkpoint(self, note: bytes) -> None:
@@ -103,6 +110,7 @@ class Publisher:
         self._interval = interval
         self._wake, self._stop, self._one = threading.Event(), False, threading.Lock()
         self._last = -interval
+        self._looked, self._owed = 0, list[int]()
         self.trouble: Trouble | None = None
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -123,7 +131,10 @@ class Publisher:
             self._thread.join()
 
     def round(self) -> int:
-        """Publish the newest signed head, and return its size. Raises what stopped it; a repeat goes on from there."""
+        """Publish the newest signed head, and return its size. Raises what stopped it; a repeat goes on from there.
+
+        `trouble` says (`seal_missing`) when all was published but a seal whose leaves are lost.
+        """
         with self._one:
             newest = self._log.latest_checkpoint()
             if newest is None:
@@ -138,8 +149,9 @@ class Publisher:
                 )
             if published < size:
                 self._last = time.monotonic()
-                self._folder.put(self._files(size, published))
-                # If we stop here, restart finds files that no checkpoint speaks of yet; the same ones come out again.
+                self._folder.put(self._tiles(size, published))
+            self._put_seals(size)
+            # If we stop here, restart finds files that no checkpoint speaks of yet; the same ones come out again.
             if self._witnesses is not None:
                 self._witnesses.offer(size, note)
                 if published < size:
@@ -148,26 +160,35 @@ class Publisher:
             # If we stop here, restart finds the cosignatures that were kept and asks for the others again.
             if cosigned != self._folder.checkpoint():
                 self._folder.put_checkpoint(cosigned)
+            self.trouble = self._debt()
             return size
 
-    def _files(self, size: int, since: int) -> Iterator[tuple[str, bytes]]:
+    def _tiles(self, size: int, since: int) -> Iterator[tuple[str, bytes]]:
         for tile in tiles_of(size, since):
             yield tile_path(tile.level, tile.n, tile.width), self._log.tile(tile.level, tile.n, tile.width)
-        for sealed in tuple(self._record.seals):
-            if since <= sealed.index < size:
-                yield f"seal/{sealed.seal.number}", self._leaves(sealed.seal.number)
 
-    def _leaves(self, number: int) -> bytes:
-        leaves = self._seals.leaves(number)
-        if leaves is None:
-            raise NotFound(f"couldn't publish seal {number}: its leaves are not here", code="seal_missing")
-        return leaves
+    def _put_seals(self, size: int) -> None:
+        """Write the seals below a size that are no files yet: after a start all are looked at, then the new ones."""
+        seals, end = self._record.seals, self._looked
+        while end < len(seals) and seals[end].index < size:
+            end += 1
+        wanted = [*self._owed, *(seals[at].seal.number for at in range(self._looked, end))]
+        absent = [number for number in wanted if not self._folder.has_seal(number)]
+        found = {number: leaves for number in absent if (leaves := self._seals.leaves(number)) is not None}
+        if found:
+            self._folder.put((f"seal/{number}", leaves) for number, leaves in found.items())
+        self._looked, self._owed = end, [number for number in absent if number not in found]
+
+    def _debt(self) -> Trouble | None:
+        if not self._owed:
+            return None
+        words = f"couldn't publish seal {self._owed[0]}: its leaves are not here; all else is published"
+        return Trouble("seal_missing", words, now_ms())
 
     def _run(self) -> None:
         while not self._stop:
             try:
                 self.round()
-                self.trouble = None
             except CarnetError as error:
                 self.trouble = Trouble(error.code, str(error), now_ms())
             self._wake.wait(self._interval)

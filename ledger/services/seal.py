@@ -95,8 +95,13 @@ class Seals:
         return self._every
 
     def deadline(self) -> int | None:
-        """Until when (ms) a scan kept now will be sealed; None once the writer has stopped and can promise nothing."""
-        return None if self._sequencer.stopped is not None else self._clock() + self._promise
+        """Until when (ms) a scan kept now will be sealed; None where nothing can be promised.
+
+        That is: once the writer has stopped, or when rows of seals are lost, so that the open number was sealed before.
+        """
+        if self._sequencer.stopped is not None or self._store.open_number() < len(self._record.seals):
+            return None
+        return self._clock() + self._promise
 
     def receipt(self, scan: StoredScan) -> ScanReceipt | None:
         """The promise about a kept scan, the same bytes each time; None when none was made.

@@ -128,9 +128,12 @@ class Tokens:
         return self._caller(Secret.TOKEN, plain)
 
     def one_time_link(
-        self, name: str = "officer", scopes: Iterable[Scope | str] = OFFICER_SCOPES, country: str | None = None
+        self, name: str, scopes: Iterable[Scope | str] = OFFICER_SCOPES, country: str | None = None
     ) -> str:
-        """A code for a sign-in link, good for one use within half an hour. Raises Malformed as `issue`."""
+        """A code for a sign-in link, good for one use within half an hour. Raises Malformed as `issue`.
+
+        A name is a person, from one shift to the next: scans and their receipts belong to it.
+        """
         return self._keep(Secret.LINK, name, scopes, country, LINK_LIFETIME)
 
     def sign_in(self, code: str) -> str | None:

@@ -89,6 +89,11 @@ class PublishedFolder:
             raise NotFound(f"couldn't find seal {number}: it is not published", code="seal_missing")
         return data
 
+    def has_seal(self, number: int) -> bool:
+        """Whether a seal is published. Raises Unavailable (`published`)."""
+        with _unavailable(f"look for seal {number}"):
+            return (self._folder / f"seal/{number}").is_file()
+
     def put(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files that are there for ever, each path below the folder; all are durable when this returns.
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
-from fastapi import FastAPI
 from ledger_world import MadeBatch, World, gtin
 
 from api.app import create_app
@@ -21,6 +16,7 @@ from api.settings import ApiSettings, Rate
 from ledger.keys.store import EvmKey
 from ledger.services.token import Scope
 from ledger.wiring import Ledger
+from tests.listening import listening
 from verifier.digital_link import format_digital_link
 from verifier.participant import Role
 
@@ -69,28 +65,11 @@ class Stage:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """Serve an application on a free port; gives its address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-@contextmanager
 def client(ledger: Ledger, **settings: Any) -> Iterator[httpx.Client]:
     """A client of a fresh server over a ledger, without rate limits unless `rates` says otherwise."""
     given = {"base_url": "http://127.0.0.1", "rates": UNLIMITED, **settings}
     with (
-        serving(create_app(ledger, settings=ApiSettings(**given))) as address,
+        listening(create_app(ledger, settings=ApiSettings(**given))) as address,
         httpx.Client(base_url=address, timeout=30) as http,
     ):
         yield http

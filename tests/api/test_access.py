@@ -52,7 +52,7 @@ def headers(stage: Stage) -> dict[str, dict[str, str]]:
     made = {scope.value: stage.token(scope) for scope in Scope}
     revoked = stage.token("scan", "proof", "salt", "metrics", "admin")
     stage.ledger.tokens.revoke(hashlib.sha256(revoked["Authorization"][7:].encode()).digest()[:8].hex())
-    session = stage.ledger.tokens.sign_in(stage.ledger.tokens.one_time_link())
+    session = stage.ledger.tokens.sign_in(stage.ledger.tokens.one_time_link("desk"))
     return {"nobody": {}, "revoked": revoked, "session": {"Cookie": f"{SESSION_COOKIE}={session}"}, **made}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_world import GTIN, Cli, found
-from served import UNLIMITED, serving
+from served import UNLIMITED
 
 from api.app import create_app
 from api.cli.index import recomputed
@@ -17,6 +17,7 @@ from api.settings import ApiSettings
 from ledger.home import Home, Settings
 from ledger.services.publishing import Publisher
 from ledger.wiring import open_ledger
+from tests.listening import listening
 from tests.sim import Sim
 from verifier.entry import decode_entry
 from verifier.errors import Refused
@@ -58,7 +59,7 @@ def served(own: Cli) -> Iterator[tuple[str, Cli, Publisher]]:
             ledger.indexes.seal()
         assert ledger.publisher is not None
         ledger.publisher.round()
-        with serving(create_app(ledger, settings=ApiSettings(base_url="http://127.0.0.1", rates=UNLIMITED))) as url:
+        with listening(create_app(ledger, settings=ApiSettings(base_url="http://127.0.0.1", rates=UNLIMITED))) as url:
             yield url, own, ledger.publisher
 
 
@@ -76,7 +77,7 @@ def test_a_copy_that_is_behind_or_of_another_ledger_confirms_nothing(own: Cli, t
     with open_ledger(Home(own.home, Settings(home=own.home)), write=True) as ledger:
         ledger.indexes.seal()
         size = ledger.record.size
-        with serving(create_app(ledger, settings=ApiSettings(base_url="http://127.0.0.1", rates=UNLIMITED))) as url:
+        with listening(create_app(ledger, settings=ApiSettings(base_url="http://127.0.0.1", rates=UNLIMITED))) as url:
             assert behind.no("index", "confirm", "--key", "authority-ke", "--server", url)["code"] == "copy_behind"
             assert other.no("index", "confirm", "--key", "authority-ke", "--server", url)["code"] == "pin_changed"
         assert ledger.record.size == size

@@ -256,7 +256,7 @@ def test_tokens_are_shown_once_listed_and_revoked(cli: Cli) -> None:
     assert [t["revoked_at"] is not None for t in cli.yes("token", "list")["tokens"] if t["id"] == found["id"]] == [True]
     assert cli.no("token", "revoke", "0000", code=2)["code"] == "token_unknown"
     assert cli.no("token", "new", "x", "--scope", "everything", code=2)["code"] == "token_scope"
-    assert "/officer/sign-in?code=carnet_link_" in cli.yes("token", "link")["link"]
+    assert "/officer/sign-in?code=carnet_link_" in cli.yes("token", "link", "desk")["link"]
 
 
 def test_an_audit_finds_a_changed_entry(cli: Cli, folder: BatchFolder, tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ import httpx
 import pytest
 from cli_world import ROOT
 from ledger_world import World, gtin
-from served import PREFIX, UNLIMITED, serving
+from served import PREFIX, UNLIMITED
 
 from api.app import create_app
 from api.settings import ApiSettings
 from ledger.services.token import Scope
 from ledger.wiring import Ledger
+from tests.listening import listening
 from tests.log_server import PublishedLog
 from tests.log_server import serving as serving_sim
 from tests.sim import Sim
@@ -60,7 +61,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Ledg
         assert ledger.publisher is not None
         ledger.publisher.round()
         settings = ApiSettings(base_url="http://127.0.0.1", rates=UNLIMITED)
-        with serving(create_app(ledger, settings=settings)) as url:
+        with listening(create_app(ledger, settings=settings)) as url:
             yield world, ledger, url
 
 

@@ -8,12 +8,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from served import UNLIMITED, Stage, serving
+from served import UNLIMITED, Stage
 
 from api.app import Carnet, create_app
 from api.direct import DIRECT
 from api.settings import ApiSettings, Rate
 from ledger.services.verification import Verification
+from tests.listening import listening
 from verifier.errors import Unavailable
 
 OWN = {"date", "x-request-id", "ratelimit", "location", "content-length"}
@@ -32,8 +33,8 @@ def apps(stage: Stage) -> tuple[Carnet, Carnet]:
 @pytest.fixture(scope="module")
 def both(apps: tuple[Carnet, Carnet]) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     with (
-        serving(apps[0]) as direct,
-        serving(apps[1]) as long,
+        listening(apps[0]) as direct,
+        listening(apps[1]) as long,
         httpx.Client(base_url=direct) as one,
         httpx.Client(base_url=long) as other,
     ):
@@ -86,5 +87,5 @@ def test_what_fails_behind_it_looks_the_same(
 
 def test_limits_hold_on_the_short_way(stage: Stage) -> None:
     limited = ApiSettings("http://127.0.0.1", rates={**UNLIMITED, Rate.LOOKUP: "3/minute"})
-    with serving(create_app(stage.ledger, settings=limited)) as url, httpx.Client(base_url=url) as client:
+    with listening(create_app(stage.ledger, settings=limited)) as url, httpx.Client(base_url=url) as client:
         assert [client.get("/v1/verify?code=A").status_code for _ in range(4)] == [200, 200, 200, 429]

@@ -159,6 +159,26 @@ def test_what_is_new_is_taken_and_the_rest_not_asked_for_again(world: World) -> 
         assert dict(world.log.asked) == {"checkpoint": 1}
 
 
+@pytest.mark.parametrize("answer", [None, b"\0" * 32 * 16], ids=["lost", "wrong"])
+def test_leaves_of_a_seal_that_are_lost_or_wrong_hold_up_no_recall(world: World, answer: bytes | None) -> None:
+    with world.open() as (ledger, following):
+        world.sim.seal()
+        world.log.lie["seal/0"] = answer
+        world.say()
+        for _ in range(2):
+            with pytest.raises((NotFound, ProofInvalid, Malformed)) as trouble:
+                following.round()
+            assert trouble.value.code == ("seal_missing" if answer is None else "seal_unsorted")
+            assert ledger.record.size == world.sim.size()
+            assert world.home.published.joinpath("checkpoint").read_bytes() == world.sim.latest_checkpoint()[1]
+            with client(ledger, public_only=True) as http:
+                assert ask(http, world.code(world.public)).json()["verdict"] == "stop"
+        assert following.alarm is None
+        world.log.lie.clear()
+        following.round()
+        assert (world.home.published / "seal" / "0").read_bytes() == world.sim.sealed[0]
+
+
 def test_it_follows_by_itself(world: World) -> None:
     with world.open(interval=0.05) as (ledger, following):
         following.start()

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from served import Stage, client, serving, staged
+from served import Stage, client, staged
 
 from api.app import create_app
 from api.problem import kind_of
 from api.problem_texts import CLASSES, CODES, NO_ANSWER
 from api.settings import ApiSettings
 from ledger.services.upkeep import Trouble
+from tests.listening import listening
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
 
 pytestmark = pytest.mark.node
@@ -182,7 +183,7 @@ def test_a_fault_of_ours_says_nothing_but_its_request(stage: Stage, monkeypatch:
 def test_whoever_starts_the_server_can_hold_readiness_back(stage: Stage) -> None:
     ready = False
     app = create_app(stage.ledger, settings=ApiSettings("http://127.0.0.1"), ready=lambda: ready)
-    with serving(app) as address, httpx.Client(base_url=address) as http:
+    with listening(app) as address, httpx.Client(base_url=address) as http:
         assert http.get("/readyz").status_code == 503
         ready = True
         assert http.get("/readyz").json() == {

@@ -52,7 +52,7 @@ def test_a_token_says_who_shows_it(tokens: Tokens) -> None:
 
 
 def test_nothing_that_opens_a_door_is_stored(tokens: Tokens, database: str) -> None:
-    secrets = [tokens.issue("a", [Scope.SCAN]), tokens.one_time_link()]
+    secrets = [tokens.issue("a", [Scope.SCAN]), tokens.one_time_link("desk")]
     session = tokens.sign_in(secrets[1])
     assert session is not None
     engine = open_database(database)
@@ -63,7 +63,7 @@ def test_nothing_that_opens_a_door_is_stored(tokens: Tokens, database: str) -> N
 
 
 def test_no_kind_is_taken_for_another(tokens: Tokens) -> None:
-    token, link = tokens.issue("a", [Scope.SCAN]), tokens.one_time_link()
+    token, link = tokens.issue("a", [Scope.SCAN]), tokens.one_time_link("desk")
     assert tokens.session(token) is None
     assert tokens.sign_in(token) is None
     assert tokens.authenticate(link) is None
@@ -84,8 +84,8 @@ def test_a_link_works_once_also_for_many_at_once(tokens: Tokens) -> None:
 
 
 def test_everything_ends(tokens: Tokens, clock: Clock) -> None:
-    link, token = tokens.one_time_link(), tokens.issue("a", [Scope.SCAN], lifetime=DAY)
-    session = tokens.sign_in(tokens.one_time_link())
+    link, token = tokens.one_time_link("desk"), tokens.issue("a", [Scope.SCAN], lifetime=DAY)
+    session = tokens.sign_in(tokens.one_time_link("desk"))
     assert session is not None
     clock.now += LINK_LIFETIME
     assert tokens.sign_in(link) is None
@@ -97,7 +97,7 @@ def test_everything_ends(tokens: Tokens, clock: Clock) -> None:
 
 
 def test_signing_out_and_revoking_end_at_once(tokens: Tokens) -> None:
-    session = tokens.sign_in(tokens.one_time_link())
+    session = tokens.sign_in(tokens.one_time_link("desk"))
     assert session is not None
     tokens.sign_out(session)
     assert tokens.session(session) is None

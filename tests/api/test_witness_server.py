@@ -19,12 +19,12 @@ from pathlib import Path
 import httpx
 import pytest
 from cli_world import Cli
-from served import serving
 from witness_process import HTTP, WitnessProcess
 
 from api.witness.app import create_app
 from ledger.home import Home, Settings
 from ledger.wiring_witness import create_witness, open_witness
+from tests.listening import listening
 from tests.sim import Sim
 from tests.verifier.signed_log import SignedLog
 from verifier.checkpoint import Checkpoint
@@ -130,7 +130,7 @@ def test_it_reads_no_more_than_a_request_can_have(witness: WitnessProcess, log: 
 def test_an_address_that_asks_too_often_waits(tmp_path: Path) -> None:
     home = Home(tmp_path / "w", Settings())
     create_witness(home, "customs.example/witness")
-    with open_witness(home) as made, serving(create_app(made.sign(), "20/minute")) as url:
+    with open_witness(home) as made, listening(create_app(made.sign(), "20/minute")) as url:
         answers = [HTTP.post(f"{url}/add-checkpoint", content=b"") for _ in range(25)]
     assert [answer.status_code for answer in answers] == [400] * 20 + [429] * 5
     assert 0 < int(answers[-1].headers["retry-after"]) <= 60

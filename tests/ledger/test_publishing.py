@@ -16,6 +16,8 @@ from ledger.storage.log import LogStore
 from ledger.storage.published import PublishedFolder
 from ledger.storage.seal import SealTable
 from tests.ledger.growing import LOG_ID, Growing
+from tests.log_server import SimSeals, SimTiles
+from tests.sim import Sim
 from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from verifier.errors import Unavailable
 from verifier.merkle import leaf_hash, root_at
@@ -166,23 +168,56 @@ def test_a_database_older_than_what_is_published_publishes_nothing(scene: Scene,
 
 
 def test_new_heads_are_published_at_once_and_then_at_a_pace(scene: Scene) -> None:
-    publisher = scene.publisher(interval=0.4)
-    publisher.start()
+    """Twenty heads at once make one checkpoint, which comes with the next beat."""
+    folder = PublishedFolder(scene.path)
+    slow = scene.publisher(interval=3600)
+    slow.start()
     try:
-        time.sleep(0.5)
-        folder = PublishedFolder(scene.path)
         scene.grow(1)
-        publisher.nudge()
-        began = time.monotonic()
-        wait_for(lambda: folder.size() == 1)
-        assert time.monotonic() - began < 0.35, "idle before, so right away"
+        slow.nudge()
+        wait_for(lambda: folder.size() == 1)  # idle before, so long before the hour is over
         for _ in range(20):
             scene.grow(1)
-            publisher.nudge()
-        wait_for(lambda: folder.size() == 21)
-        assert len(list(scene.path.glob("tile/0/000.p/*"))) <= 4, "not one checkpoint an entry"
+            slow.nudge()
     finally:
-        publisher.close()
+        slow.close()
+    assert folder.size() == 1
+    fast = scene.publisher(interval=0.1)
+    fast.start()
+    try:
+        wait_for(lambda: folder.size() == 21)
+    finally:
+        fast.close()
+    assert {file.name for file in scene.path.glob("tile/0/000.p/*")} == {"1", "21"}
+
+
+def test_a_seal_whose_leaves_are_lost_is_owed_and_holds_up_nothing(tmp_path: Path) -> None:
+    sim = Sim.found(checked=False)
+    sim.seal()
+    sim.seal()
+    lost = sim.sealed.pop(0)
+    folder = PublishedFolder(tmp_path / "published")
+
+    def publisher() -> Publisher:
+        return Publisher(SimTiles(sim), sim.record, folder, SimSeals(sim))
+
+    first = publisher()
+    assert first.round() == sim.size()
+    assert folder.size() == sim.size()
+    assert folder.seal(1) == sim.sealed[1]
+    assert not folder.has_seal(0)
+    assert first.trouble is not None
+    assert first.trouble.code == "seal_missing"
+    sim.seal()
+    assert first.round() == sim.size(), "and so it goes on"
+    assert folder.has_seal(2)
+    later = publisher()  # a fresh start still knows of it
+    later.round()
+    assert later.trouble is not None
+    sim.sealed[0] = lost
+    later.round()
+    assert later.trouble is None
+    assert folder.seal(0) == lost
 
 
 def wait_for(done: Callable[[], bool]) -> None:

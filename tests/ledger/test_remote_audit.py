@@ -20,7 +20,8 @@ from ledger.remote import http as http_module
 from ledger.remote.cache import FileCache
 from ledger.remote.http import ATTEMPTS, HttpFiles, log_url
 from ledger.wiring_audit import audit_folder, audit_url
-from tests.log_server import PublishedLog, listening, serving
+from tests.listening import listening
+from tests.log_server import PublishedLog, serving
 from tests.sim import Sim
 from verifier.audit_report import AuditReport, Former
 from verifier.batch import RetireReason

@@ -292,6 +292,20 @@ def test_a_number_that_is_not_open_is_never_closed(desk: Desk) -> None:
     assert rows(desk.engine) == []
 
 
+def test_nothing_is_promised_under_a_number_that_was_sealed_before(desk: Desk, engine: Engine) -> None:
+    """The row of the newest seal is lost: scans are kept, and get no receipt that could not be honoured."""
+    with desk.open() as opened:
+        desk.scan(opened, "A")
+        opened.seals.round()
+        with engine.begin() as connection:
+            connection.execute(delete(schema.seal))
+        kept = desk.keep(opened, "B")
+        assert opened.seals.receipt(kept) is None
+        with pytest.raises(Refused) as refused:
+            opened.seals.round()
+        assert refused.value.code == "seal_gap"
+
+
 def test_scans_race_with_seals_and_none_slips_past(desk: Desk) -> None:
     """Eight threads keep scans while another closes seals; every scan is in the seal that its row names."""
     stop, refusals = threading.Event(), []
