@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, NoReturn
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from api.cli import (
@@ -88,7 +90,7 @@ def run(arguments: list[str]) -> int:
     """Run a command; returns its exit code. Errors are said here and nowhere else."""
     as_json = "--json" in arguments
     try:
-        code = app(arguments, prog_name="carnet", standalone_mode=False)
+        code = _command().main(arguments, prog_name="carnet", standalone_mode=False)
     except CarnetError as error:
         report_error(error, as_json=as_json)
         return exit_code(error)
@@ -109,6 +111,14 @@ def run(arguments: list[str]) -> int:
         report_failure("fault", message, as_json=as_json)
         return ExitCode.FAULT
     return int(code or 0)
+
+
+@cache
+def _command() -> TyperGroup:
+    """All commands with their options, read off the functions once a process."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)  # noqa: S101  (it has subcommands)
+    return command
 
 
 def _in_words(error: TyperException, arguments: list[str]) -> str:

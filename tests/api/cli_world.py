@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from api.cli import run
+from ledger.chain.local import open_chain
 
 ROOT = Path(__file__).parents[2]
 GTIN = "09506000134352"
@@ -102,6 +104,14 @@ def found(folder: Path) -> Cli:
     admission = ("--role", "manufacturer", "--country", "NL", "--name", "Acme", "--prefix", "9506000")
     cli.yes("participant", "admit", "acme", *admission, "--sign", "authority-nl", "--sign", "authority-ke")
     return cli
+
+
+@contextmanager
+def founded(folder: Path) -> Iterator[Cli]:
+    """As `found`, with its local chain kept running: commands join it, where each would start and replay its own."""
+    cli = found(folder)
+    with open_chain(folder, None):
+        yield cli
 
 
 def write_serials(path: Path, rows: Sequence[str]) -> Path:

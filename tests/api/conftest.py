@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "ledger"))  # the world that the ledger's own tests live in
 sys.path.insert(0, str(Path(__file__).parent.parent / "verifier"))  # segments made the slow and obvious way
 
-from cli_world import Cli, found
+from cli_world import Cli, founded
 from served import Stage, client, staged
 
 
@@ -49,6 +49,7 @@ def http(stage: Stage) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def cli(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     """Commands on a founded home with one maker, shared: tests take lots of their own."""
-    return found(tmp_path_factory.mktemp("cli") / "home")
+    with founded(tmp_path_factory.mktemp("cli") / "home") as made:
+        yield made

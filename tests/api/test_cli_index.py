@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cli_world import GTIN, Cli, found
+from cli_world import GTIN, Cli, found, founded
 from served import UNLIMITED
 
 from api.app import create_app
@@ -26,11 +26,11 @@ from verifier.statement import Kind
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Cli:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
     """A home of its own: the numbers of seals matter here."""
-    cli = found(tmp_path_factory.mktemp("index") / "home")
-    cli.yes("batch", "register", "--gtin", GTIN, "--lot", "L1", "--key", "acme", "--generate", "3")
-    return cli
+    with founded(tmp_path_factory.mktemp("index") / "home") as cli:
+        cli.yes("batch", "register", "--gtin", GTIN, "--lot", "L1", "--key", "acme", "--generate", "3")
+        yield cli
 
 
 @pytest.mark.node

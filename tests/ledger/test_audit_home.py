@@ -23,6 +23,7 @@ from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import create_all, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.log_rows import LogRows
+from ledger.storage.seal import SealTable
 from ledger.storage.secret import SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
@@ -38,6 +39,8 @@ from verifier.statement import digest
 
 SIZE = 270
 """Entries: one full bundle and fourteen rows behind it."""
+QUIET = range(30, 250)
+"""Entries in the midst of them that are seals of scans, which cost an audit no signature."""
 
 
 @cache
@@ -49,7 +52,10 @@ def story() -> Sim:
     sim.anchor()
     sim.retire(maker, batch, RetireReason.SOLD, batch.serials[:70])
     while sim.size() < SIZE - 1:
-        sim.undo(maker, sim.recall(maker, batch))
+        if sim.size() in QUIET:
+            sim.seal()
+        else:
+            sim.undo(maker, sim.recall(maker, batch))
     if sim.size() < SIZE:
         sim.recall(maker, batch)
     sim.anchor()
@@ -76,6 +82,7 @@ class Kept:
             AnchorTable(self.engine),
             story().pin,
             secrets=SecretTable(self.engine, Vault.open(self.folder / "keys")),
+            seals=SealTable(self.engine),
             chain=self.chain,
         )
 
@@ -114,6 +121,10 @@ def kept(tmp_path: Path, database_url: str) -> Iterator[Kept]:
     for root, data in sim.segments.items():
         segments.put(root, io.BytesIO(data))
     SignedHeadFile(tmp_path / "signed_head").write(sim.notes[SIZE])
+    with engine.begin() as connection:
+        connection.execute(
+            insert(schema.seal), [{"number": number, "leaves": leaves} for number, leaves in sim.sealed.items()]
+        )
     secrets = SecretTable(engine, Vault.create(tmp_path / "keys"))
     for commitment, salt in sim.salts.items():
         secrets.put(salt_name(commitment.hex()), salt)

@@ -14,6 +14,7 @@ from ledger_world import MadeBatch, World, gtin
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
+from ledger.chain.local import open_chain
 from ledger.keys.store import EvmKey
 from ledger.ports import LogHead, NewEntry
 from ledger.services.scan import ScanInput
@@ -63,8 +64,9 @@ class Scene:
 
 
 @pytest.fixture
-def world(tmp_path: Path, database_url: str) -> World:
-    return World.found(tmp_path / "home", database_url)
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+    with open_chain(tmp_path / "home", None):  # founding and opening join this node instead of starting two
+        yield World.found(tmp_path / "home", database_url)
 
 
 @pytest.fixture
@@ -228,7 +230,8 @@ def test_a_database_that_fails_before_its_commit_stops_nobody(scene: Scene) -> N
     assert ledger.batches.register(made.statement, made.salt).index == ledger.record.size - 1
 
 
-def test_restart_goes_on_and_repeats_are_answered(world: World) -> None:
+def test_restart_goes_on_and_repeats_are_answered(tmp_path: Path, database_url: str) -> None:
+    world = World.found(tmp_path / "home", database_url)
     with world.open() as ledger:
         maker = world.maker(ledger, "Aurora", PREFIX)
         batch = world.register(ledger, maker, WATCH, "L1")
