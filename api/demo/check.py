@@ -21,8 +21,8 @@ from api.demo.probe_witness import probe_witness
 
 PARTS: tuple[Callable[[Bench, Prober], None], ...] = (
     probe_cases,
-    probe_proofs,
     probe_refusals,
+    probe_proofs,
     probe_page,
     probe_trust,
     probe_witness,

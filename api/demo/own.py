@@ -12,7 +12,6 @@ from ledger.keys.store import KeyStore
 from ledger.services.append import Receipt
 from ledger.services.label import LabelKind, render_run
 from ledger.services.serial import SYMBOLS
-from ledger.services.sheet import sheet
 from ledger.wiring import Ledger
 from verifier.errors import Malformed
 from verifier.gs1 import parse_serial
@@ -44,6 +43,8 @@ class OwnBatch:
 
     def pdf(self, base_url: str) -> bytes:
         """The labels on a sheet of A4."""
+        from ledger.services.sheet import sheet  # its PDF library takes a second to load
+
         return sheet(self.links(base_url))
 
 

@@ -187,7 +187,7 @@ def check_that_life_goes_on(stage: Scene) -> None:
     wait_for("every local node to end", lambda: not stage.server.nodes_alive(), 10)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_nothing_acknowledged_is_lost(
     tmp_path: Path, database_url: str, kills: int, record_property: Callable[[str, object], None]
 ) -> None:

@@ -100,7 +100,7 @@ class Published:
         return self.get(f"seal/{number}")
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_every_receipt_that_an_officer_holds_is_in_its_seal(
     tmp_path: Path,
     database_url: str,
