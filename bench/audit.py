@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,8 @@ def audit(bench: Bench) -> list[Figure]:
         domain = ledger.founding.domain
     (scene.home.keys / FILE).unlink()  # as in a copy for an auditor: the salts are not looked at
     read = [(raw, json.loads(raw)) for raw in entries]
+    gc.collect()
+    gc.freeze()
     times = paired(bench.repeat, floor=lambda: _floor(read, domain), audit=lambda: _audit(scene))
     ratio = times["floor"] / times["audit"]
     return [

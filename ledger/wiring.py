@@ -11,15 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from sqlalchemy import Engine
 
-from ledger.chain.evm import EvmChain
-from ledger.chain.local import open_chain
-from ledger.chain.operator import LedgerChain
 from ledger.home import Home, LedgerConfig
 from ledger.keys.store import KeyStore
 from ledger.keys.vault import Vault
@@ -59,6 +54,11 @@ from verifier.founding import Founding, log_id
 from verifier.merkle import Frontier
 from verifier.note import Note
 from verifier.record import Record
+
+if TYPE_CHECKING:  # what speaks to a chain takes a second to load, and most commands need none
+    from ledger.chain.evm import EvmChain
+    from ledger.chain.operator import LedgerChain
+    from ledger.keys.account import LocalAccount
 
 
 @dataclass(slots=True)
@@ -177,6 +177,9 @@ def open_ledger(
 def _connect(ledger: Ledger, config: LedgerConfig, stack: ExitStack, report: Report) -> tuple[LedgerChain, Anchoring]:
     """The chain and what anchors on it, opened the first time. Raises as `open_chain`."""
     if ledger.chain is None or ledger.anchoring is None:
+        from ledger.chain.local import open_chain
+        from ledger.chain.operator import LedgerChain
+
         home, key = ledger.home, _operator_key(ledger.home, config)
         ledger.evm = stack.enter_context(open_chain(home.path, home.chain_rpc, report=report))
         ledger.chain = LedgerChain(ledger.evm, ledger.founding, key)
@@ -233,6 +236,8 @@ def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: Witness
 
 
 def _operator_key(home: Home, config: LedgerConfig) -> LocalAccount | None:
+    from ledger.keys.account import Account
+
     keys = KeyStore(home.keys)
     if config.operator_key not in keys:
         return None

@@ -9,10 +9,8 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ledger.chain.local import open_chain
-from ledger.chain.reader import NodeReader
-from ledger.chain.rpc import Rpc
 from ledger.home import Home
 from ledger.keys.vault import FILE, Vault
 from ledger.ports import Report, silent
@@ -37,6 +35,9 @@ from verifier.audit import audit
 from verifier.audit_report import AuditReport, Former, Progress
 from verifier.founding import log_id
 
+if TYPE_CHECKING:
+    from ledger.chain.reader import NodeReader
+
 
 def audit_ledger(
     home: Home,
@@ -56,6 +57,9 @@ def audit_ledger(
     with ExitStack() as stack:
         reader = None
         if chain and config.mirror_of is None:  # a mirror has no chain of its own, and must not start one
+            from ledger.chain.local import open_chain
+            from ledger.chain.reader import NodeReader
+
             reader = NodeReader(stack.enter_context(open_chain(home.path, home.chain_rpc, report=report)).rpc)
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
@@ -124,4 +128,9 @@ def audit_folder(
 
 
 def _node(chain_rpc: str | None) -> NodeReader | None:
-    return NodeReader(Rpc(chain_rpc)) if chain_rpc is not None else None
+    if chain_rpc is None:
+        return None
+    from ledger.chain.reader import NodeReader
+    from ledger.chain.rpc import Rpc
+
+    return NodeReader(Rpc(chain_rpc))

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ledger.chain.operator import LedgerChain
 from ledger.home import Home, LedgerConfig, WitnessAddress
 from ledger.keys.store import KeyStore
 from ledger.ports import Report
@@ -31,6 +30,7 @@ from verifier.note_key import SigningKey
 from verifier.policy import Policy
 
 if TYPE_CHECKING:
+    from ledger.chain.operator import LedgerChain
     from ledger.wiring import Ledger
 
 LOG_KEY = "log"

@@ -32,7 +32,7 @@ LONGEST_FIRST = (
     "test_demo_browser",
     "test_witness_server",
 )
-"""Files that take longest and hold few tests each. Begun last, one would keep a worker busy when all others are done."""
+"""Files that take longest and hold few tests each: begun last, one would keep one worker busy for minutes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

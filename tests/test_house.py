@@ -60,6 +60,18 @@ def test_services_name_no_concrete_adapter() -> None:
     assert not wrong
 
 
+def test_what_brings_py_ecc_along_is_imported_where_that_is_put_right() -> None:
+    """eth-account and web3 load it, and it raises the recursion limit of the whole process."""
+    found = {
+        (name, imported.split(".")[0])
+        for room in ALLOWED
+        for name, file in modules(room).items()
+        for imported in imports(file)
+        if imported.split(".")[0] in ("eth_account", "web3")
+    }
+    assert found == {("ledger.keys.account", "eth_account"), ("ledger.chain.rpc", "web3")}
+
+
 @pytest.mark.parametrize("room", ALLOWED)
 def test_no_cycles_inside_a_room(room: str) -> None:
     known = modules(room)

@@ -13,6 +13,9 @@ import rfc8785
 
 from verifier.errors import Malformed
 
+_LARGEST = 2**53 - 1
+"""The largest integer that every reader of JSON takes exactly (RFC 8785, 3.2.2.3)."""
+
 
 def encode(value: Any) -> bytes:
     """Encode a JSON value of strings, integers up to 2^53-1, booleans, None, lists and dicts.
@@ -31,12 +34,22 @@ def decode(raw: bytes) -> Any:
     Raises Malformed (`not_json`, `not_canonical`).
     """
     try:
-        value = json.loads(raw, object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float)
+        text = raw.decode()
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"couldn't decode canonical JSON: {error}", code="not_json") from error
-    if encode(value) != raw:
+    if not _plain(value, text) and encode(value) != raw:
         raise Malformed("couldn't decode canonical JSON: the bytes are not in RFC 8785 form", code="not_canonical")
     return value
+
+
+def _plain(value: Any, text: str) -> bool:
+    """Whether an ASCII text is what Python's own encoder makes of its value, sorted: then it is in RFC 8785 form.
+
+    The two differ only in floats and large integers, which were refused before, and in the order of keys beyond ASCII.
+    It takes a tenth of the time; a False says nothing.
+    """
+    return text.isascii() and _ENCODER.encode(value) == text
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,5 +59,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) > _LARGEST:
+        raise Malformed(f"couldn't decode canonical JSON: {text[:40]} is past 2^53 - 1", code="not_canonical")
+    return value
+
+
 def _no_float(text: str) -> NoReturn:
     raise ValueError(f"got the number {text}, expected an integer or a string")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_no_float, parse_constant=_no_float
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)

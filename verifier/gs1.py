@@ -69,6 +69,7 @@ class UnitCode:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+@lru_cache(4096)  # a maker's batches are of few products
 def parse_gtin(text: str) -> Gtin:
     """Read a GTIN of 8, 12, 13 or 14 digits and pad it to 14.
 

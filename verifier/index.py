@@ -104,7 +104,9 @@ class Index:
         self.gtins += product not in self._leaves
         self.changes += 1
         for key in (product, index_key(gtin, lot)):
-            leaves = self._leaves.setdefault(key, Frontier())
+            leaves = self._leaves.get(key)
+            if leaves is None:
+                leaves = self._leaves[key] = Frontier()
             leaves.append(leaf)
             self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
 

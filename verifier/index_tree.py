@@ -31,12 +31,20 @@ class IndexRow:
 
 
 class Leaf:
-    """A subtree of one row."""
+    """A subtree of one row; hashed when first asked, which any thread may do."""
 
-    __slots__ = ("hash", "row")
+    __slots__ = ("_hash", "row")
 
     def __init__(self, row: IndexRow) -> None:
-        self.row, self.hash = row, row.leaf
+        self.row = row
+        self._hash: bytes | None = None
+
+    @property
+    def hash(self) -> bytes:
+        """The row's leaf, 32 bytes."""
+        if self._hash is None:
+            self._hash = self.row.leaf
+        return self._hash
 
 
 class Fork:

@@ -6,30 +6,22 @@ another log, chain or contract. Identity is the struct digest: the same digest i
 
 from __future__ import annotations
 
+import re
 import secrets
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
-from eth_keys.datatypes import Signature
+from eth_keys.datatypes import PrivateKey, Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
 from verifier.errors import Malformed, Refused
 from verifier.instant import DAY, MINUTE
-from verifier.struct import Struct, struct
-
-RECURSION_LIMIT = 1_000
-"""Python's own default, for the whole process."""
-# eth-account loads py_ecc, which raises the limit to 100,000: a JSON text of that depth, from anybody, would then
-# overrun the C stack and end the process instead of being refused.
-sys.setrecursionlimit(min(RECURSION_LIMIT, sys.getrecursionlimit()))
+from verifier.struct import Struct, encode_value, struct
 
 LIFETIME_LIMIT = 7 * DAY
 """A statement is valid for at most this long after `issuedAt`, in milliseconds."""
@@ -37,6 +29,7 @@ CLOCK_SKEW = 5 * MINUTE
 """How far `issuedAt` may lie ahead of the ledger's clock, in milliseconds."""
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half the order of secp256k1: s above it is the malleable twin (EIP-2)."""
+_HEX = re.compile("0x[0-9a-f]*")
 
 
 class Kind(StrEnum):
@@ -107,11 +100,7 @@ STRUCTS: Mapping[Kind | Proposal, Struct] = {
 }
 """Every struct that anybody signs. `docs/spec/statement.md` lists them for other implementations."""
 
-_DOMAIN_TYPES = [
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-    {"name": "salt", "type": "bytes32"},
-]
+_DOMAIN = Struct("EIP712Domain", (("chainId", "uint256"), ("verifyingContract", "address"), ("salt", "bytes32")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +151,13 @@ def parse_statement(value: Any) -> Statement:
 
 def digest(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain) -> bytes:
     """The EIP-712 digest, 32 bytes: the statement's identity. Raises Malformed if the body is not its struct."""
-    message = _signable(kind, body, domain)
-    return keccak(b"\x19" + message.version + message.header + message.body)
+    return keccak(b"\x19\x01" + _separator(domain) + STRUCTS[kind].hash(body))
 
 
 def sign(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain, private_key: bytes) -> str:
     """Sign a body; returns the signature as 0x and 130 lower hex (r, s, v with v 27 or 28, low s)."""
-    signed = Account.sign_message(_signable(kind, body, domain), private_key)
-    return "0x" + bytes(signed.signature).hex()
+    raw = PrivateKey(private_key).sign_msg_hash(digest(kind, body, domain)).to_bytes()
+    return "0x" + (raw[:64] + bytes([raw[64] + 27])).hex()
 
 
 def recover(statement_digest: bytes, signature: str) -> str:
@@ -235,31 +223,12 @@ def check_lifetime(body: Mapping[str, Any], recorded_at: int) -> None:
 
 def check_hex(name: str, value: Any, size: int) -> None:
     """Check `0x` and lower-case hex of exactly `size` bytes. Raises Malformed (`hex`)."""
-    if (
-        not isinstance(value, str)
-        or len(value) != 2 + 2 * size
-        or not value.startswith("0x")
-        or not set(value[2:]) <= set("0123456789abcdef")
-    ):
+    if not isinstance(value, str) or len(value) != 2 + 2 * size or not _HEX.fullmatch(value):
         raise Malformed(f"couldn't read {name}: expected 0x and {2 * size} lower-case hex digits", code="hex", at=name)
 
 
-def _signable(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain) -> SignableMessage:
-    shape = STRUCTS[kind]
-    return encode_typed_data(
-        full_message={
-            "types": {"EIP712Domain": _DOMAIN_TYPES, shape.name: shape.types},
-            "primaryType": shape.name,
-            "domain": _domain_message(domain),
-            "message": shape.message(body),
-        }
-    )
-
-
 @lru_cache(maxsize=16)
-def _domain_message(domain: Domain) -> dict[str, Any]:
-    return {
-        "chainId": domain.chain_id,
-        "verifyingContract": domain.registry,
-        "salt": "0x" + domain.log_id.hex(),
-    }
+def _separator(domain: Domain) -> bytes:
+    values = (domain.chain_id, domain.registry, "0x" + domain.log_id.hex())
+    encoded = [encode_value(kind, value) for (_, kind), value in zip(_DOMAIN.fields, values, strict=True)]
+    return keccak(_DOMAIN.type_hash + b"".join(encoded))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_abi.abi import encode as abi_encode
-from eth_account.signers.local import LocalAccount
 
 from ledger.chain.abi import constructor_types, decode_event, encode_call, event_topic
 from ledger.chain.artefacts import artefact
 from ledger.chain.proposals import EXECUTED, REGISTRY, decode_executed, encode_proposal
 from ledger.chain.reader import LOG_RANGE
 from ledger.chain.transactions import Receipt, SignedTransaction, Transactions
+from ledger.keys.account import LocalAccount
 from verifier.errors import ProofInvalid, Unavailable
 from verifier.founding import Authority
 from verifier.participant import Mirrored

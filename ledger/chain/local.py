@@ -13,14 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from eth_account.signers.local import LocalAccount
-
 from ledger.chain.evm import EvmChain
 from ledger.chain.finality import Finality
 from ledger.chain.journal import Genesis, Journal, JournalEntry
 from ledger.chain.node import DevNode
 from ledger.chain.rpc import Rpc, RpcError
 from ledger.chain.transactions import transaction_hash
+from ledger.keys.account import LocalAccount
 from ledger.ports import Report
 from verifier.errors import ProofInvalid, Unavailable
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eth_account.signers.local import LocalAccount
-
 from ledger.chain.evm import AnchoredEvent, EvmChain
+from ledger.keys.account import LocalAccount
 from ledger.ports import AnchoredHead
 from ledger.services.anchoring import AnchorState
 from verifier.errors import Refused

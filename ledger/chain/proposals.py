@@ -34,10 +34,10 @@ def encode_proposal(kind: Proposal, body: Mapping[str, Any], votes: Sequence[str
     Raises Malformed if the body is not its struct or a vote is not 0x and 130 lower hex.
     """
     shape = STRUCTS[kind]
-    message = shape.message(body)
+    shape.check(body)
     for vote in votes:
         check_hex("signature", vote, 65)
-    values = tuple(_to_abi(field_type, message[name]) for name, field_type in shape.fields)
+    values = tuple(_to_abi(field_type, body[name]) for name, field_type in shape.fields)
     return encode_call(REGISTRY, _FUNCTIONS[kind], values, [bytes.fromhex(vote[2:]) for vote in votes])
 
 
@@ -73,7 +73,13 @@ def decode_executed(log: Mapping[str, Any], block_time: int) -> Mirrored:
 
 
 def _to_abi(field_type: str, value: Any) -> Any:
-    return bytes.fromhex(value[2:]) if field_type == "bytes32" else value
+    match field_type:
+        case "bytes32":
+            return bytes.fromhex(value[2:])
+        case "uint64":
+            return int(value)
+        case _:
+            return value
 
 
 def _from_abi(field_type: str, value: Any) -> Any:

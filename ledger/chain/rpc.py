@@ -9,6 +9,7 @@ from requests.exceptions import RequestException
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
+import ledger.keys.account  # noqa: F401  (web3 loads eth-account; what comes with that is put right there)
 from ledger.urls import without_password
 from verifier.errors import Unavailable
 

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from ledger.chain.abi import Revert, decode_result, decode_revert, encode_call
 from ledger.chain.finality import Finality
 from ledger.chain.rpc import Caller, RpcError
+from ledger.keys.account import Account, LocalAccount
 from verifier.errors import Refused, Unavailable
 
 MINING_SECONDS = 60.0

@@ -178,7 +178,7 @@ def evm_address(secret: bytes) -> str:
 
 
 def _evm_secret() -> bytes:
-    from eth_account import Account
+    from ledger.keys.account import Account
 
     return bytes(Account.create().key)
 

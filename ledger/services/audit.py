@@ -7,7 +7,7 @@ checked against what the entries give. The ledger may be open and grow meanwhile
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from ledger.ports import LogHead, Secrets, SignedHead
@@ -36,6 +36,9 @@ from verifier.seal import split_leaves
 from verifier.segment import SegmentView, salt_commitment
 from verifier.tiles import Level
 
+STATEMENTS_AT_ONCE = 256
+"""Rows of the index of statements that are looked up together."""
+
 
 class AuditLog(Protocol):
     """What an audit reads of a stored log."""
@@ -48,14 +51,6 @@ class AuditLog(Protocol):
         """The published bytes of a tile or bundle."""
         ...
 
-    def find_statement(self, digest: bytes) -> int | None:
-        """The index of the entry with this statement digest."""
-        ...
-
-    def find_statement_id(self, statement_id: bytes) -> tuple[bytes, int] | None:
-        """Digest and index of the statement that used this statementId."""
-        ...
-
 
 class AuditRows(Protocol):
     """The derived rows beside the log."""
@@ -66,6 +61,10 @@ class AuditRows(Protocol):
 
     def statement_count(self, size: int) -> int:
         """How many statements the index holds for the first `size` entries."""
+        ...
+
+    def statements(self, digests: Sequence[bytes]) -> Mapping[bytes, tuple[bytes, int]]:
+        """Digest -> statementId and entry index, of up to STATEMENTS_AT_ONCE statements that have a row."""
         ...
 
     def anchor_sizes(self) -> Iterable[int]:
@@ -145,7 +144,7 @@ class HomeAudit(Auditor):
         self._cosignatures, self._published = cosignatures, published
         # Read before the entries: what had to be sealed by now must be among them, however long the audit takes.
         self._started = now_ms()
-        self._statements = 0
+        self._statements, self._unmatched = 0, dict[bytes, tuple[bytes, int]]()
         self._kept = [anchor for size in rows.anchor_sizes() if (anchor := anchors.get(size)) is not None]
         self._signed, self._signed_error = _read(signed_head)
         signed = _claimed(self._signed)
@@ -155,16 +154,26 @@ class HomeAudit(Auditor):
         super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
-        """Compare the two rows that the index of statements has for an entry."""
+        """Remember what the index of statements must say of an entry; it is looked up with its neighbours."""
         self._statements += 1
-        statement_id = bytes.fromhex(entry.body["statementId"][2:])
-        told = self._log.find_statement(digest), self._log.find_statement_id(statement_id)
-        if told != (index, (digest, index)):
-            self.findings.add(
-                f"statement row of entry {index}",
-                "statement_row",
-                f"couldn't match the index of statements: it has {told[0]} for the digest of entry {index}",
-            )
+        self._unmatched[digest] = bytes.fromhex(entry.body["statementId"][2:]), index
+        if len(self._unmatched) == STATEMENTS_AT_ONCE:
+            self._match_statements()
+
+    def _match_statements(self) -> None:
+        """Digests and statementIds are unique among the rows, so a row that is right leaves no room for another."""
+        if not self._unmatched:
+            return
+        rows = self._rows.statements(list(self._unmatched))
+        for digest, expected in self._unmatched.items():
+            if (told := rows.get(digest)) != expected:
+                self.findings.add(
+                    f"statement row of entry {expected[1]}",
+                    "statement_row",
+                    f"couldn't match the index of statements: it has {'none' if told is None else f'entry {told[1]}'} "
+                    f"for the digest of entry {expected[1]}",
+                )
+        self._unmatched.clear()
 
     def shown(self) -> bool:
         """Not before the first checkpoint is published: a ledger that was just founded lacks no witnesses."""
@@ -175,8 +184,9 @@ class HomeAudit(Auditor):
         self._check_log_head(size, root)  # 1
         self._check_signed_head(founding, size)
         self._check_checkpoint_rows()  # 2
+        self._match_statements()  # 3
         rows = self._rows.statement_count(size)
-        if rows != self._statements:  # 3
+        if rows != self._statements:
             words = f"couldn't match the index of statements: got {rows} rows, expected {self._statements}"
             self.findings.add("statement rows", "statement_row", words)
         for anchor in self._kept:  # 4

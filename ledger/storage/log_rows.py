@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 from sqlalchemy import Engine, bindparam, func, select
 
+from ledger.services.audit import STATEMENTS_AT_ONCE
 from ledger.storage import schema
 from ledger.storage.database import Query
 
@@ -28,6 +30,13 @@ class LogRows:
             engine,
             select(func.count()).select_from(schema.statement).where(schema.statement.c.idx < bindparam("size")),
         )
+        row = schema.statement.c
+        self._named = Query(
+            engine,
+            select(row.digest, row.statement_id, row.idx).where(
+                row.digest.in_([bindparam(f"digest_{at}") for at in range(STATEMENTS_AT_ONCE)])
+            ),
+        )
         self._anchored = Query(engine, select(anchored.size).order_by(anchored.size))
 
     def checkpoints(self) -> Iterator[tuple[int, bytes, bytes]]:
@@ -41,6 +50,12 @@ class LogRows:
     def statement_count(self, size: int) -> int:
         """How many statements the index of statements holds for the first `size` entries."""
         return int(self._statements.all(size=size)[0][0])
+
+    def statements(self, digests: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+        """Digest -> statementId and entry index, of up to STATEMENTS_AT_ONCE statements that have a row."""
+        padded = [*digests, *repeat(digests[-1], STATEMENTS_AT_ONCE - len(digests))]
+        rows = self._named.all(**{f"digest_{at}": digest for at, digest in enumerate(padded)})
+        return {bytes(digest): (bytes(statement_id), int(idx)) for digest, statement_id, idx in rows}
 
     def anchor_sizes(self) -> list[int]:
         """The sizes of all anchors that were ever built, rising."""
