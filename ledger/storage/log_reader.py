@@ -55,7 +55,6 @@ class LogReader:
         )
         said = schema.statement.c
         self._digest = Query(engine, select(said.idx).where(said.digest == bindparam("digest")))
-        self._statement_id = Query(engine, select(said.digest, said.idx).where(said.statement_id == bindparam("id")))
         signed = schema.checkpoint.c
         self._signed = Query(engine, select(signed.note).where(signed.size == bindparam("size")))
         self._newest = Query(engine, select(signed.size, signed.note).order_by(signed.size.desc()).limit(1))
@@ -126,11 +125,6 @@ class LogReader:
         """The index of the entry with this statement digest (32 bytes), or None."""
         row = self._digest.first(digest=digest)
         return int(row[0]) if row else None
-
-    def find_statement_id(self, statement_id: bytes) -> tuple[bytes, int] | None:
-        """Digest and entry index of the statement that used this statementId (32 bytes), or None."""
-        row = self._statement_id.first(id=statement_id)
-        return (bytes(row[0]), int(row[1])) if row else None
 
     def read_checkpoint(self, size: int) -> bytes | None:
         """The signed note of exactly `size` entries, or None."""

@@ -27,7 +27,7 @@ from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import decode_entry
 from verifier.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
 from verifier.note_key import VerifierKey
-from verifier.statement import Kind
+from verifier.statement import Kind, digest
 
 pytestmark = [
     pytest.mark.node,
@@ -151,12 +151,12 @@ def kill_and_look(stage: Scene, kills: int, seed: int) -> Count:
     promises = truth.acknowledged()
     stage.find_all(promises, stage.newest())
     log = stage.reader()  # 5
-    found = {identity: log.find_statement_id(bytes.fromhex(identity[2:])) for identity in truth.open}
+    found = [log.find_statement(digest(said.kind, said.body, stage.domain)) for said in truth.open.values()]
     count.acknowledged, count.again = len(promises), sum(promise.duplicate for promise in promises)
     count.unacknowledged, count.come_again = len(truth.open), truth.come_again
     if truth.come_again:
         print(stage.server.causes())
-    count.unacknowledged_found = sum(entry is not None for entry in found.values())
+    count.unacknowledged_found = sum(entry is not None for entry in found)
     assert len({promise.index for promise in promises}) == len(promises)
     size = log.head().size
     own = {Kind.SCANS_SEALED, Kind.INDEX_SEALED}  # what a server adds by itself

@@ -15,6 +15,7 @@ from ledger.ports import LogHead, NewEntry
 from ledger.storage.database import create_all, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.log_reader import CACHED_BUNDLES, EMPTY_HEAD, LogReader
+from ledger.storage.log_rows import LogRows
 from tests.ledger.growing import LOG_ID, Growing, entry, head_after
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Stopped
 from verifier.merkle import (
@@ -39,7 +40,7 @@ def test_empty(engine: Engine) -> None:
     log = LogStore(engine, LOG_ID)
     Growing(log).check(log)
     assert log.read_entries(0, 0) == []
-    assert log.find_statement(bytes(32)) is log.find_statement_id(bytes(32)) is None
+    assert log.find_statement(bytes(32)) is None
     assert log.read_checkpoint(0) is log.latest_checkpoint() is None
     for call in (lambda: log.entry(0), lambda: log.tile(0, 0, 1), lambda: log.tile("entries", 0, 1)):
         with pytest.raises(NotFound):
@@ -145,6 +146,15 @@ def test_a_repeated_statement_changes_nothing(engine: Engine) -> None:
         growing.log.append(head, [other, other], head_after([*growing.entries, other, other]))
     growing.grow(1)  # a refusal does not stop the writer
     growing.check(growing.log)
+
+
+def test_rows_of_statements_are_read_together(engine: Engine) -> None:
+    growing, rows = Growing(LogStore(engine, LOG_ID)), LogRows(engine)
+    growing.grow(300)
+    for asked in (growing.entries[:1], growing.entries[40:296], [growing.entries[299], entry(300)]):
+        stored = [said for said in asked if said in growing.entries]
+        found = rows.statements([said.digest for said in asked if said.digest is not None])
+        assert found == {said.digest: (said.statement_id, growing.entries.index(said)) for said in stored}
 
 
 def test_entries_without_statement(engine: Engine) -> None:
