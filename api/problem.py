@@ -13,6 +13,7 @@ from typing import Any, cast
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from api.journal import journal
@@ -110,6 +111,7 @@ def _handlers() -> dict[type[Exception], _Handler]:
         CarnetError: cast("_Handler", _on_carnet_error),
         RequestValidationError: cast("_Handler", _on_validation_error),
         HTTPException: cast("_Handler", _on_http_exception),
+        ClientDisconnect: _on_gone,
     }
 
 
@@ -143,6 +145,11 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
     code = _STATUS_CODES.get(error.status_code)
     shown = Refused(detail, code=code) if code is not None else Malformed(detail)
     return problem_response(request, shown, headers=error.headers)
+
+
+def _on_gone(_request: Request, _error: Exception) -> Response:
+    """The sender has gone in the midst of its request: nothing is wrong here, and nobody reads this."""
+    return Response(status_code=400)
 
 
 def _on_fault(request: Request, error: Exception) -> Response:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from served import Stage, client, staged
 
+import api.problem
 from api.app import create_app
 from api.problem import kind_of
 from api.problem_texts import CLASSES, CODES, NO_ANSWER
@@ -191,6 +194,29 @@ def test_whoever_starts_the_server_can_hold_readiness_back(stage: Stage) -> None
             "parts": dict.fromkeys(("database", "index", "segments", "writer", "stage"), "ok"),
             "troubles": {},
         }
+
+
+def test_a_sender_that_goes_away_is_no_fault(
+    http: httpx.Client, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(api.problem.journal, "error", lambda event, **_: told.append(event))
+    root, incoming = bytes(range(32)), stage.ledger.home.segments / "incoming"
+    with socket.create_connection((http.base_url.host, http.base_url.port or 80)) as sender:
+        head = f"PUT /v1/segments/0x{root.hex()}?units=1000 HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n"
+        sender.sendall(head.encode() + b"begun")
+        wait_for(lambda: bool(list(incoming.glob("upload-*"))))
+    wait_for(lambda: not list(incoming.glob("upload-*")))
+    assert http.get("/healthz").status_code == 200
+    assert told == []
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_deeply_nested_json_is_a_problem_and_ends_no_server(http: httpx.Client) -> None:
