@@ -81,8 +81,8 @@ VERDICTS: Mapping[Face, Mapping[Verdict, tuple[str, ...]]] = {
 REASONS: Mapping[str, tuple[str, str]] = {
     # code: (officer, public)
     "recalled": (
-        "Follow the recall notice, and tell the importer that the batch is recalled.",
-        "Follow the recall notice of the maker.",
+        "Tell the importer that the batch is recalled; the maker's notice says what to do with it.",
+        "Look for the maker's recall notice: it says what to do with the item.",
     ),
     "registration_withdrawn": (
         "Ask the maker why it withdrew the registration of this batch.",
