@@ -8,6 +8,8 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+import ledger.keys.account  # noqa: F401  (before any test loads eth-account by itself: see there)
+
 settings.register_profile("carnet", deadline=None)  # no timed assertions: a busy machine is no finding
 settings.load_profile("carnet")
 

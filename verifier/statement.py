@@ -21,7 +21,7 @@ from eth_utils.exceptions import ValidationError
 
 from verifier.errors import Malformed, Refused
 from verifier.instant import DAY, MINUTE
-from verifier.struct import Struct, encode_value, struct
+from verifier.struct import Struct, struct
 
 LIFETIME_LIMIT = 7 * DAY
 """A statement is valid for at most this long after `issuedAt`, in milliseconds."""
@@ -229,6 +229,5 @@ def check_hex(name: str, value: Any, size: int) -> None:
 
 @lru_cache(maxsize=16)
 def _separator(domain: Domain) -> bytes:
-    values = (domain.chain_id, domain.registry, "0x" + domain.log_id.hex())
-    encoded = [encode_value(kind, value) for (_, kind), value in zip(_DOMAIN.fields, values, strict=True)]
-    return keccak(_DOMAIN.type_hash + b"".join(encoded))
+    log_id = "0x" + domain.log_id.hex()
+    return _DOMAIN.hash({"chainId": domain.chain_id, "verifyingContract": domain.registry, "salt": log_id})

@@ -51,6 +51,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, str) and _DECIMAL.fullmatch(value) is not None and int(value) < 2**64,
         "uint64 as a decimal string",
     ),
+    "uint256": (lambda value: type(value) is int and 0 <= value < 2**256, "a number that fits uint256"),
     "uint16": (lambda value: type(value) is int and 0 <= value < 2**16, "a number that fits uint16"),
     "uint8": (lambda value: type(value) is int and 0 <= value < 2**8, "a number that fits uint8"),
 }
@@ -68,6 +69,9 @@ class Struct:
     """EIP-712's typeHash, 32 bytes."""
 
     def __post_init__(self) -> None:
+        unknown = {kind for _, kind in self.fields if kind.removesuffix("[]") not in _RULES}
+        if unknown:
+            raise ValueError(f"{self.name} has fields of types without a rule: {sorted(unknown)}")
         object.__setattr__(self, "names", frozenset(name for name, _ in self.fields))
         object.__setattr__(self, "type_hash", keccak(self.signature.encode()))
 

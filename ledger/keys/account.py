@@ -12,8 +12,7 @@ import sys
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-RECURSION_LIMIT = 1_000
-"""Python's own default, for the whole process."""
-sys.setrecursionlimit(min(RECURSION_LIMIT, sys.getrecursionlimit()))
+_LIMIT = 1_000  # Python's own default, for the whole process
+sys.setrecursionlimit(min(_LIMIT, sys.getrecursionlimit()))
 
-__all__ = ["RECURSION_LIMIT", "Account", "LocalAccount"]
+__all__ = ["Account", "LocalAccount"]

@@ -8,8 +8,8 @@ Order of writing (each step assumes a stop right after it):
 2. it is remembered as accepted (`signed_head`), before anything rests on it;
 3. entries and segments are fetched and checked, and entries stored, a part at a time;
 4. the checkpoint is stored, and only then the record that answers is moved on;
-5. leaves of seals are fetched and kept. No answer about goods rests on them: what is lost or wrong is said, asked for
-   again at each look, and holds up no recall.
+5. leaves of seals are fetched and kept. No answer about goods rests on them: what is lost or wrong is said
+   (`seal_trouble`), asked for again, and holds up no recall.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ledger.services.append import now_ms
 from ledger.services.batch import salt_name
 from ledger.services.mirroring import Alarm, Evidence
 from ledger.services.opening import fold
+from ledger.services.seal_copies import KeptSeals, RemoteSeals, SealCopies
 from verifier.batch import Batch
 from verifier.checked_tiles import CheckedTiles
 from verifier.entry import Entry, decode_entry
-from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
+from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused
 from verifier.fork import Fork, prove_fork
 from verifier.founding import Founding, open_founding
 from verifier.head import Head, claimed_head, open_head
 from verifier.instant import MINUTE
 from verifier.merkle import Frontier, inclusion_proof, root_at
 from verifier.record import Record
-from verifier.seal import Seal, check_leaves
 from verifier.segment import salt_commitment
 from verifier.statement import Kind, verify
 from verifier.struct import ZERO32
@@ -50,7 +50,7 @@ SALT_PAUSE = MINUTE
 """Milliseconds after which a salt that was not given is asked for again."""
 
 
-class RemoteLog(Protocol):
+class RemoteLog(RemoteSeals, Protocol):
     """The log that is followed. Every method raises Unavailable when there is no answer."""
 
     @property
@@ -70,24 +70,8 @@ class RemoteLog(Protocol):
         """Store the segment with that root and count, checked whole. Raises NotFound, ProofInvalid."""
         ...
 
-    def seal(self, number: int) -> bytes:
-        """The sorted leaves of a seal, as they are served. Raises NotFound, ProofInvalid."""
-        ...
-
     def salt(self, batch_id: str) -> bytes | None:
         """The salt of a batch, for whoever may have it; None when this mirror may not."""
-        ...
-
-
-class Seals(Protocol):
-    """Where leaves of seals are kept."""
-
-    def leaves(self, number: int) -> bytes | None:
-        """The leaves of a seal, or None."""
-        ...
-
-    def keep(self, number: int, leaves: bytes) -> None:
-        """Keep the leaves of a seal that others closed; the same again is a no-op."""
         ...
 
 
@@ -106,7 +90,7 @@ class Kept:
     log: Log
     signed_head: SignedHead
     secrets: Secrets
-    seals: Seals
+    seals: KeptSeals
     cosignatures: Cosignatures
     evidence: Evidence
 
@@ -136,7 +120,8 @@ class Follower:
         self.after: Callable[[int], None] | None = None
         self._looked, self._asked_at = 0, 0
         self._unsalted: list[Batch] = []
-        self._sealed, self._unsealed = 0, list[Seal]()
+        self._seals = SealCopies(remote, kept.seals)
+        self.seal_trouble: CarnetError | None = None
 
     @property
     def unanswerable(self) -> int:
@@ -186,11 +171,9 @@ class Follower:
                 self._kept.cosignatures.put(Cosignature(head.checkpoint.size, line.name, line.time, line.line))
         self._move_on()  # 5
         self.checked_at = self._clock()
-        trouble = self._find_seals()  # 6
+        self.seal_trouble = self._seals.copy(self._served.seals) if self._served is not None else None  # 6
         if self.after is not None:
             self.after(head.checkpoint.size)
-        if trouble is not None:
-            raise trouble
         return head.checkpoint.size
 
     def _pinned(self, note: bytes) -> Founding:
@@ -317,27 +300,6 @@ class Follower:
             for raw in self._kept.log.read_entries(record.size, min(end, record.size + TILE_WIDTH)):
                 record.integrate(decode_entry(raw))
         self._find_salts(record)
-
-    def _find_seals(self) -> CarnetError | None:
-        """Fetch the leaves of every seal that are not here yet; returns why the first that stays away does."""
-        seals = self._served.seals if self._served is not None else []
-        new = [sealed.seal for sealed in seals[self._sealed :]]
-        self._sealed += len(new)
-        wanted = [*self._unsealed, *(seal for seal in new if self._kept.seals.leaves(seal.number) is None)]
-        self._unsealed = wanted.copy()
-        trouble: CarnetError | None = None
-        for seal in wanted:
-            try:
-                leaves = self._remote.seal(seal.number)
-                check_leaves(seal, leaves)
-            except Unavailable as error:
-                return error
-            except (Malformed, NotFound, ProofInvalid) as error:
-                trouble = trouble or error
-            else:
-                self._kept.seals.keep(seal.number, leaves)
-                self._unsealed.remove(seal)
-        return trouble
 
     def _find_salts(self, record: Record) -> None:
         """Each new batch is looked at once; those without a salt again after a while."""

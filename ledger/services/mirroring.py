@@ -93,6 +93,11 @@ class Following(Protocol):
         """Batches whose salt is not here, so that this mirror cannot answer for them."""
         ...
 
+    @property
+    def seal_trouble(self) -> CarnetError | None:
+        """Why leaves of a seal are not here, if any are missing: that holds up nothing else."""
+        ...
+
     def round(self) -> int:
         """Look once. Raises what kept it from going on."""
         ...
@@ -164,7 +169,8 @@ class Mirroring:
             if self._follower.alarm is not None and alarmed is None:
                 self._on_alarm(self._follower.alarm)
             raise
-        self.trouble = None
+        late = self._follower.seal_trouble
+        self.trouble = Trouble(late.code, str(late), self._clock()) if late is not None else None
         self.after()
         return size
 

@@ -5,7 +5,7 @@ Order of writing (each step assumes a stop right after it):
 2. tiles, bundles and seals of that size are written as files;
 3. witnesses are asked for their cosignatures;
 4. `checkpoint` is replaced, with the cosignatures that are there; more may be added to the same size later.
-So whoever reads a checkpoint finds every file it speaks of. Restart goes through the same round.
+So whoever reads a checkpoint finds every tile it speaks of. Restart goes through the same round.
 
 One thing does not stop it: a seal whose leaves are lost. Its entry is signed already, whoever holds a receipt can show
 what is missing, and a recall behind it must reach mirrors all the same. It is owed, and said, until it is back.
@@ -138,9 +138,12 @@ class Publisher:
         with self._one:
             newest = self._log.latest_checkpoint()
             if newest is None:
+                self.trouble = None
                 return 0
             size, note = newest
             published = self._folder.size()
+            if published == 0:  # nothing yet, or the folder was removed to be written anew
+                self._looked, self._owed = 0, []
             if published > size:
                 raise Unavailable(
                     f"couldn't publish size {size}: size {published} is published already, so this database was "
@@ -173,11 +176,20 @@ class Publisher:
         while end < len(seals) and seals[end].index < size:
             end += 1
         wanted = [*self._owed, *(seals[at].seal.number for at in range(self._looked, end))]
-        absent = [number for number in wanted if not self._folder.has_seal(number)]
-        found = {number: leaves for number in absent if (leaves := self._seals.leaves(number)) is not None}
-        if found:
-            self._folder.put((f"seal/{number}", leaves) for number, leaves in found.items())
-        self._looked, self._owed = end, [number for number in absent if number not in found]
+        owed: list[int] = []
+        self._folder.put(self._leaves(wanted, owed))
+        self._looked, self._owed = end, owed
+
+    def _leaves(self, wanted: Iterable[int], owed: list[int]) -> Iterator[tuple[str, bytes]]:
+        """One seal's leaves after the other; those that are not to be had are noted as owed."""
+        for number in wanted:
+            if self._folder.has_seal(number):
+                continue
+            leaves = self._seals.leaves(number)
+            if leaves is None:
+                owed.append(number)
+            else:
+                yield f"seal/{number}", leaves
 
     def _debt(self) -> Trouble | None:
         if not self._owed:

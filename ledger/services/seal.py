@@ -99,7 +99,8 @@ class Seals:
 
         That is: once the writer has stopped, or when rows of seals are lost, so that the open number was sealed before.
         """
-        if self._sequencer.stopped is not None or self._store.open_number() < len(self._record.seals):
+        recorded = len(self._record.seals)  # first: a seal that is closed meanwhile only raises the open number
+        if self._sequencer.stopped is not None or self._store.open_number() < recorded:
             return None
         return self._clock() + self._promise
 

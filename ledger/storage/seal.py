@@ -33,6 +33,7 @@ class SealTable:
         self._next = Query(engine, _NEXT)
         self._leaves = Query(engine, select(seal.c.leaves).where(seal.c.number == bindparam("number")))
         self._waiting = Query(engine, select(func.count()).where(scan.c.seal >= bindparam("number")))
+        self._numbers = Query(engine, select(seal.c.number).order_by(seal.c.number))
         self._promised = Query(
             engine,
             select(scan.c.id, scan.c.seal, scan.c.salt, scan.c.body, scan.c.response)
@@ -78,6 +79,10 @@ class SealTable:
             # If we stop before the commit that follows, restart finds the seal open and closes it with the same scans.
         # If we stop here, restart finds the row without an entry and submits exactly these leaves.
         return leaves
+
+    def numbers(self) -> list[int]:
+        """The numbers of all closed seals, rising."""
+        return [int(number) for (number,) in self._numbers.all()]
 
     def keep(self, number: int, leaves: bytes) -> None:
         """Keep the leaves of a seal that another ledger closed, checked already; the same number again is a no-op."""

@@ -13,6 +13,8 @@ import pytest
 from ledger_world import World, gtin
 from sqlalchemy import Engine, delete, insert, select, update
 
+import ledger.services.audit
+import ledger.storage.log_rows
 from ledger.keys.vault import Vault
 from ledger.ports import LogHead, NewEntry
 from ledger.services.anchoring import AnchorState
@@ -102,7 +104,9 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, database_url: str) -> Iterator[Kept]:
+def kept(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    for module in (ledger.services.audit, ledger.storage.log_rows):
+        monkeypatch.setattr(module, "STATEMENTS_AT_ONCE", 8)  # so that a log of some fifty statements is many parts
     engine = open_database(database_url)
     create_all(engine)
     sim = story()

@@ -186,9 +186,13 @@ def test_new_heads_are_published_at_once_and_then_at_a_pace(scene: Scene) -> Non
     fast.start()
     try:
         wait_for(lambda: folder.size() == 21)
+        for more, size in ((1, 22), (5, 27)):  # and so it goes on, beat by beat
+            scene.grow(more)
+            fast.nudge()
+            wait_for(lambda size=size: folder.size() == size)
     finally:
         fast.close()
-    assert {file.name for file in scene.path.glob("tile/0/000.p/*")} == {"1", "21"}
+    assert {file.name for file in scene.path.glob("tile/0/000.p/*")} == {"1", "21", "22", "27"}
 
 
 def test_a_seal_whose_leaves_are_lost_is_owed_and_holds_up_nothing(tmp_path: Path) -> None:
@@ -218,6 +222,9 @@ def test_a_seal_whose_leaves_are_lost_is_owed_and_holds_up_nothing(tmp_path: Pat
     later.round()
     assert later.trouble is None
     assert folder.seal(0) == lost
+    shutil.rmtree(tmp_path / "published")
+    later.round()
+    assert [folder.seal(number) for number in range(3)] == [sim.sealed[number] for number in range(3)], "written anew"
 
 
 def wait_for(done: Callable[[], bool]) -> None:

@@ -306,6 +306,22 @@ def test_nothing_is_promised_under_a_number_that_was_sealed_before(desk: Desk, e
         assert refused.value.code == "seal_gap"
 
 
+def test_a_seal_that_is_closed_while_a_scan_asks_takes_no_promise_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk.open() as opened:
+        real = SealTable.open_number
+
+        def closed_meanwhile(table: SealTable) -> int:
+            number = real(table)
+            monkeypatch.setattr(SealTable, "open_number", real)
+            opened.seals.round()
+            return number
+
+        monkeypatch.setattr(SealTable, "open_number", closed_meanwhile)
+        assert opened.seals.deadline() is not None
+
+
 def test_scans_race_with_seals_and_none_slips_past(desk: Desk) -> None:
     """Eight threads keep scans while another closes seals; every scan is in the seal that its row names."""
     stop, refusals = threading.Event(), []

@@ -43,6 +43,18 @@ def test_any_other_spelling_is_refused(value: object, escaped: bool, ordered: bo
         assert refused.value.code == "not_canonical"
 
 
+def test_at_any_depth_it_is_read_or_refused() -> None:
+    """The encoder goes one frame deeper than the decoder, and the library's deeper still."""
+    refused = 0
+    for depth in range(100, 1_100):
+        raw = b"[" * depth + b"]" * depth
+        try:
+            canonical.decode(raw)
+        except Malformed:
+            refused += 1
+    assert 0 < refused < 1_000
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [

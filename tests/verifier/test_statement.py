@@ -32,7 +32,7 @@ from verifier.statement import (
     sign,
     verify,
 )
-from verifier.struct import HEADER
+from verifier.struct import HEADER, Struct
 
 DOMAIN = Domain(31337, "0x" + "11" * 20, secret("log id"))
 MAKER, RIVAL = actor("maker"), actor("rival")
@@ -245,3 +245,27 @@ def test_the_page_lists_every_struct_as_it_is() -> None:
         shape = STRUCTS[kind]
         fields = ", ".join(f"{type_} {name}" for name, type_ in shape.fields[len(HEADER) :])
         assert f"| `{kind.value}` | `{shape.name}` | `{fields}` |" in page
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        Domain(31337, "0xab", bytes(32)),
+        Domain(31337, "0x" + "AB" * 20, bytes(32)),
+        Domain(31337, "ab" * 20, bytes(32)),
+        Domain(31337, "0x" + "ab" * 32, bytes(32)),
+        Domain(31337, "0x" + "ab" * 20, bytes(31)),
+        Domain(-1, "0x" + "ab" * 20, bytes(32)),
+        Domain(2**256, "0x" + "ab" * 20, bytes(32)),
+        Domain("31337", "0x" + "ab" * 20, bytes(32)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_domain_has_one_spelling(domain: Domain) -> None:
+    with pytest.raises(Malformed) as refused:
+        sign(Kind.UNDONE, {**header(1), "target": "0x" + "00" * 32, "reason": ""}, domain, MAKER.secret)
+    assert refused.value.code == "body_field"
+
+
+def test_a_struct_of_other_types_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(ValueError, match="int8"):
+        Struct("Odd", (("a", "string"), ("b", "int8[]")))
