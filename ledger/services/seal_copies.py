@@ -46,9 +46,10 @@ class SealCopies:
         self._remote, self._kept = remote, kept
         self._looked = 0
         self._absent: deque[Seal] = deque()
+        self._failed: dict[int, CarnetError] = {}
 
     def copy(self, seals: Sequence[Sealed]) -> CarnetError | None:
-        """Fetch leaves that are not here; returns why the first that stayed away did.
+        """Fetch leaves that are not here; returns why the first that stays away does.
 
         Raises Unavailable or Stopped when they cannot be kept.
         """
@@ -56,7 +57,6 @@ class SealCopies:
         here = set(self._kept.numbers()) if self._looked == 0 else set()
         self._absent.extend(sealed.seal for sealed in seals[self._looked :] if sealed.seal.number not in here)
         self._looked = len(seals)
-        trouble: CarnetError | None = None
         failures = 0
         for _ in range(min(REQUESTS_AT_ONCE, len(self._absent))):
             seal = self._absent[0]
@@ -66,11 +66,13 @@ class SealCopies:
             except Unavailable as error:
                 return error
             except (Malformed, NotFound, ProofInvalid) as error:
-                trouble, failures = trouble or error, failures + 1
+                self._failed[seal.number] = error
                 self._absent.rotate(-1)
+                failures += 1
                 if failures == FAILURES_AT_ONCE:
                     break
             else:
                 self._kept.keep(seal.number, leaves)
+                self._failed.pop(seal.number, None)
                 self._absent.popleft()
-        return trouble
+        return next(iter(self._failed.values()), None)
