@@ -111,6 +111,11 @@ CODES: Mapping[str, Problem] = {
     "salt_missing": Problem(
         503, NO_ANSWER, "The batch's salt is not on this server, so its units cannot be looked up."
     ),
+    "salt_missing_recalled": Problem(
+        503,
+        NO_ANSWER,
+        "This lot has been recalled. Whether this unit is in it cannot be seen here: its salt is not on this server.",
+    ),
     "label_key": Problem(400, "Not a usable label key", "An Ed25519 key in its one encoding and not of small order."),
     # identifiers
     "gtin_length": Problem(

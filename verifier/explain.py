@@ -39,7 +39,7 @@ NO_DECISION_LEFT_OUT = (
     "That every decision about people is shown, as a suspension or a lost prefix: what is complete is what was said "
     "about the goods."
 )
-NO_WITNESSES = "That others were shown the same tree: this ledger has no witnesses yet."
+NO_WITNESSES = "That others were shown the same tree: this ledger has no witnesses."
 NO_QUORUM = "That others were shown the same tree: no quorum of witnesses has cosigned its head."
 NO_CHAIN = "That the anchor is on the chain: no node of that chain was asked."
 NO_ANCHOR = "That this tree was made public at some time: the file carries no anchor."

@@ -135,7 +135,7 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     # route
     "market_mismatch": (_D.ROUTE, "The batch was declared for other markets than this one."),
     # system
-    "not_witnessed": (_D.SYSTEM, "This ledger has no witnesses yet; the answer rests on its operator's signed log."),
+    "not_witnessed": (_D.SYSTEM, "This ledger has no witnesses; the answer rests on its operator's signed log."),
     "awaiting_witnesses": (
         _D.SYSTEM,
         "Independent witnesses have not confirmed what this answer rests on, or not within the last hour.",

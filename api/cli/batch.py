@@ -108,7 +108,7 @@ def register(
     from api.cli.reach import reach
     from api.cli.registration import Order, check_order, check_standing, earlier
     from api.cli.registration import register as register_batch
-    from api.cli.values import check_country, warn_of_expiry, warn_of_guessing
+    from api.cli.values import check_country, warn_of_expiry, warn_of_guessing, warn_of_lost_zeros
     from ledger.keys.store import KeyStore
     from verifier.gs1 import parse_gtin, parse_lot
 
@@ -136,6 +136,8 @@ def register(
             check_standing(done.kept, ledger)
     else:
         warn_of_expiry(expires, out)
+        if file is not None:
+            warn_of_lost_zeros(file.serials, out)
         if generate is not None:
             warn_of_guessing(serial_length, generate, out)
         with reach(place, server, token, out, write=True) as ledger:

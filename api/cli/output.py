@@ -29,7 +29,18 @@ class ExitCode(IntEnum):
 
 
 WRONG_USE_CODES = frozenset(
-    {"key_unknown", "token_unknown", "file", "not_founded", "founded", "key_exists", "no_witness", "witness_exists"}
+    {
+        "key_unknown",
+        "token_unknown",
+        "file",
+        "not_founded",
+        "founded",
+        "key_exists",
+        "no_witness",
+        "witness_exists",
+        "unauthenticated",
+        "route",
+    }
 )
 """Refusals and gaps that are no answer about goods or records: a name or place that the command was given is wrong."""
 

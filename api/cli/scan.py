@@ -13,6 +13,7 @@ import typer
 
 from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, one_of, open_home, opened
 from api.cli.output import ExitCode, Out
+from api.place import country_of, parse_unlocode
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def scan(
         raise Malformed("couldn't scan: give either a code or --image FILE", code="usage")
     if (latitude is None) != (longitude is None):
         raise Malformed("couldn't scan: --latitude and --longitude come together", code="usage")
+    country_of(country, parse_unlocode(unlocode) if unlocode is not None else None, None)
     where = {"country": country, "unlocode": unlocode, "latitude": latitude, "longitude": longitude}
     given = _given(code, image)
     url = server or place.settings.server
@@ -119,6 +121,8 @@ def _ask_server(
     with Remote(url, token) as remote:
         answer: dict[str, Any]
         if token is None:
+            if any(value is not None for value in where.values()):
+                out.warn("without a token this is a public look-up, and the place is not looked at")
             answer = remote.get("/v1/verify", _public_question(given))
         elif isinstance(given, bytes):
             form = {name: str(value) for name, value in {**own, **where}.items() if value is not None}

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -44,6 +45,7 @@ def serve(
         app = create_app(ledger, settings=ApiSettings(base_url=place.base_url, public_only=public_only))
         place.announce(url)
         ledger.start()
+        _warn_of_links(url, place.base_url, out)
         about = _about(ledger, place, url, public_only)
         run(app, sock, lambda: out.answer(about, _lines(about)))
         out.note("stopped")
@@ -105,6 +107,13 @@ def _writing(place: Home, out: Out) -> Iterator[Ledger]:
             who = f"a server is running on it already, at {running}" if running else "another command is writing to it"
             raise Refused(f"couldn't serve {place.path}: {who}; one process writes a home", code=error.code) from error
         yield ledger
+
+
+def _warn_of_links(url: str, base_url: str, out: Out) -> None:
+    """Links printed for this machine lead to one port, and another program may be answering there."""
+    printed = urlsplit(base_url)
+    if is_loopback(printed.hostname or "") and printed.port != urlsplit(url).port:
+        out.warn(f"printed links lead to {base_url} and not to this server; `carnet scan --server {url}` asks here")
 
 
 def _about(ledger: Ledger, place: Home, url: str, public_only: bool) -> dict[str, Any]:

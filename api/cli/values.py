@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -51,6 +52,16 @@ def warn_of_notice(notice: str, out: Out) -> None:
     """Warn of a notice that nobody can open."""
     if notice and (urlsplit(notice).scheme not in ("http", "https") or not urlsplit(notice).netloc):
         out.warn(f"--notice {notice} is no http or https address; it stays in the record as it is")
+
+
+def warn_of_lost_zeros(serials: Sequence[str], out: Out) -> None:
+    """Warn of serials that a spreadsheet may have taken for numbers: all of digits, not all of one length."""
+    lengths = {len(serial) for serial in serials}
+    if len(lengths) > 1 and all(serial.isdigit() for serial in serials) and any(s[0] != "0" for s in serials):
+        out.warn(
+            f"the serials are digits of {min(lengths)} to {max(lengths)} places: if a spreadsheet took leading zeros "
+            "away, these are not the printed ones"
+        )
 
 
 def warn_of_guessing(length: int, count: int, out: Out) -> None:

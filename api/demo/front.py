@@ -118,7 +118,7 @@ class Front:
             try:
                 outcome: Mapping[str, Any] = {"error": None, **await acts[name]()}
             except CarnetError as error:
-                outcome = {"error": str(error)}
+                outcome = {"error": str(error), "pasted": str((await request.form()).get("serials", ""))}
         self._stage.results[name] = outcome
         return self._panel_response(name, request)
 

@@ -204,6 +204,8 @@ class Verification:
             return []
         found, elsewhere = [], []
         for batch in candidates:
+            if self._salt(batch) is None and self._is_beside(batch, code):
+                continue
             _, key = self.unit(code, batch)
             view = self._open(batch)
             if view.find(key) is not None:
@@ -214,6 +216,21 @@ class Verification:
             _prove_absent(elsewhere)
         # the newest first, but before it the one whose lot is printed: that is what the pack can be compared with
         return sorted(found, key=lambda one: one.batch.lot != code.lot)
+
+    def _is_beside(self, batch: Batch, code: UnitCode) -> bool:
+        """Whether a batch without its salt, at a mirror, is another one than the lot that the code names.
+
+        That lot is answered for from its own batch; whether the serial stands in this one too cannot be seen here.
+        Of a recalled lot without its salt at least that much is told. Raises Unavailable (`salt_missing_recalled`).
+        """
+        if code.lot is None or (code.gtin, code.lot) not in self._record.by_lot:
+            return False
+        if batch.lot == code.lot and batch.recall.current is not None:
+            raise Unavailable(
+                f"couldn't look the unit up: the salt of lot {batch.lot}, which is recalled, is not here",
+                code="salt_missing_recalled",
+            )
+        return batch.lot != code.lot
 
     def _open(self, batch: Batch) -> SegmentView:
         try:

@@ -441,3 +441,16 @@ def test_bad_rows_say_once_what_was_expected(cli: Cli, tmp_path: Path) -> None:
     lines = cli(*register("X4", "--serials", file)).err.splitlines()[1:]
     assert len(lines) == 2
     assert all(line.count("expected") == 1 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("serials", "warned"),
+    [(["42", "43", "00044"], True), (["00042", "00043"], False), (["042", "0043"], False), (["42", "A4300"], False)],
+)
+def test_zeros_that_a_spreadsheet_may_have_taken_are_warned_of(
+    cli: Cli, tmp_path: Path, serials: list[str], warned: bool
+) -> None:
+    file = write_serials(tmp_path / "s.csv", ["serial", *serials])
+    said = cli(*register(f"Z{serials[0]}{len(serials)}{serials[-1]}", "--serials", file))
+    assert said.code == 0
+    assert ("leading zeros" in said.err) is warned

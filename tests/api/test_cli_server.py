@@ -151,7 +151,7 @@ def test_officers_scan_with_a_token(served: Served, tmp_path: Path) -> None:
     assert maker.yes("verify", tmp_path / "p.tlog-proof", "--code", second["code"]["read"])["ok"] is True
     typed = maker("scan", f"(01){GTIN}(10)M4(21)NOPE", *at, "--token-file", kept(token), "--json")
     assert (typed.code, typed.json["verdict"]) == (1, "not_registered")
-    assert maker.no("scan", "x", *at, "--token-file", kept("carnet_token_wrong"))["code"] == "unauthenticated"
+    assert maker.no("scan", "x", *at, "--token-file", kept("carnet_token_wrong"), code=2)["code"] == "unauthenticated"
 
 
 def test_another_ledger_under_the_same_name_is_noticed(served: Served) -> None:

@@ -159,6 +159,29 @@ def test_what_is_new_is_taken_and_the_rest_not_asked_for_again(world: World) -> 
         assert dict(world.log.asked) == {"checkpoint": 1}
 
 
+def test_a_hidden_batch_silences_no_other_lot_of_its_product(world: World) -> None:
+    maker = actor("aurora")
+    beside = world.sim.register_batch(maker, lot="BESIDE")
+    assert beside.gtin == world.public.gtin
+    world.log.publish()
+    with world.open() as (ledger, _), client(ledger, public_only=True) as http:
+        assert ask(http, world.code(world.public)).json()["verdict"] == "registered"
+        absent = format_digital_link("https://id.example", world.public.gtin, world.public.lot, "NOT-THERE")
+        assert ask(http, absent).json()["verdict"] == "not_registered"
+        for lot in ("BESIDE", "NOT-REGISTERED", None):
+            answer = ask(http, format_digital_link("https://id.example", beside.gtin, lot, beside.serials[0]))
+            assert (answer.status_code, answer.json()["code"]) == (503, "salt_missing"), lot
+
+
+def test_of_a_recalled_lot_without_its_salt_that_much_is_told(world: World) -> None:
+    world.sim.recall(actor("aurora"), world.hidden)
+    world.log.publish()
+    with world.open() as (ledger, _), client(ledger, public_only=True) as http:
+        answer = ask(http, world.code(world.hidden, 1))
+        assert (answer.status_code, answer.json()["code"]) == (503, "salt_missing_recalled")
+        assert "recalled" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("answer", [None, b"\0" * 32 * 16], ids=["lost", "wrong"])
 def test_leaves_of_a_seal_that_are_lost_or_wrong_hold_up_no_recall(
     world: World, answer: bytes | None, monkeypatch: pytest.MonkeyPatch
