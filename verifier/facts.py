@@ -89,6 +89,7 @@ class Facts:
 
     `today` is YYYY-MM-DD where the scan happens; `market` the scanner's country (alpha-2). `sightings` are officers'
     scans of this unit, the present one included, as the last, when an officer makes it; `public_lookups` a count.
+    `hidden_lots`: lots of the product that could not be searched, because their salts are not on this server.
     """
 
     readable: Readable
@@ -110,3 +111,4 @@ class Facts:
     public_lookups: int = 0
     witnessing: Witnessing = Witnessing.NO_WITNESSES
     register_stale: bool = False
+    hidden_lots: int = 0

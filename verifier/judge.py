@@ -226,5 +226,7 @@ def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
             yield "travel", "no officer's scan with coordinates"
         elif facts.officer and facts.sightings[-1].latitude is None:
             yield "travel", "this scan has no coordinates"
+    if facts.hidden_lots:
+        yield "other lots", f"{facts.hidden_lots} of this product cannot be searched on this server"
     if facts.witnessing is Witnessing.NO_WITNESSES:
-        yield "witnesses", "this ledger has none yet"
+        yield "witnesses", "this ledger has none"

@@ -64,6 +64,7 @@ def mirror(
     plan = MirrorPlan(url, parse_pin(founding), token or secret, interval=interval)
     if once:
         with open_mirror(place, plan, _alarmed(place, out)) as (ledger, following):
+            following.catch_up()
             _confirm(ledger, following, place, url, confirm_index, out)
             _answer(ledger, following, out, None)
             code = _code(following)

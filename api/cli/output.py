@@ -40,6 +40,7 @@ WRONG_USE_CODES = frozenset(
         "witness_exists",
         "unauthenticated",
         "route",
+        "method",
     }
 )
 """Refusals and gaps that are no answer about goods or records: a name or place that the command was given is wrong."""

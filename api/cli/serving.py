@@ -112,8 +112,8 @@ def _writing(place: Home, out: Out) -> Iterator[Ledger]:
 def _warn_of_links(url: str, base_url: str, out: Out) -> None:
     """Links printed for this machine lead to one port, and another program may be answering there."""
     printed = urlsplit(base_url)
-    if is_loopback(printed.hostname or "") and printed.port != urlsplit(url).port:
-        out.warn(f"printed links lead to {base_url} and not to this server; `carnet scan --server {url}` asks here")
+    if is_loopback(printed.hostname or "") and printed.netloc != urlsplit(url).netloc:
+        out.warn(f"printed links lead to {base_url}, and this server is at {url}: `carnet scan --server {url}` asks it")
 
 
 def _about(ledger: Ledger, place: Home, url: str, public_only: bool) -> dict[str, Any]:

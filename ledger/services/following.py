@@ -129,6 +129,11 @@ class Follower:
         return len(self._unsalted)
 
     @property
+    def unsealed(self) -> int:
+        """Seals whose leaves are not here yet."""
+        return self._seals.waiting
+
+    @property
     def of(self) -> str:
         """The log that is followed."""
         return self._remote.name
@@ -171,9 +176,9 @@ class Follower:
                 self._kept.cosignatures.put(Cosignature(head.checkpoint.size, line.name, line.time, line.line))
         self._move_on()  # 5
         self.checked_at = self._clock()
-        self.seal_trouble = self._seals.copy(self._served.seals) if self._served is not None else None  # 6
         if self.after is not None:
             self.after(head.checkpoint.size)
+        self.seal_trouble = self._seals.copy(self._served.seals) if self._served is not None else None  # 6
         return head.checkpoint.size
 
     def _pinned(self, note: bytes) -> Founding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,6 +95,11 @@ class Following(Protocol):
         ...
 
     @property
+    def unsealed(self) -> int:
+        """Seals whose leaves are not here yet."""
+        ...
+
+    @property
     def seal_trouble(self) -> CarnetError | None:
         """Why leaves of a seal are not here, if any are missing: that holds up nothing else."""
         ...
@@ -157,6 +163,7 @@ class Mirroring:
             "waiting": self._follower.waiting,
             "trouble": self.trouble.message if self.trouble is not None else None,
             "unanswerable_batches": self._follower.unanswerable,
+            "seals_to_come": self._follower.unsealed,
         }
 
     def round(self) -> int:
@@ -173,6 +180,16 @@ class Mirroring:
         self.trouble = Trouble(late.code, str(late), self._clock()) if late is not None else None
         self.after()
         return size
+
+    def catch_up(self) -> None:
+        """Look again for as long as leaves of seals keep coming: a look takes only a part of them."""
+        left = self._follower.unsealed
+        while left and self._follower.alarm is None:
+            with suppress(CarnetError):  # `trouble` or `alarm` says it
+                self.round()
+            if self._follower.unsealed >= left:
+                return
+            left = self._follower.unsealed
 
     def _run(self) -> None:
         while not self._stop.is_set() and self._follower.alarm is None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Protocol
 
 from ledger.services.append import now_ms
@@ -27,6 +28,8 @@ from verifier.tiles import TILE_WIDTH, Level, tile_path, tiles_of
 PUBLISH_SECONDS = 1.0
 """How often a new head is published at most, unless CARNET_PUBLISH_SECONDS says otherwise. A pace, not one checkpoint
 an entry: else no two witnesses ever see the same one."""
+OWED_AT_ONCE = 64
+"""Seals without leaves that are looked for again in one round; the others wait for the next."""
 WITNESS_SECONDS = 1.0
 """How long a checkpoint waits for cosignatures. Without a quorum it is published all the same: a recall must reach
 mirrors also while witnesses are down."""
@@ -175,10 +178,11 @@ class Publisher:
         seals, end = self._record.seals, self._looked
         while end < len(seals) and seals[end].index < size:
             end += 1
-        wanted = [*self._owed, *(seals[at].seal.number for at in range(self._looked, end))]
+        again, later = self._owed[:OWED_AT_ONCE], self._owed[OWED_AT_ONCE:]
+        new = (seals[at].seal.number for at in range(self._looked, end))
         owed: list[int] = []
-        self._folder.put(self._leaves(wanted, owed))
-        self._looked, self._owed = end, owed
+        self._folder.put(self._leaves(chain(again, new), owed))
+        self._looked, self._owed = end, later + owed
 
     def _leaves(self, wanted: Iterable[int], owed: list[int]) -> Iterator[tuple[str, bytes]]:
         """One seal's leaves after the other; those that are not to be had are noted as owed."""

@@ -48,13 +48,18 @@ class SealCopies:
         self._absent: deque[Seal] = deque()
         self._failed: dict[int, CarnetError] = {}
 
-    def copy(self, seals: Sequence[Sealed]) -> CarnetError | None:
-        """Fetch leaves that are not here; returns why the first that stays away does.
+    @property
+    def waiting(self) -> int:
+        """Seals that were not here when last looked."""
+        return len(self._absent)
 
-        Raises Unavailable or Stopped when they cannot be kept.
-        """
+    def copy(self, seals: Sequence[Sealed]) -> CarnetError | None:
+        """Fetch leaves that are not here; returns why the first that stays away does. Raises Stopped."""
         # All at the first look: a row that was lost while nothing ran is fetched again.
-        here = set(self._kept.numbers()) if self._looked == 0 else set()
+        try:
+            here = set(self._kept.numbers()) if self._looked == 0 else set()
+        except Unavailable as error:
+            return error
         self._absent.extend(sealed.seal for sealed in seals[self._looked :] if sealed.seal.number not in here)
         self._looked = len(seals)
         failures = 0
@@ -64,6 +69,7 @@ class SealCopies:
                 leaves = self._remote.seal(seal.number)
                 check_leaves(seal, leaves)
             except Unavailable as error:
+                self._absent.rotate(-1)  # it may be this one only: the next look begins with another
                 return error
             except (Malformed, NotFound, ProofInvalid) as error:
                 self._failed[seal.number] = error
@@ -72,7 +78,10 @@ class SealCopies:
                 if failures == FAILURES_AT_ONCE:
                     break
             else:
-                self._kept.keep(seal.number, leaves)
+                try:
+                    self._kept.keep(seal.number, leaves)
+                except Unavailable as error:
+                    return error
                 self._failed.pop(seal.number, None)
                 self._absent.popleft()
         return next(iter(self._failed.values()), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ledger.ports import Segments
@@ -165,7 +165,7 @@ class Verification:
             return _unread(question, reading.why.value if isinstance(reading, NotGs1) else reading.why, as_of)
         code = reading.code
         candidates = self._candidates(code, question.officer)
-        found = self._find(code, candidates)  # 2
+        found, hidden = self._find(code, candidates)  # 2
         if reading.suspects and not found:
             # The text shows a device fault, so the literal code's absence says nothing: it was not read.
             return _unread(question, reading.suspects[0].value, as_of)
@@ -173,7 +173,8 @@ class Verification:
         subject = found[0].key if found else _subject(code)
         history = self._history([one.key for one in found] or [subject]) if code.serial is not None else History()  # 3
         label = self._label(question, code, found, printed, history)  # 4
-        facts, judgement = self._judge(self._facts(question, code, found, printed, history, label, as_of))
+        facts = self._facts(question, code, found, printed, history, label, as_of)
+        facts, judgement = self._judge(replace(facts, hidden_lots=hidden) if hidden else facts)
         batches = tuple(f.batch for f in found)
         if not batches and printed is not None and (question.officer or code.serial is None):
             batches = (printed,)
@@ -198,13 +199,25 @@ class Verification:
             )
         return batches
 
-    def _find(self, code: UnitCode, candidates: Sequence[Batch]) -> list[_Found]:
-        """Every batch that contains the unit; all are asked, so that absent lot and absent unit cost the same."""
+    def _find(self, code: UnitCode, candidates: Sequence[Batch]) -> tuple[list[_Found], int]:
+        """Every batch that contains the unit, and how many could not be searched, because their salts are not here.
+
+        All are asked, so that absent lot and absent unit cost the same. A unit that is in the lot on its code is
+        answered for although others are hidden; that it is in none is not said then.
+
+        Raises Unavailable (`salt_missing`, `salt_missing_recalled`, `segment`).
+        """
         if code.serial is None:
-            return []
-        found, elsewhere = [], []
+            return [], 0
+        found, elsewhere, hidden = [], [], 0
         for batch in candidates:
-            if self._salt(batch) is None and self._is_beside(batch, code):
+            if self._salt(batch) is None:
+                if batch.lot == code.lot and batch.recall.current is not None:
+                    raise Unavailable(
+                        f"couldn't look the unit up: the salt of lot {batch.lot}, which is recalled, is not here",
+                        code="salt_missing_recalled",
+                    )
+                hidden += 1
                 continue
             _, key = self.unit(code, batch)
             view = self._open(batch)
@@ -212,25 +225,14 @@ class Verification:
                 found.append(_Found(batch, key))
             else:
                 elsewhere.append((view, key))
+        if hidden and not any(one.batch.lot == code.lot for one in found):
+            raise Unavailable(
+                f"couldn't look the unit up: {hidden} salts of GTIN {code.gtin} are not here", code="salt_missing"
+            )
         if not found:
             _prove_absent(elsewhere)
         # the newest first, but before it the one whose lot is printed: that is what the pack can be compared with
-        return sorted(found, key=lambda one: one.batch.lot != code.lot)
-
-    def _is_beside(self, batch: Batch, code: UnitCode) -> bool:
-        """Whether a batch without its salt, at a mirror, is another one than the lot that the code names.
-
-        That lot is answered for from its own batch; whether the serial stands in this one too cannot be seen here.
-        Of a recalled lot without its salt at least that much is told. Raises Unavailable (`salt_missing_recalled`).
-        """
-        if code.lot is None or (code.gtin, code.lot) not in self._record.by_lot:
-            return False
-        if batch.lot == code.lot and batch.recall.current is not None:
-            raise Unavailable(
-                f"couldn't look the unit up: the salt of lot {batch.lot}, which is recalled, is not here",
-                code="salt_missing_recalled",
-            )
-        return batch.lot != code.lot
+        return sorted(found, key=lambda one: one.batch.lot != code.lot), hidden
 
     def _open(self, batch: Batch) -> SegmentView:
         try:

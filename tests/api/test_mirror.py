@@ -165,12 +165,16 @@ def test_a_hidden_batch_silences_no_other_lot_of_its_product(world: World) -> No
     assert beside.gtin == world.public.gtin
     world.log.publish()
     with world.open() as (ledger, _), client(ledger, public_only=True) as http:
-        assert ask(http, world.code(world.public)).json()["verdict"] == "registered"
-        absent = format_digital_link("https://id.example", world.public.gtin, world.public.lot, "NOT-THERE")
-        assert ask(http, absent).json()["verdict"] == "not_registered"
-        for lot in ("BESIDE", "NOT-REGISTERED", None):
-            answer = ask(http, format_digital_link("https://id.example", beside.gtin, lot, beside.serials[0]))
-            assert (answer.status_code, answer.json()["code"]) == (503, "salt_missing"), lot
+        shown = ask(http, world.code(world.public)).json()
+        assert shown["verdict"] == "registered"
+        assert {"check": "other lots", "why": "1 of this product cannot be searched on this server"} in shown[
+            "not_checked"
+        ]
+        asked = [(world.public.lot, "NOT-THERE"), ("NOT-REGISTERED", "NOT-THERE"), (None, world.public.serials[0])]
+        asked.append(("BESIDE", beside.serials[0]))
+        for lot, serial in asked:
+            answer = ask(http, format_digital_link("https://id.example", beside.gtin, lot, serial))
+            assert (answer.status_code, answer.json()["code"]) == (503, "salt_missing"), (lot, serial)
 
 
 def test_of_a_recalled_lot_without_its_salt_that_much_is_told(world: World) -> None:
@@ -204,8 +208,9 @@ def test_leaves_of_a_seal_that_are_lost_or_wrong_hold_up_no_recall(
             assert ask(http, world.code(world.public)).json()["verdict"] == "stop"
         assert following.alarm is None
         world.log.lie.clear()
-        following.round()
+        following.catch_up()
         assert following.trouble is None
+        following.round()
         assert (world.home.published / "seal" / "0").read_bytes() == world.sim.sealed[0]
 
 

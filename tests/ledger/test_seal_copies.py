@@ -85,6 +85,23 @@ def test_a_log_that_is_down_is_asked_no_further_and_nothing_is_forgotten() -> No
     assert here == story().sealed
 
 
+def test_one_seal_that_gives_no_answer_keeps_no_other_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, here = Log(), Here()
+    real = Log.seal
+
+    def seal(self: Log, number: int) -> bytes:
+        if number == 3:
+            raise Unavailable("couldn't fetch: got status 403", code="log_unavailable")
+        return real(self, number)
+
+    monkeypatch.setattr(Log, "seal", seal)
+    copies = SealCopies(log, here)
+    for _ in range(5):
+        copies.copy(story().record.seals)
+    assert here.keys() == story().sealed.keys() - {3}
+    assert copies.waiting == 1
+
+
 def test_a_fresh_start_asks_for_what_is_not_here() -> None:
     log, here = Log(), Here(story().sealed)
     del here[7]
@@ -102,7 +119,6 @@ def test_rows_that_cannot_be_read_at_the_start_are_looked_at_again(monkeypatch: 
 
     with monkeypatch.context() as patch:
         patch.setattr(Here, "numbers", fail)
-        with pytest.raises(Unavailable):
-            copies.copy(story().record.seals)
+        assert isinstance(copies.copy(story().record.seals), Unavailable)
     assert copies.copy(story().record.seals) is None
     assert log.asked == [7]
