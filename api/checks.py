@@ -96,7 +96,7 @@ def _needs_travel(facts: Facts) -> str | None:
 def _needs_witnesses(facts: Facts) -> str | None:
     if skipped := _needs_gs1(facts):
         return skipped
-    return "this ledger has none yet" if facts.witnessing is Witnessing.NO_WITNESSES else None
+    return "this ledger has none" if facts.witnessing is Witnessing.NO_WITNESSES else None
 
 
 CHECKS: tuple[Check, ...] = (
