@@ -10,7 +10,8 @@ from hypothesis import settings
 
 import ledger.keys.account  # noqa: F401  (before any test loads eth-account by itself: see there)
 
-settings.register_profile("carnet", deadline=None)  # no timed assertions: a busy machine is no finding
+# No timed assertions: a busy machine is no finding. Half of the usual examples: there are some two hundred properties.
+settings.register_profile("carnet", deadline=None, max_examples=50)
 settings.load_profile("carnet")
 
 OUTSIDE_DATA = "../shared/data"

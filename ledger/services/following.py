@@ -176,10 +176,17 @@ class Follower:
                 self._kept.cosignatures.put(Cosignature(head.checkpoint.size, line.name, line.time, line.line))
         self._move_on()  # 5
         self.checked_at = self._clock()
-        if self.after is not None:
-            self.after(head.checkpoint.size)
-        self.seal_trouble = self._seals.copy(self._served.seals) if self._served is not None else None  # 6
+        self._tell(head.checkpoint.size)
+        if self._served is not None:
+            before = self._seals.kept
+            self.seal_trouble = self._seals.copy(self._served.seals)  # 6
+            if self._seals.kept > before:
+                self._tell(head.checkpoint.size)
         return head.checkpoint.size
+
+    def _tell(self, size: int) -> None:
+        if self.after is not None:
+            self.after(size)
 
     def _pinned(self, note: bytes) -> Founding:
         """Entry 0, from the copy or, before there is one, from the log; believed because of the pin."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Protocol
 
 from ledger.services.append import now_ms
@@ -29,7 +28,7 @@ PUBLISH_SECONDS = 1.0
 """How often a new head is published at most, unless CARNET_PUBLISH_SECONDS says otherwise. A pace, not one checkpoint
 an entry: else no two witnesses ever see the same one."""
 OWED_AT_ONCE = 64
-"""Seals without leaves that are looked for again in one round; the others wait for the next."""
+"""Seals that may turn out to be without leaves still in one round; the others wait for the next."""
 WITNESS_SECONDS = 1.0
 """How long a checkpoint waits for cosignatures. Without a quorum it is published all the same: a recall must reach
 mirrors also while witnesses are down."""
@@ -178,20 +177,23 @@ class Publisher:
         seals, end = self._record.seals, self._looked
         while end < len(seals) and seals[end].index < size:
             end += 1
-        again, later = self._owed[:OWED_AT_ONCE], self._owed[OWED_AT_ONCE:]
-        new = (seals[at].seal.number for at in range(self._looked, end))
-        owed: list[int] = []
-        self._folder.put(self._leaves(chain(again, new), owed))
+        again, owed = iter(self._owed), list[int]()
+        self._folder.put(self._leaves(again, owed, OWED_AT_ONCE))
+        later = [*again, *owed]
+        owed = []
+        self._folder.put(self._leaves((seals[at].seal.number for at in range(self._looked, end)), owed))
         self._looked, self._owed = end, later + owed
 
-    def _leaves(self, wanted: Iterable[int], owed: list[int]) -> Iterator[tuple[str, bytes]]:
-        """One seal's leaves after the other; those that are not to be had are noted as owed."""
+    def _leaves(self, wanted: Iterable[int], owed: list[int], most: int | None = None) -> Iterator[tuple[str, bytes]]:
+        """One seal's leaves after the other; those that are not to be had are noted as owed, and end it at `most`."""
         for number in wanted:
             if self._folder.has_seal(number):
                 continue
             leaves = self._seals.leaves(number)
             if leaves is None:
                 owed.append(number)
+                if len(owed) == most:
+                    return
             else:
                 yield f"seal/{number}", leaves
 

@@ -40,11 +40,11 @@ class KeptSeals(Protocol):
 
 
 class SealCopies:
-    """Which seals are not here yet, and the work of getting them. For one thread."""
+    """Which seals are not here yet, and the work of getting them. For one thread. `kept`: how many it got."""
 
     def __init__(self, remote: RemoteSeals, kept: KeptSeals) -> None:
         self._remote, self._kept = remote, kept
-        self._looked = 0
+        self._looked, self.kept = 0, 0
         self._absent: deque[Seal] = deque()
         self._failed: dict[int, CarnetError] = {}
 
@@ -82,6 +82,7 @@ class SealCopies:
                     self._kept.keep(seal.number, leaves)
                 except Unavailable as error:
                     return error
+                self.kept += 1
                 self._failed.pop(seal.number, None)
                 self._absent.popleft()
         return next(iter(self._failed.values()), None)

@@ -51,7 +51,7 @@ SIZE = 270
 """Entries: a full bundle, and fourteen rows behind it. Most are seals, which cost an audit no signature."""
 HEADS = (6, 40, 256, SIZE)
 """Sizes whose checkpoints are kept."""
-QUICK, MANY = 25, 1_000
+QUICK, MANY = 15, 1_000
 """Flips a class: in every run, and behind the slow marker."""
 
 
@@ -222,6 +222,7 @@ def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         serving(PublishedLog(story(), folder / "log")) as log,
         open_mirror(home, MirrorPlan(log.url, story().pin), lambda _alarm: None) as (ledger, following),
     ):
+        following.catch_up()
         assert following.trouble is None
         assert ledger.record.size == SIZE
     engine = open_database(home.database_url)
