@@ -13,7 +13,7 @@ import pytest
 
 from tests.verifier.damage import KINDS, bases, made
 
-FAST = 80
+FAST = 170
 """Cases of each kind in a run of `make test`: 30 kinds give more than 5,000."""
 ALL = 100_000
 """Cases in `make test-slow`, spread evenly over the kinds."""
