@@ -211,7 +211,8 @@ class Verification:
             return [], 0
         found, elsewhere, hidden = [], [], 0
         for batch in candidates:
-            if self._salt(batch) is None:
+            salt = self._salt(batch)
+            if salt is None:
                 if batch.lot == code.lot and batch.recall.current is not None:
                     raise Unavailable(
                         f"couldn't look the unit up: the salt of lot {batch.lot}, which is recalled, is not here",
@@ -219,7 +220,7 @@ class Verification:
                     )
                 hidden += 1
                 continue
-            _, key = self.unit(code, batch)
+            key = unit_key(blind(salt, batch.gtin, batch.lot, code.serial), code.serial)
             view = self._open(batch)
             if view.find(key) is not None:
                 found.append(_Found(batch, key))
