@@ -20,7 +20,10 @@ from gs1_oracle_checks import ROWS, Row, check_digit, fault_in
 GS = "\x1d"
 
 # ISO/IEC 15424: the modifier says that FNC1 stood first, so the data are element strings.
-AI_CARRIERS = frozenset({"]C1", "]e0", "]d2", "]d5", "]Q3", "]Q4", "]J1", "]J4", "]z1", "]z4", "]L3", "]K1", "]T1"})
+# Choice: structured append (Aztec 7 and A) is a part of a message and not among them.
+AI_CARRIERS = frozenset(
+    {"]C1", "]e0", "]d2", "]d5", "]Q3", "]Q4", "]J1", "]J4", "]z1", "]z4", "]L3", "]K1", "]T1", "]O5"}
+)
 # FNC1 in second position (an application of AIM), add-ons alone, later packets of a composite,
 # and ITF whose check digit was taken off: read, but nothing of GS1's that can be read alone.
 OTHER_CARRIERS = frozenset(
@@ -245,8 +248,9 @@ def _signature_names_an_item(ais: Mapping[str, str]) -> None:
 def _link(text: str) -> dict[str, str]:
     """A Digital Link URI: any host and stem, one primary key with its qualifiers in order, attributes.
 
-    The scheme is all lower or all upper case. The fragment is ignored. A primary key of 01 has 14
-    digits. Choice: a link whose path shows no key is foreign, unless `/01/` stands somewhere in it.
+    The scheme is all lower or all upper case. The fragment is ignored. A key 01 has 14 digits:
+    grammar 1.2 still had shorter ones, as legacy. Keys of AIs are unique, equal values or not.
+    Choice: a link whose path shows no key is foreign, unless `/01/` stands somewhere in it.
     """
     if not URI_CHARACTERS.fullmatch(text):
         raise _Fault("characters")
@@ -310,11 +314,12 @@ def _belongs_in(path: list[str], ai: str) -> bool:
 def _parameter(part: str) -> list[tuple[str, str]]:
     """One parameter of the query: an attribute, or nothing if its key has a character that is no digit.
 
-    Choice: only `&` separates. Choice: a key of digits alone without `=` is an attribute without a
-    value, and refused.
+    An empty key has no such character. Choice: only `&` separates, although grammar 1.2 also knows
+    `;`, which may as well be data. Choice: a key of digits alone without `=` is an attribute
+    without a value, and refused; another key may stand without one.
     """
     key, _, value = part.partition("=")
-    if not re.fullmatch("[0-9]+", key):
+    if not re.fullmatch("[0-9]*", key):
         return []
     if key not in ROWS:
         raise _Fault("unknown ai")
@@ -322,7 +327,7 @@ def _parameter(part: str) -> list[tuple[str, str]]:
 
 
 def _unescaped(value: str) -> str:
-    """Percent-decoded (RFC 3986 2.1). Strict: `%` without two hexadecimal digits is refused."""
+    """Percent-decoded (RFC 3986 2.1), in either case. Strict: `%` without two hexadecimal digits is refused."""
     if not re.fullmatch(r"(?:[^%]|%[0-9A-Fa-f]{2})*", value):
         raise _Fault("escape")
     return re.sub("%([0-9A-Fa-f]{2})", lambda match: chr(int(match[1], 16)), value)

@@ -42,7 +42,7 @@ STEMS = (
     "01/09521234000013/",
     "a.b_c~d/",
 )
-EXTRAS = ("linkType=all", "s=AZ29", "utm_source=x%20y", "x1", "=", "a+b=c", "lang=de", "17x=250101", "k=1&k=2")
+EXTRAS = ("linkType=all", "s=AZ29", "utm_source=x%20y", "x1", "sig=", "a+b=c", "lang=de", "17x=250101", "k=1&k=2")
 CHECKED_DATES = {"yymmd0", "yymmdd", "yyyymmdd", "hh", "hhmi", "mi", "ss"}
 
 
@@ -98,7 +98,7 @@ def _sent(rng: Random, draft: _Draft, body: str, faults: int) -> Text:
     for change in draft.after:
         body = change(body)
     made = ", ".join([draft.form, *([draft.carrier] if draft.carrier else []), *draft.notes])
-    place = rng.randrange(5) if draft.carrier else 4
+    place = rng.randrange(4 if draft.carrier == "]E3" else 5) if draft.carrier else 4
     inside = draft.carrier if place in (0, 1, 2) else ""
     return Text(inside + body, draft.carrier if place in (2, 3) else None, made, faults)
 
@@ -185,7 +185,7 @@ def _closed(rng: Random, ais: list[str]) -> list[str] | None:
 
 @cache
 def _matching(pattern: str) -> list[str]:
-    return [ai for ai in ROWS if re.fullmatch(pattern.replace("n", "[0-9]"), ai)] if "n" in pattern else [pattern]
+    return [ai for ai in ROWS if len(ai) == len(pattern) and ai.startswith(pattern.rstrip("n"))]
 
 
 def _met(demand: tuple[tuple[str, ...], ...], ai: str, ais: list[str]) -> bool:
@@ -193,15 +193,18 @@ def _met(demand: tuple[tuple[str, ...], ...], ai: str, ais: list[str]) -> bool:
 
 
 def _barred(ai: str, other: str) -> bool:
-    return other in _bars(ai)
+    return other in _bars()[ai]
 
 
 @cache
-def _bars(ai: str) -> frozenset[str]:
-    """The AIs that must not stand beside `ai`, whichever of the two says so."""
-    said = {other for pattern in ROWS[ai].bars for other in _matching(pattern)}
-    saying = {other for other in ROWS if any(ai in _matching(pattern) for pattern in ROWS[other].bars)}
-    return frozenset((said | saying) - {ai})
+def _bars() -> dict[str, set[str]]:
+    """For each AI those that must not stand beside it, whichever of the two says so."""
+    bars: dict[str, set[str]] = {ai: set() for ai in ROWS}
+    for ai, row in ROWS.items():
+        for other in {other for pattern in row.bars for other in _matching(pattern)} - {ai}:
+            bars[ai].add(other)
+            bars[other].add(ai)
+    return bars
 
 
 def _link(rng: Random, fields: Fields) -> _Draft | None:
@@ -246,7 +249,7 @@ def _written(rng: Random, draft: _Draft) -> str:
 
 def _written_link(rng: Random, draft: _Draft) -> str:
     path = "/".join(f"{ai}/{_escaped(rng, value, ':;=!()*,+')}" for ai, value in draft.fields[: draft.path])
-    query = [f"{ai}={_escaped(rng, value, ':;=!()*,?/')}" for ai, value in draft.fields[draft.path :]]
+    query = [f"{ai}={_escaped(rng, value, ':=!()*,?/')}" for ai, value in draft.fields[draft.path :]]
     if rng.random() < 0.25:
         draft.notes.append("extra keys")
         query.insert(rng.randint(0, len(query)), rng.choice(EXTRAS))
@@ -380,7 +383,7 @@ def _again_equal(rng: Random, draft: _Draft) -> str:
 
 def _excluded(rng: Random, draft: _Draft) -> str:
     here = [ai for ai, _ in draft.fields if ai in ROWS]
-    barred = sorted({other for ai in here for other in _bars(ai)})
+    barred = sorted({other for ai in here for other in _bars()[ai]})
     if not barred:
         return ""
     ai = rng.choice(barred)
@@ -453,13 +456,13 @@ def _escape(rng: Random, draft: _Draft) -> str:
 
 
 def _in_query(rng: Random, draft: _Draft) -> str:
-    """A qualifier in the query, or a key of digits without a value."""
+    """A qualifier in the query, or a key that is empty, or of digits without a value."""
     if draft.form != "link":
         return ""
     here = [ai for ai, _ in draft.fields]
     move = rng.choice(("21", "10", "22", "singleton"))
     if move == "singleton" or (draft.path == 1 and rng.random() < 0.3):
-        draft.fields.append((rng.choice(("99", "98", "97")), ""))
+        draft.fields.append((rng.choice(("99", "98", "")), ""))
         return "without a value"
     if move in here[draft.path :]:
         return ""

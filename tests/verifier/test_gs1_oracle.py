@@ -71,6 +71,8 @@ WRONG = {
     f"{LINK}?10=L": "10 in the query",
     f"{LINK}?999=x": "unknown ai",
     f"{LINK}?99=": "empty in 99",
+    f"{LINK}?99": "empty in 99",
+    f"{LINK}?=x": "unknown ai",
     f"{LINK}?99=A&99=A": "repeated key",
     f"{LINK}?99=A+B": "charset in 99",
     f"{LINK}/21/%zz": "escape",
@@ -140,18 +142,18 @@ def test_check_characters_are_those_of_the_general_specifications() -> None:
 
 
 def test_no_application_identifier_begins_another() -> None:
-    assert not [(a, b) for a in ROWS for b in ROWS if a != b and b.startswith(a)]
+    assert not [ai for ai in ROWS for size in (2, 3) if size < len(ai) and ai[:size] in ROWS]
 
 
 def test_the_texts_are_the_same_for_a_seed_and_right_without_a_fault() -> None:
-    made = list(texts(1, 400))
-    assert made == list(texts(1, 400))
+    made = list(texts(1, 150))
+    assert made == list(texts(1, 150))
     told = [(text, expect(text.text, text.symbology)) for text in made if text.faults == 0]
     assert not [(text, answer) for text, answer in told if answer.kind is Kind.INVALID or not answer.ais]
 
 
 def test_the_texts_hold_every_kind_of_fault_and_form() -> None:
-    made = list(texts(2, 1500))
+    made = list(texts(2, 500))
     notes = Counter(name for text in made for name in [*FAULTS, *COMMON_FAULTS] if f", {name}" in text.made)
     assert set(notes) == {*FAULTS, *COMMON_FAULTS}
     forms = Counter(re.split(r",| [0-9]", text.made)[0] for text in made)
