@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 from gs1_oracle import AI_CARRIERS, Kind, expect
 from gs1_oracle_checks import CHECKS, ROWS, check_digit, check_pair
-from gs1_texts import COMMON_FAULTS, FAULTS, texts
+from gs1_text_faults import COMMON_FAULTS, FAULTS
+from gs1_texts import texts
 
 G = "09520123456788"
 LINK = f"https://id.gs1.org/01/{G}"
