@@ -16,6 +16,7 @@ from api.guard import charge
 from api.site import Site, site
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
+from ledger.services.token import Officer
 from ledger.services.verification import PUBLIC_BATCH_LIMIT, Answer, Question
 from verifier.facts import Context, Unit
 from verifier.gs1 import Carrier
@@ -81,7 +82,7 @@ def unread(here: Site, reading: Reading) -> Answer:
     return here.ledger.verification.answer(Question(reading=reading, today=today()))
 
 
-def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: str) -> tuple[dict[str, Any], Answer]:
+def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: Officer) -> tuple[dict[str, Any], Answer]:
     """The officer's answer about a scan, which is kept with it; a scan sent twice gets its first answer again.
 
     `receipt` is the promise to seal it. Writes to the database: not for the event loop. Raises Refused

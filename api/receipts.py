@@ -25,7 +25,7 @@ def receipt_state(here: Site, scan_id: str, who: Caller) -> dict[str, Any]:
     Unavailable.
     """
     stored = here.ledger.scans.find(scan_id)
-    if stored is None or not (stored.officer == who.name or Scope.ADMIN in who.scopes):
+    if stored is None or not (stored.belongs_to(who.officer) or Scope.ADMIN in who.scopes):
         raise NotFound(f"couldn't find scan {scan_id[:40]}: none of yours has this id", code="scan_unknown")
     if stored.seal is None or stored.deadline is None:
         raise NotFound(f"couldn't give a receipt: nobody promised to seal scan {stored.id}", code="receipt_none")
@@ -54,7 +54,7 @@ def earlier_scans(here: Site, ids: Iterable[str], who: Caller) -> list[dict[str,
 
 def _own(here: Site, scan_id: str, who: Caller) -> StoredScan | None:
     stored = here.ledger.scans.find(scan_id)
-    return stored if stored is not None and stored.officer == who.name and stored.seal is not None else None
+    return stored if stored is not None and stored.belongs_to(who.officer) and stored.seal is not None else None
 
 
 def _shown(here: Site, stored: StoredScan) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class ScanOut(Closed):
 class ScanReceiptOut(Closed):
     """The operator's signed promise to seal a scan; `docs/spec/seal.md` says what is signed."""
 
-    spec: Literal["carnet/scan-receipt/1"]
+    spec: Literal["carnet/scan-receipt/1", "carnet/scan-receipt/2"]
     log_id: str
     scan: dict[str, Any]
     salt: str

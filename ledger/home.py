@@ -22,7 +22,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ledger.keys.file import make_folder, write_file
 from ledger.lock import WriterLock
 from ledger.urls import check_http_url, without_password
+from verifier.cadence import CADENCE_MAX, CADENCE_MIN
 from verifier.errors import Malformed, NotFound, Unavailable
+from verifier.instant import SECOND
 
 FORMAT = "carnet-home/1"
 """The version of `ledger.json`."""
@@ -39,7 +41,7 @@ class Settings(BaseSettings):
     base_url: str | None = None
     server: str | None = None
     token: SecretStr | None = None
-    seal_seconds: float = Field(default=60.0, ge=0.1, le=86_400)
+    seal_seconds: float = Field(default=60.0, ge=CADENCE_MIN / SECOND, le=CADENCE_MAX / SECOND)
     publish_seconds: float = Field(default=1.0, ge=0.1, le=3_600)
 
 

@@ -108,8 +108,9 @@ class _Check:
             except CarnetError as error:
                 steps.append(Step(name, False, str(error)))
         good = all(step.ok is not False for step in steps)
-        shows, limits = (self._shows(), self._limits()) if good else ({}, Limits())
-        return Report(tuple(steps), shows, limits.sentences(), unproved)
+        # Of a file that fails nothing is said but where: what a later step would have found nobody looked at.
+        shows, limits = (self._shows(), self._limits().sentences()) if good else ({}, ())
+        return Report(tuple(steps), shows, limits, unproved)
 
     def _check_file(self) -> str:
         self._file = decode_evidence(self._raw)

@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found. `shows` is JSON-able and empty unless the steps before hold; `does_not_show` never is.
+    """What a check found. `shows` is JSON-able; it and `does_not_show` are empty when a step failed.
 
     `unproved` names a step whose subject the file is about and that could not be told with what was given.
     """
@@ -84,6 +84,12 @@ class Report:
         """The first step that failed."""
         return next((step for step in self.steps if step.ok is False), None)
 
+    @property
+    def reached(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """The steps that were looked at, up to the first that failed; and those after it."""
+        at = next((at for at, step in enumerate(self.steps, 1) if step.ok is False), len(self.steps))
+        return self.steps[:at], self.steps[at:]
+
     def to_json(self) -> dict[str, Any]:
         """The report as JSON."""
         return {
@@ -97,12 +103,19 @@ class Report:
 
 
 def explain(report: Report) -> list[str]:
-    """The report as lines for people: what holds, step by step, then what it shows and what it does not."""
+    """The report as lines for people: what holds, step by step, then what it shows and what it does not.
+
+    Of a file that fails: what was looked at, where that stopped, and which steps were not reached.
+    """
     marks = {True: "yes", False: "NO ", None: " - "}
-    lines = [f"{marks[step.ok]}  {step.step}: {step.words}" for step in report.steps]
+    reached, rest = report.reached
+    lines = [f"{marks[step.ok]}  {step.step}: {step.words}" for step in reached]
     if report.failed:
         lines.append(f"This file proves nothing: it fails at {report.failed.step!r}.")
-    elif report.unproved:
+        if rest:
+            lines.append(f"The check stopped there and did not look at: {', '.join(step.step for step in rest)}.")
+        return lines
+    if report.unproved:
         lines.append(f"This file does not prove what it is about: {report.unproved!r} could not be told.")
     else:
         lines.append("Everything in this file holds.")

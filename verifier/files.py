@@ -5,6 +5,7 @@ One place for every program that checks files, so that a new kind of file is rea
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from verifier.scan_evidence import check_scan_evidence
 from verifier.scan_evidence_file import SPEC as SCAN
 from verifier.statement import check_hex
 from verifier.tlog_proof import HEADER
+
+_MARKS = {"UTF-8": codecs.BOM_UTF8, "UTF-16, low byte first": codecs.BOM_UTF16_LE, "UTF-16": codecs.BOM_UTF16_BE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,11 @@ class FileCheck(Protocol):
 def check_file(raw: bytes, asked: Asked) -> Checked:
     """Check a file of whichever kind it is.
 
-    Raises Malformed: `file` for what is no file of ours, `spec` for JSON of no kind that is known here, `usage` for a
-    code, salt or node that its kind has no use for.
+    Raises Malformed: `file` for what is no file of ours, `file_converted` for one whose bytes a program on the way has
+    changed (line ends, byte order mark, encoding), `spec` for JSON of no kind that is known here, `usage` for a code,
+    salt or node that its kind has no use for.
     """
+    _check_unconverted(raw)
     if raw.startswith(HEADER.encode()):
         return _check_evidence(raw, asked)
     if not raw.startswith(b"{"):
@@ -78,6 +83,27 @@ def check_file(raw: bytes, asked: Asked) -> Checked:
             f"couldn't check the file: a {spec} is about no unit, so give no code, salt or node", code="usage"
         )
     return check(raw, asked)
+
+
+def _check_unconverted(raw: bytes) -> None:
+    """Refuse what editors, mail and file transfer make of a good file: its hashes would fail, and nobody lied.
+
+    No file of ours holds a carriage return, begins with a byte order mark or ends in an empty line of its own.
+    """
+    mark = next((name for name, bom in _MARKS.items() if raw.startswith(bom)), None)
+    if mark is not None:
+        got, expected = f"a byte order mark ({mark}) at its start", "UTF-8 without one"
+    elif b"\r" in raw and raw.lstrip().startswith((b"{", HEADER.encode())):
+        got, expected = "line ends with a carriage return (CR LF)", "line feeds alone"
+    elif raw.lstrip().startswith(b"{") and raw != raw.strip():
+        got, expected = "white space around the JSON", "none"
+    else:
+        return
+    raise Malformed(
+        f"couldn't read the file: got {got}, expected {expected}; an editor, mail or transfer in text mode has changed "
+        "it, and that says nothing about what it proves: fetch it again as it is",
+        code="file_converted",
+    )
 
 
 def code_of(text: str) -> UnitCode:

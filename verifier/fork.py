@@ -154,7 +154,7 @@ class _Check:
                 steps.append(Step(name, True, check(), about))
             except CarnetError as error:
                 steps.append(Step(name, False, str(error), about))
-        return Report(tuple(steps), self._shows() if steps[-1].ok else {}, NOT_SHOWN)
+        return Report(tuple(steps), self._shows(), NOT_SHOWN) if steps[-1].ok else Report(tuple(steps))
 
     def _file(self) -> str:
         self._fork = Fork.decode(self._raw)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from verifier.ed25519 import check_public_key
 from verifier.errors import Malformed
 
 LABEL_TEXT_LENGTH = 103
@@ -27,13 +28,7 @@ _FORM = re.compile(r"[A-Xa-x2-9]{103}")
 _RFC4648, _OURS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"ABCDEFGHIJKLMNOPQRSTUVWX23456789"
 _TO_OURS, _TO_RFC4648 = bytes.maketrans(_RFC4648, _OURS), bytes.maketrans(_OURS, _RFC4648)
 
-_P = 2**255 - 19  # RFC 8032 5.1: the field
 _L = 2**252 + 27742317777372353535851937790883648493  # RFC 8032 5.1: the order of the base point
-_D = -121665 * pow(121666, -1, _P) % _P  # RFC 8032 5.1: the curve's d
-_Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-# y of the eight points whose order divides 8, the cofactor; either sign of x. A key among them would let one
-# signature hold for many messages (tests recompute the list).
-_SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 
 
 class LabelCheck(StrEnum):
@@ -79,16 +74,7 @@ def check_label_key(public: bytes) -> None:
 
     Raises Malformed (`label_key`).
     """
-    if len(public) != 32:
-        raise Malformed(f"couldn't read the label key: got {len(public)} bytes, expected 32", code="label_key")
-    y = int.from_bytes(public, "little") & ((1 << 255) - 1)
-    if y >= _P:
-        raise Malformed("couldn't read the label key: its encoding is not canonical", code="label_key")
-    if y in _SMALL_ORDER_Y:  # holds x = 0 too, the other case with a second encoding
-        raise Malformed("couldn't read the label key: it is a point of small order", code="label_key")
-    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P  # RFC 8032 5.1.3: x squared
-    if pow(square, (_P - 1) // 2, _P) != 1:
-        raise Malformed("couldn't read the label key: it is no point on the curve", code="label_key")
+    check_public_key(public, "the label key", "label_key")
 
 
 def verify_label(public: bytes, log_id: bytes, gtin: str, lot: str, serial: str, text: str) -> LabelCheck:

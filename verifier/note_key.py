@@ -12,10 +12,11 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from verifier.ed25519 import KEY_SIZE, check_public_key
 from verifier.errors import Malformed, ProofInvalid
 
 KEY_ID_SIZE = 4  # bytes
-ED25519_KEY_SIZE = 32  # bytes, public and seed; RFC 8032 5.1.5
+ED25519_KEY_SIZE = KEY_SIZE
 ED25519_SIGNATURE_SIZE = 64  # bytes; RFC 8032 5.1.6
 _BAD_IN_NAME = re.compile(r"[\s+\x00-\x1f\ud800-\udfff]")
 
@@ -37,8 +38,7 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if len(self.public) != ED25519_KEY_SIZE:
-            raise _bad_key(f"{len(self.public)} bytes", str(ED25519_KEY_SIZE))
+        check_public_key(self.public, "a note key", "note_key")
 
     @property
     def key_id(self) -> bytes:
@@ -55,7 +55,8 @@ class VerifierKey:
         """The counterpart of `format`.
 
         Raises:
-            Malformed: not three parts, an unknown type, a wrong length, or a key id that is not the key's.
+            Malformed: not three parts, an unknown type, a wrong length, a key id that is not the key's, or a point that
+                may not be a key (`verifier.ed25519`).
         """
         parts = text.split("+", 2)  # the base64 may hold further plus signs
         if len(parts) != 3:

@@ -101,7 +101,7 @@ class _Check:
             except CarnetError as error:
                 steps.append(Step(name, False, str(error), about))
         good = all(step.ok is not False for step in steps)
-        return Report(tuple(steps), self._shows() if good else {}, self._limits())
+        return Report(tuple(steps), self._shows(), self._limits()) if good else Report(tuple(steps))
 
     def _check_file(self) -> str:
         self._file = decode_scan_evidence(self._raw)

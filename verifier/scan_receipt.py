@@ -19,8 +19,10 @@ from verifier.merkle import HASH_SIZE
 from verifier.note_key import ED25519_SIGNATURE_SIZE, SigningKey, VerifierKey, decode_base64, verify_ed25519
 from verifier.statement import check_hex
 
-SPEC = "carnet/scan-receipt/1"
-"""The version of this format."""
+SPEC = "carnet/scan-receipt/2"
+"""The version of this format: the scan says under which administration its officer scanned."""
+SPEC_1 = "carnet/scan-receipt/1"
+"""The version before, whose scans name an officer alone. Read for ever, written no more."""
 SCAN_LIMIT = 65_535
 """Bytes of a canonical scan. Own limit; the longest code has 4,296 characters."""
 SEAL_MAX = 2**53 - 1
@@ -35,6 +37,9 @@ _LEAF = b"\x00\x04"
 _KEYS = {"spec", "log_id", "scan", "salt", "leaf", "seal", "deadline", "signature"}
 _SCAN_TEXTS = {"id", "code", "scanned_at", "device", "officer", "context", "verdict", "log_size"}
 _SCAN_OPTIONAL = {"country", "unlocode", "latitude", "longitude"}
+_SCAN_LISTS = {"reasons"}
+ADMINISTRATION = "administration"
+"""The key that version 2 adds to a scan: the country (alpha-2) whose token the officer held, or null."""
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
@@ -61,14 +66,20 @@ class ScanReceipt:
     @property
     def id(self) -> str:
         """The id that the device gave the scan."""
-        return str(canonical.decode(self.scan)["id"])
+        return str(self.fields["id"])
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the signed scan says, by name."""
+        return dict(canonical.decode(self.scan))
 
     def to_json(self) -> dict[str, Any]:
         """The receipt as JSON; `parse_receipt` reads it."""
+        scan = self.fields
         return {
-            "spec": SPEC,
+            "spec": SPEC if ADMINISTRATION in scan else SPEC_1,
             "log_id": "0x" + self.log_id.hex(),
-            "scan": canonical.decode(self.scan),
+            "scan": scan,
             "salt": "0x" + self.salt.hex(),
             "leaf": "0x" + self.leaf.hex(),
             "seal": str(self.seal),
@@ -102,7 +113,7 @@ def parse_receipt(value: object) -> ScanReceipt:
 
     Raises Malformed (`receipt`, `hex`, `instant`, `base64`), ProofInvalid (`receipt_leaf`).
     """
-    if not isinstance(value, dict) or set(value) != _KEYS or value["spec"] != SPEC:
+    if not isinstance(value, dict) or set(value) != _KEYS or value["spec"] not in (SPEC, SPEC_1):
         raise _bad("something else", f"a {SPEC} object of {sorted(_KEYS)}")
     for name in ("log_id", "salt", "leaf"):
         check_hex(name, value[name], HASH_SIZE)
@@ -114,6 +125,8 @@ def parse_receipt(value: object) -> ScanReceipt:
     if len(signature) != ED25519_SIGNATURE_SIZE:
         raise _bad(f"a signature of {len(signature)} bytes", str(ED25519_SIGNATURE_SIZE))
     scan = encode_scan(value["scan"])
+    if (ADMINISTRATION in value["scan"]) != (value["spec"] == SPEC):
+        raise _bad(f"a scan of another version than {value['spec']}", f"one {ADMINISTRATION!r} in {SPEC} alone")
     receipt = ScanReceipt(
         log_id=bytes.fromhex(value["log_id"][2:]),
         scan=scan,
@@ -131,11 +144,12 @@ def parse_receipt(value: object) -> ScanReceipt:
 
 
 def encode_scan(value: object) -> bytes:
-    """The canonical bytes of a scan. Raises Malformed (`receipt`) unless it has exactly a scan's fields."""
-    if not isinstance(value, Mapping) or set(value) != _SCAN_TEXTS | _SCAN_OPTIONAL | {"reasons"}:
+    """The canonical bytes of a scan of either version. Raises Malformed (`receipt`) for other fields than a scan's."""
+    if not isinstance(value, Mapping) or set(value) - {ADMINISTRATION} != _SCAN_TEXTS | _SCAN_OPTIONAL | _SCAN_LISTS:
         raise _bad("a scan with other fields", "exactly those of a scan")
     texts = all(isinstance(value[name], str) for name in _SCAN_TEXTS)
-    optional = all(value[name] is None or isinstance(value[name], str) for name in _SCAN_OPTIONAL)
+    may_be_null = (*_SCAN_OPTIONAL, *({ADMINISTRATION} & set(value)))
+    optional = all(value[name] is None or isinstance(value[name], str) for name in may_be_null)
     reasons = value["reasons"]
     if not (texts and optional and isinstance(reasons, list) and all(isinstance(one, str) for one in reasons)):
         raise _bad("a scan with a field of another type", "texts")

@@ -5,6 +5,8 @@ What is put together here is believed by nobody, its finder included: `verifier.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from verifier.audit_seals import SealReader
@@ -19,6 +21,22 @@ from verifier.scan_receipt import ScanReceipt
 from verifier.seal import parse_seal, prove_leaf
 from verifier.statement import Kind
 from verifier.tiles import TILE_WIDTH, Level, TileHashes, decode_bundle, width_of
+
+LOOK_BACK = 1_024
+"""Entries read from the end of a log, at most, to find its newest seals."""
+_SEALS_SEEN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a log seals: the number of its newest seal, when that was recorded (ms), and the longest gap before it (ms).
+
+    `gap`: between one seal and the next among the newest few; None where only one was seen.
+    """
+
+    number: int
+    recorded_at: int
+    gap: int | None
 
 
 class Tiles(Protocol):
@@ -56,6 +74,20 @@ class ScanSearch:
         start = max((at for number, at in self._seals.items() if number < receipt.seal), default=0)
         run = self._run(start, receipt.deadline)  # 2
         return ScanEvidence(receipt, self._note, self._shown(0, *run), None) if run else None
+
+    def pace(self) -> Pace | None:
+        """How the log has sealed lately; None where its last entries hold no seal. Raises Malformed, Unavailable."""
+        seals: list[tuple[int, int]] = []
+        for index in range(self._size - 1, max(-1, self._size - 1 - LOOK_BACK), -1):
+            entry = self._entry(index)
+            if entry.kind is Kind.SCANS_SEALED:
+                seals.append((parse_seal(entry.body).number, entry.recorded_at))
+                if len(seals) == _SEALS_SEEN:
+                    break
+        if not seals:
+            return None
+        gaps = [later - earlier for (_, later), (_, earlier) in pairwise(seals)]
+        return Pace(*seals[0], max(gaps, default=None))
 
     def _run(self, start: int, deadline: int) -> list[int]:
         for index in range(start, self._size):

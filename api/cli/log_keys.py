@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from verifier.errors import CarnetError, Malformed, ProofInvalid
 
 if TYPE_CHECKING:
     from verifier.note_key import VerifierKey
+
+_POLICY_LINE = re.compile(r"^[ \t]*(?:log|witness|group|quorum)[ \t]", re.MULTILINE)
+"""A line of a policy; a vkey has no space in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,9 @@ def _from_text(raw: bytes, source: str) -> LogKeys:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise _bad(source, "text") from error
-    try:
+    if _POLICY_LINE.search(text):
         keys = tuple(log.key for log in Policy.parse(text).logs)
-    except Malformed:
+    else:
         keys = tuple(_vkey(line.strip()) for line in text.splitlines() if line.strip())
     if not keys:
         raise _bad(source, "at least one log's key")

@@ -227,6 +227,7 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     from api.advice import Face
     from api.answer import repairs_of, view
     from api.makers import Makers
+    from ledger.services.token import Officer
     from ledger.services.verification import Question
     from verifier.instant import format_instant
     from verifier.reading import read
@@ -252,7 +253,8 @@ def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) ->
     response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
     if not record:
         return {**response, "receipt": None}
-    return ledger.scans.answer(ledger.scans.record(scan_, DEVICE, answer, response, machine_read=scanned.machine_read))
+    keeper = Officer(DEVICE, None)  # whoever holds the home: no administration's token was shown
+    return ledger.scans.answer(ledger.scans.record(scan_, keeper, answer, response, machine_read=scanned.machine_read))
 
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:

@@ -92,6 +92,8 @@ def serve(
         if not is_loopback(host):
             out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
         signer = witness.sign()
+        for vkey in witness.store.unusable():
+            out.warn(f"{vkey} was trusted before and is no key by today's rule: nothing is cosigned for it")
         about = {"url": url, **signer.about(), "pid": os.getpid()}
         if not about["logs"]:
             out.warn("no log is trusted yet: `carnet witness trust` adds one")

@@ -13,6 +13,7 @@ from api.demo.state import DemoState
 from api.makers import Makers
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
+from ledger.services.token import Officer
 from ledger.services.verification import Question
 from ledger.wiring import Ledger
 from verifier.facts import Context, Unit
@@ -71,7 +72,8 @@ def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
     answer = ledger.verification.answer(question)
     shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=Carrier.QR)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
-    ledger.scans.record(scan, f"officer {past.place.unlocode}", answer, response, machine_read=True)
+    officer = Officer(f"officer {past.place.unlocode}", past.place.unlocode[:2])
+    ledger.scans.record(scan, officer, answer, response, machine_read=True)
 
 
 def _journeys(runs: Mapping[Batch, Run]) -> Iterator[PastScan]:

@@ -72,7 +72,7 @@ async def scan(request: Request) -> Response:
         sent_before = await run_in_threadpool(here.ledger.scans.find, entry.id)
         if sent_before is not None and sent_before.scan.code == entry.code:
             entry = sent_before.scan  # the page was reloaded: only the clock has moved
-        answer, judged = await run_in_threadpool(ask_as_officer, here, entry, scanned, who.name)
+        answer, judged = await run_in_threadpool(ask_as_officer, here, entry, scanned, who.officer)
     except (Malformed, Refused) as error:
         return _page(request, kept, status=400, problem=str(error))
     before = [scan_id for scan_id in _last(request) if scan_id != entry.id]

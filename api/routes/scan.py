@@ -41,7 +41,7 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
         machine_read=body.machine_read,
         repairs=tuple(repair.value for repair in body.repairs),
     )
-    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.name)
+    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.officer)
     return reply(answer)
 
 
@@ -72,7 +72,7 @@ async def scan_photo(
     fields = fields_from_form(given)
     scanned = await decode_photo(here, await photo.read())
     kept = scan_input(fields, scanned.reading.text, who)
-    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.name)
+    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.officer)
     return reply(answer)
 
 

@@ -273,7 +273,8 @@ class HomeAudit(Auditor):
     def _check_scan(self, scan: PromisedScan, sealed: Sealed | None, held: frozenset[bytes]) -> None:
         at, words = f"scan {scan.id}", f"couldn't find scan {scan.id} in seal {scan.seal}"
         if scan.deadline is None:
-            self.findings.add(at, "scan_row", f"couldn't read scan {scan.id}: until when it is to be sealed is lost")
+            why = scan.flaw or "until when it is to be sealed is lost"
+            self.findings.add(at, "scan_row", f"couldn't read scan {scan.id}: {why}")
         if sealed is None:
             if scan.deadline is not None and scan.deadline < self._started:
                 due = format_instant(scan.deadline)

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ledger.services.append import now_ms
+from ledger.services.token import Officer
 from ledger.services.verification import Answer, History
 from verifier import canonical
 from verifier.behaviour import Sighting
-from verifier.errors import Refused, Unavailable
+from verifier.errors import Malformed, Refused, Unavailable
 from verifier.facts import Context, Label
-from verifier.scan_receipt import ScanReceipt, scan_leaf
+from verifier.scan_receipt import ADMINISTRATION, ScanReceipt, scan_leaf
 
 FLUSH_SECONDS = 1.0
 """How long a public look-up may wait in memory before it is written; a crash loses at most that much counting."""
@@ -69,6 +70,18 @@ class StoredScan:
     response: Mapping[str, Any]
     seal: int | None = None
     deadline: int | None = None
+
+    def belongs_to(self, officer: Officer) -> bool:
+        """Whether an officer may read this scan and its receipt: administration and name, both, as they are sealed.
+
+        Scans of the first version name no administration: whose they are can't be told, so they are nobody's here.
+        """
+        try:
+            said = canonical.decode(self.body)
+        except Malformed:
+            return False
+        named = isinstance(said, dict) and ADMINISTRATION in said
+        return named and Officer(said.get("officer"), said[ADMINISTRATION]) == officer
 
     @property
     def leaf(self) -> bytes:
@@ -141,18 +154,18 @@ class Scans:
         receipt = self._promises.receipt(stored) if self._promises is not None else None
         return {**stored.response, "receipt": receipt.to_json() if receipt is not None else None}
 
-    def repeated(self, scan: ScanInput, officer: str) -> StoredScan | None:
+    def repeated(self, scan: ScanInput, officer: Officer) -> StoredScan | None:
         """The scan kept under this id, if the officer's device sent it before.
 
         Raises Refused (`scan_id_reused`) when the id stands for another scan, or for another officer's.
         """
         kept = self._store.get(scan.id)
-        if kept is not None and (kept.scan, kept.officer) != (scan, officer):
+        if kept is not None and not (kept.scan == scan and kept.belongs_to(officer)):
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
         return kept
 
     def record(
-        self, scan: ScanInput, officer: str, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
+        self, scan: ScanInput, officer: Officer, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
     ) -> StoredScan:
         """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`).
 
@@ -162,7 +175,7 @@ class Scans:
         stored = StoredScan(
             id=scan.id,
             subject=answer.subject,
-            officer=officer,
+            officer=officer.name,
             scan=scan,
             recorded_at=now_ms(),
             verdict=answer.judgement.verdict.value,
@@ -215,13 +228,14 @@ class Scans:
                 self.flush()
 
 
-def _canonical_scan(scan: ScanInput, officer: str, answer: Answer) -> dict[str, Any]:
+def _canonical_scan(scan: ScanInput, officer: Officer, answer: Answer) -> dict[str, Any]:
     return {
         "id": scan.id,
         "code": scan.code,
         "scanned_at": str(scan.scanned_at),
         "device": scan.device,
-        "officer": officer,
+        "officer": officer.name,
+        ADMINISTRATION: officer.administration,
         "context": scan.context.value,
         "country": scan.country,
         "unlocode": scan.unlocode,

@@ -18,6 +18,7 @@ from typing import Protocol
 from ledger.services.append import Sequencer, Submission, now_ms
 from ledger.services.scan import StoredScan
 from ledger.services.upkeep import Trouble
+from verifier.cadence import GRACE
 from verifier.errors import CarnetError, ProofInvalid, Stopped
 from verifier.instant import SECOND
 from verifier.note_key import SigningKey
@@ -28,21 +29,20 @@ from verifier.statement import Kind
 
 SEAL_SECONDS = 60.0
 """How often scans are sealed, in seconds, unless CARNET_SEAL_SECONDS says otherwise."""
-GRACE = 60 * SECOND
-"""Beyond two cadences, how long a scan may wait: a restart, a slow disk, a long group before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromisedScan:
     """What a seal owes a kept scan: id, the number promised, the leaf computed anew (32 bytes), the deadline (ms).
 
-    `deadline` is None where the row is damaged.
+    `deadline` is None where the row is damaged; `flaw` then says how, without a byte of what stands there.
     """
 
     id: str
     seal: int
     leaf: bytes
     deadline: int | None
+    flaw: str | None = None
 
 
 class SealStore(Protocol):

@@ -53,6 +53,17 @@ class Secret(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Officer:
+    """Whose a scan is: a name within an administration, its country (alpha-2), None for a token without one.
+
+    Neither alone names anybody: two administrations may both have a "gate".
+    """
+
+    name: str
+    administration: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who has shown a token or a session. `country` is alpha-2 or None; `id` names the secret, not itself."""
 
@@ -61,6 +72,11 @@ class Caller:
     scopes: frozenset[Scope]
     country: str | None
     secret: Secret
+
+    @property
+    def officer(self) -> Officer:
+        """Whose scans these are."""
+        return Officer(self.name, self.country)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event
+from sqlalchemy import Connection, Engine, LargeBinary, Select, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -25,6 +25,9 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
     TimeoutError,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
@@ -194,6 +197,26 @@ class Query:
             connection.close()
 
 
+class raw(FunctionElement[bytes]):
+    """The bytes of a text column, so that one text that is no UTF-8 does not end the read of all rows.
+
+    PostgreSQL keeps no such text; SQLite keeps what a damaged disk or another program wrote.
+    """
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(raw, "sqlite")
+def _raw_on_sqlite(element: raw, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
+
+
+@compiles(raw, "postgresql")
+def _raw_on_postgresql(element: raw, compiler: SQLCompiler, **options: Any) -> str:
+    return f"convert_to({compiler.process(element.clauses, **options)}, 'UTF8')"
+
+
 def unavailable(error: Exception) -> Unavailable:
     """The error as what a caller can act on: the database gave no answer."""
     return Unavailable(f"couldn't use the database: {_cause(error)}", code="database")
@@ -202,7 +225,8 @@ def unavailable(error: Exception) -> Unavailable:
 def _cause(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     lines = str(cause).splitlines()
-    return lines[0] if lines else type(cause).__name__
+    # SQLite's driver would go on with the very bytes that are no text.
+    return lines[0].partition(" with text ")[0] if lines else type(cause).__name__
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

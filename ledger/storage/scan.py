@@ -17,6 +17,7 @@ from ledger.storage.database import Query, writing
 from ledger.storage.schema import lookup, scan
 from ledger.storage.seal import DEADLINE, open_seal
 from verifier.behaviour import Sighting
+from verifier.errors import Unavailable
 from verifier.facts import Context
 
 
@@ -30,9 +31,14 @@ class ScanTable:
         self._add = _adding(engine.dialect.name)
 
     def get(self, scan_id: str) -> StoredScan | None:
-        """The scan kept under an id."""
+        """The scan kept under an id. Raises Unavailable (`scan_row`) for a row that can't be read."""
         row = self._by_id.first(id=scan_id)
-        return _scan(dict(zip(scan.c.keys(), row, strict=True))) if row is not None else None
+        if row is None:
+            return None
+        try:
+            return _scan(dict(zip(scan.c.keys(), row, strict=True)))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Unavailable(f"couldn't read scan {scan_id[:80]}: its row is damaged", code="scan_row") from error
 
     def put(self, stored: StoredScan) -> StoredScan | None:
         """Keep a scan, in the seal that is open if one was promised; None when its id is taken."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, insert, or_, select, text
+from sqlalchemy import Connection, Engine, LargeBinary, and_, bindparam, func, insert, or_, select, text
 
 from ledger.services.seal import PromisedScan
-from ledger.storage.database import Query, writing
+from ledger.storage.database import Query, raw, writing
 from ledger.storage.schema import scan, seal
 from verifier.errors import Refused
 from verifier.scan_receipt import scan_leaf
@@ -36,14 +36,14 @@ class SealTable:
         self._numbers = Query(engine, select(seal.c.number).order_by(seal.c.number))
         self._promised = Query(
             engine,
-            select(scan.c.id, scan.c.seal, scan.c.salt, scan.c.body, scan.c.response)
+            select(raw(scan.c.id), scan.c.seal, scan.c.salt, scan.c.body, raw(scan.c.response))
             .where(
                 or_(
                     scan.c.seal > bindparam("seal"),
-                    and_(scan.c.seal == bindparam("seal"), scan.c.id > bindparam("after")),
+                    and_(scan.c.seal == bindparam("seal"), raw(scan.c.id) > bindparam("after", type_=LargeBinary)),
                 )
             )
-            .order_by(scan.c.seal, scan.c.id)
+            .order_by(scan.c.seal, raw(scan.c.id))
             .limit(_PAGE),
         )
 
@@ -93,12 +93,12 @@ class SealTable:
 
     def promised(self) -> Iterator[PromisedScan]:
         """Every scan with a promise, by rising number of its seal: what an audit compares with the leaves."""
-        number, after = -1, ""
+        number, after = -1, b""
         while rows := self._promised.all(seal=number, after=after):
             for scan_id, in_seal, salt, body, response in rows:
                 leaf = scan_leaf(bytes(salt), bytes(body))
-                yield PromisedScan(scan_id, int(in_seal), leaf, _deadline(response))
-            number, after = int(rows[-1][1]), str(rows[-1][0])
+                yield PromisedScan(_name(bytes(scan_id)), int(in_seal), leaf, *_deadline(bytes(response)))
+            number, after = int(rows[-1][1]), bytes(rows[-1][0])
 
 
 def open_seal(connection: Connection) -> int:
@@ -111,10 +111,18 @@ def open_seal(connection: Connection) -> int:
     return int(connection.execute(_NEXT).scalar_one())
 
 
-def _deadline(response: str) -> int | None:
+def _name(scan_id: bytes) -> str:
+    """A scan's id for a report; bytes that are no text, or would move a cursor, stand as U+FFFD."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in scan_id.decode(errors="replace"))
+
+
+def _deadline(response: bytes) -> tuple[int | None, str | None]:
+    """The deadline (ms) in a kept response, or what is wrong with the row."""
     try:
         value = json.loads(response)
-    except ValueError:
-        return None
+    except UnicodeDecodeError:
+        return None, "its answer is no UTF-8"
+    except (ValueError, RecursionError):
+        return None, "its answer is no JSON"
     deadline = value.get(DEADLINE) if isinstance(value, dict) else None
-    return deadline if isinstance(deadline, int) else None
+    return (deadline, None) if type(deadline) is int else (None, None)

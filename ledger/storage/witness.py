@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.services.witness import Cosigned, Decide, Decision, Seen
 from ledger.storage.database import open_database, unavailable, writing
-from verifier.errors import Refused, Stopped
+from verifier.errors import Malformed, Refused, Stopped
 from verifier.note_key import VerifierKey
 from verifier.witness import Head
 
@@ -73,6 +73,14 @@ seen = Table(
 """Every checkpoint that a log's key signed, as it came first."""
 
 
+def _key(text: str) -> VerifierKey | None:
+    """A stored key; None for one that is refused today. One such row must not stop the witness for other logs."""
+    try:
+        return VerifierKey.parse(text)
+    except Malformed:
+        return None
+
+
 class WitnessDatabase:
     """The port `WitnessStore` over one SQLite file, which is made when it is missing."""
 
@@ -94,12 +102,18 @@ class WitnessDatabase:
             return True
 
     def trusted(self) -> Sequence[VerifierKey]:
-        rows = self._all(select(trusted_key.c.vkey).order_by(trusted_key.c.origin, trusted_key.c.added_ms))
-        return [VerifierKey.parse(row.vkey) for row in rows]
+        return [key for _, key in self._keys() if key is not None]
+
+    def unusable(self) -> Sequence[str]:
+        """Vkeys that were trusted once and that the rule for keys refuses now: they open nothing."""
+        return [text for text, key in self._keys() if key is None]
 
     def keys(self, origin: str) -> Sequence[VerifierKey]:
-        rows = self._all(select(trusted_key.c.vkey).where(trusted_key.c.origin == origin))
-        return [VerifierKey.parse(row.vkey) for row in rows]
+        return [key for key in self.trusted() if key.name == origin]
+
+    def _keys(self) -> Sequence[tuple[str, VerifierKey | None]]:
+        rows = self._all(select(trusted_key.c.vkey).order_by(trusted_key.c.origin, trusted_key.c.added_ms))
+        return [(row.vkey, _key(row.vkey)) for row in rows]
 
     def last(self, origin: str) -> Cosigned | None:
         rows = self._all(select(cosigned).where(cosigned.c.origin == origin))

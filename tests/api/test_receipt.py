@@ -5,14 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from cli_world import Cli, kept
 from served import Stage, client, staged
 
+from api.receipts import earlier_scans
 from api.schema import ReceiptStateOut, ScanReceiptOut
+from api.site import Site
 from ledger.services.seal import Seals
 from verifier import canonical
 from verifier.instant import parse_instant
@@ -116,6 +118,31 @@ def test_only_its_officer_and_administrators_are_told(own: Stage, desk: httpx.Cl
     assert (denied.status_code, denied.json()["code"]) == (404, "scan_unknown"), "as if there were none"
     assert ask(desk, sent["id"], own.token("proof")).status_code == 403
     assert ask(desk, sent["id"], {}).status_code == 401
+
+
+def test_an_officer_is_an_administration_and_a_name(own: Stage, desk: httpx.Client) -> None:
+    def gate(country: str | None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {own.ledger.tokens.issue('gate', ['scan'], country)}"}
+
+    dutch, kenyan, nowhere = gate("NL"), gate("KE"), gate(None)
+    sent = body(own)
+    receipt = desk.post("/v1/scans", json=sent, headers=dutch).json()["receipt"]
+    assert (receipt["scan"]["officer"], receipt["scan"]["administration"]) == ("gate", "NL")
+    assert receipt["spec"] == "carnet/scan-receipt/2"
+    assert ask(desk, sent["id"], gate("NL")).status_code == 202, "the next shift of the same administration"
+    for other in (kenyan, nowhere):
+        assert ask(desk, sent["id"], other).json()["code"] == "scan_unknown"
+        again = desk.post("/v1/scans", json=sent, headers=other).json()
+        assert again["code"] == "scan_id_reused", "nor does sending it again bring its answer"
+    assert [scan["id"] for scan in earlier_of(own, [sent["id"]], "NL")] == [sent["id"]]
+    assert earlier_of(own, [sent["id"]], "KE") == []
+
+
+def earlier_of(own: Stage, ids: list[str], country: str) -> list[dict[str, Any]]:
+    """What the officer's page lists for a "gate" of this country."""
+    who = own.ledger.tokens.authenticate(own.ledger.tokens.issue("gate", ["scan"], country))
+    assert who is not None
+    return earlier_scans(cast("Site", own), ids, who)
 
 
 def test_a_promise_whose_time_is_up_is_said_to_be(own: Stage, desk: httpx.Client) -> None:

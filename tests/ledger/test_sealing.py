@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from seal_world import Desk, Open, founded, scan_of
-from sqlalchemy import Engine, delete, event, insert, select, update
+from sqlalchemy import Engine, delete, event, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from ledger.services.audit import audit_home
@@ -403,6 +403,14 @@ DAMAGE: dict[str, tuple[Any, set[tuple[str, str]]]] = {
         update(schema.scan).where(SCAN_A).values(response="{}"),
         {("scan scan-A", "scan_row")},
     ),
+    "an answer that is no text": (
+        update(schema.scan).where(SCAN_A).values(response=text("CAST(x'7bfffe7d' AS TEXT)")),
+        {("scan scan-A", "scan_row")},
+    ),
+    "a name that is no text": (
+        update(schema.scan).where(SCAN_A).values(id=text("CAST(x'7363616eff1b' AS TEXT)")),
+        set(),
+    ),
     "a deadline before its seal": (
         update(schema.scan).where(SCAN_A).values(response='{"seal_deadline_ms": 5}'),
         {("scan scan-A", "seal_late")},
@@ -431,6 +439,8 @@ def test_damage_to_scans_and_seals_is_named(desk: Desk, what: str) -> None:
         opened.seals.round()
         desk.scan(opened, "WAITING")
     sound = audit(desk)
+    if "no text" in what and desk.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps no such text")
     damage, expected = DAMAGE[what]
     run(desk, damage)
     assert audit(desk) - sound == expected
@@ -445,3 +455,23 @@ def test_a_row_that_stands_for_no_promise_is_no_finding(desk: Desk) -> None:
     run(desk, insert(schema.seal).values(number=1, leaves=bytes(512)))  # closed, its entry still on its way
     assert not {code for _, code in audit(desk) if code.startswith(("seal", "scan"))}
     assert Kind.SCANS_SEALED.value == "scans_sealed"
+
+
+def test_a_row_that_is_no_text_is_named_and_none_of_its_bytes_shown(desk: Desk) -> None:
+    if desk.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps no such text")
+    with desk.open() as opened:
+        for name in "ABC":
+            desk.scan(opened, name)
+        opened.seals.round()
+        run(desk, update(schema.scan).where(SCAN_A).values(response=text("CAST(x'7bff1b5d' AS TEXT)")))
+        found = {one.id: (one.deadline is None, one.flaw) for one in opened.table.promised()}
+        assert found == {
+            "scan-A": (True, "its answer is no UTF-8"),
+            "scan-B": (False, None),
+            "scan-C": (False, None),
+        }
+        with pytest.raises(Unavailable) as refused:
+            opened.scans.get("scan-A")
+    assert "UTF-8" in str(refused.value)
+    assert not set(str(refused.value)) & {"\udcff", "\x1b", "{"}

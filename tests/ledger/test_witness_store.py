@@ -24,9 +24,10 @@ from ledger.storage.witness import WitnessDatabase
 from ledger.wiring_witness import create_witness, open_witness
 from tests.verifier.log_example import WITNESS
 from tests.verifier.signed_log import SignedLog
+from tests.verifier.test_ed25519 import NEUTRAL, vkey
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.note import open_note
-from verifier.note_key import SigningKey
+from verifier.note_key import KeyType, SigningKey
 from verifier.witness import Head, format_request, origin_hash
 
 ROOT = Path(__file__).parents[2]
@@ -348,3 +349,15 @@ def test_what_cannot_be_written_is_not_cosigned(store: WitnessDatabase, monkeypa
     monkeypatch.undo()
     assert witness.add_checkpoint(format_request(0, (), LOG.note(60))).body == b"50\n"
     assert [seen.head.size for seen in store.seen(LOG.origin)] == [50, 60]
+
+
+def test_a_key_that_the_rule_refuses_today_opens_nothing_and_stops_no_other_log(tmp_path: Path) -> None:
+    path = tmp_path / "witness.db"
+    made = WitnessDatabase(path)
+    trust(made, WITNESS.verifier, [LOG.key.verifier])
+    small = vkey("old.example", KeyType.ED25519, NEUTRAL)
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO trusted_key VALUES (?, 'old.example', 1)", (small,))
+    assert [key.name for key in made.trusted()] == [LOG.origin]
+    assert (made.keys("old.example"), made.unusable()) == ([], [small])
+    assert Witness(made, WITNESS).add_checkpoint(format_request(0, [], LOG.note(1))).status == 200

@@ -146,8 +146,11 @@ def test_a_file_is_about_the_code_that_was_read() -> None:
 
 def test_what_is_not_shown_is_always_said() -> None:
     sim = scene().sim
-    for raw in [CASES[name].raw() for name in CASES]:
-        said = " ".join(check(raw).does_not_show)
+    for report in (check(CASES[name].raw()) for name in CASES):
+        if report.failed is not None:
+            assert report.does_not_show == (), "of a file that fails only where it does"
+            continue
+        said = " ".join(report.does_not_show)
         assert "recall" in said
         assert "left out" in said
         assert "no witnesses" in said
@@ -155,6 +158,16 @@ def test_what_is_not_shown_is_always_said() -> None:
     assert "no node of that chain" not in " ".join(check(unit_file(), chain=sim).does_not_show)
     assert "carries no anchor" in " ".join(check(replace(unit_file(), anchor=None)).does_not_show)
     assert "does not show that this item is genuine" in " ".join(check(unit_file()).does_not_show)
+
+
+def test_a_file_that_fails_says_where_and_nothing_of_what_was_not_looked_at() -> None:
+    lines = explain(check_evidence(encode_evidence(unit_file()), pin=bytes(32)))
+    assert [line.split()[1] for line in lines[:-2]] == ["file:", "code:", "founding:"]
+    assert lines[-2] == "This file proves nothing: it fails at 'founding'."
+    assert lines[-1].startswith("The check stopped there and did not look at: checkpoint, witnesses, inclusion")
+    assert not any(word in " ".join(lines[:-1]) for word in ("recall", "anchor", "genuine", "chain"))
+    whole = check_evidence(b"", pin=bytes(32))
+    assert (whole.failed and whole.failed.step, whole.does_not_show, dict(whole.shows)) == ("file", (), {})
 
 
 # flaws

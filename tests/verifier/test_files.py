@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,29 @@ def test_wrong_use_and_unreadable_files_have_codes_of_their_own(
     empty = tmp_path / "empty"
     empty.write_bytes(b"")
     assert main([str(empty), "--founding", PIN]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "convert", "words"),
+    [
+        ("lines", lambda raw: raw.replace(b"\n", b"\r\n"), "line ends"),
+        ("mark", lambda raw: b"\xef\xbb\xbf" + raw, "byte order mark (UTF-8)"),
+        ("wide", lambda raw: raw.decode().encode("utf-16"), "byte order mark (UTF-16"),
+    ],
+)
+def test_a_file_that_a_program_on_the_way_converted_is_wrong_use(
+    name: str, convert: Callable[[bytes], bytes], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sim, file = scene().sim, tmp_path / name
+    fork = Fork(sim.entries[0], (sim.notes[sim.size()], sim.notes[sim.size()])).encode()
+    for raw in (CASES["absence-hidden-salt"].raw(), fork):
+        file.write_bytes(convert(raw) if convert(raw) != raw else raw + b"\r\n")
+        assert main([str(file), "--founding", sim.pin.hex(), "--json"]) == 2
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert (error["code"], words in error["message"]) == ("file_converted", True)
+    file.write_bytes(fork + b"\n")
+    assert main([str(file), "--founding", sim.pin.hex()]) == 2
+    assert "white space" in capsys.readouterr().err
 
 
 def test_other_kinds_of_files_are_read_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
