@@ -20,7 +20,7 @@ from bench import Bench, Figure, benchmark, paired
 from bench.scene import GTIN, Scene
 from bench.segment import floor, serials_of
 from ledger.services.serial import generate
-from ledger.services.serial_file import read_serial_csv
+from ledger.services.serial_file import Target, read_serial_csv
 from ledger.wiring import Ledger
 from verifier.label import sign_label
 
@@ -45,7 +45,7 @@ def register(bench: Bench) -> list[Figure]:
 
         def run() -> None:
             start = time.perf_counter()
-            given = read_serial_csv(source, GTIN).serials
+            given = read_serial_csv(source, Target(GTIN)).serials
             reading.append(time.perf_counter() - start)
             done = _register(scene, ledger, next(lots), given)
             assert done.kept.unit_count == UNITS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import (
+    AcceptOption,
     ColumnOption,
     HomeOption,
     JsonOption,
@@ -17,11 +19,12 @@ from api.cli.options import (
     ServerOption,
     SignerOption,
     TokenOption,
+    YesOption,
     one_of,
     open_home,
 )
 from api.cli.output import Out, pairs, table
-from api.cli.serials import check_rows, read_serials
+from api.cli.serials import check_rows, read_json, read_serials
 from verifier.errors import Malformed, Refused
 
 if TYPE_CHECKING:
@@ -86,6 +89,9 @@ def register(
     allow_repeats: Annotated[
         bool, typer.Option("--allow-repeats", help="Take serials that another lot of this GTIN in this home has too.")
     ] = False,
+    only_batch: Annotated[
+        bool, typer.Option("--only-batch", help="Take the file's rows of this GTIN and lot, and leave those of others.")
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Register the good rows and leave the bad out.")] = False,
     no_label_signature: Annotated[
         bool, typer.Option("--no-label-signature", help="Labels bear no signature; codes are shorter.")
@@ -98,6 +104,8 @@ def register(
             help=f"What bears the signature: {one_of(CarrierName)}; qr if none is named, repeat for more.",
         ),
     ] = None,
+    accept: AcceptOption = None,
+    yes: YesOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
@@ -105,45 +113,50 @@ def register(
 ) -> None:
     """Register a batch. Serials and label key stay in this home; the ledger gets hashes and a signed statement."""
     from api.cli.batch_folder import BatchFolder
+    from api.cli.doubts import as_json, settle
     from api.cli.reach import reach
     from api.cli.registration import Order, check_order, check_standing, earlier
     from api.cli.registration import register as register_batch
-    from api.cli.values import check_country, warn_of_expiry, warn_of_guessing, warn_of_lost_zeros
+    from api.cli.values import check_country, read_typed_gtin, today, warn_of_guessing
     from ledger.keys.store import KeyStore
-    from verifier.gs1 import parse_gtin, parse_lot
+    from ledger.services.serial_doubt import doubts_of_file, doubts_of_values
+    from ledger.services.serial_file import Target
+    from verifier.gs1 import parse_lot
 
     out, place = Out(json), open_home(home)
     if (serials is None) == (generate is None):
         raise Malformed("couldn't register: give either --serials FILE or --generate N", code="usage")
-    gtin14, lot = parse_gtin(gtin), parse_lot(lot)
+    gtin14, lot = read_typed_gtin(gtin, out), parse_lot(lot)
     markets = tuple(sorted({check_country("--market", code) for code in market or ()}))
-    if gtin14 != gtin:
-        out.note(f"GTIN {gtin} is {gtin14}")
     signer = KeyStore(place.keys).load_evm(key)
-    file = read_serials(serials, gtin14, lot, out, column, no_header) if serials is not None else None
-    if file is not None:
-        check_rows(file, skip_bad, out)
     carriers = () if no_label_signature else tuple(sorted({c.value for c in carrier or [CarrierName.QR]}))
     order = Order(
-        gtin14, lot, signer, file.serials if file is not None else None, generate or 0, serial_length,
-        markets, expires, carriers, allow_repeats,
+        gtin14, lot, signer, None, generate or 1, serial_length, markets, expires, carriers, allow_repeats
     )  # fmt: skip
     check_order(order)
+    target = Target(gtin14, lot, expires)
+    file = read_serials(serials, target, out, column, no_header, only_batch) if serials is not None else None
+    if file is not None:
+        check_rows(file, target, skip_bad, out)
+        order = replace(order, serials=file.serials)
     folder = BatchFolder.of(place, gtin14, lot)
-    done = earlier(folder, order)
+    done, doubts = earlier(folder, order), []
     if done is not None:
         with reach(place, server, token, out) as ledger:
             check_standing(done.kept, ledger)
     else:
-        warn_of_expiry(expires, out)
+        doubts = doubts_of_values(gtin14, lot, expires, today())
         if file is not None:
-            warn_of_lost_zeros(file.serials, out)
+            doubts += doubts_of_file(file, gtin14, expires)
+        settle(doubts, accept, yes, out)
         if generate is not None:
             warn_of_guessing(serial_length, generate, out)
         with reach(place, server, token, out, write=True) as ledger:
             done = register_batch(folder, order, ledger, out)
     answer = _registered(order, done, folder, file.bad_count if file is not None else 0)
     answer["serials"] = _serials_named(folder.ends(), file.column if file is not None else None)
+    answer |= {"left_out": file.left_out if file is not None else 0, "read": read_json(file)}
+    answer["doubts"] = [as_json(doubt) for doubt in doubts]
     out.answer(answer, _registered_lines(answer))
 
 
@@ -156,17 +169,20 @@ def recall(
     again: Annotated[
         bool, typer.Option("--again", help="Add this notice to a recall that stands; each takes an undo of its own.")
     ] = False,
+    accept: AcceptOption = None,
+    yes: YesOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Recall a batch: every scan of it answers Stop."""
-    from api.cli.values import warn_of_notice
+    from api.cli.doubts import settle
+    from api.cli.values import doubts_of_notice
     from verifier.statement import Kind
 
     out, place = Out(json), open_home(home)
-    warn_of_notice(notice, out)
+    settle(doubts_of_notice(notice), accept, yes, out)
 
     def body(found: Mapping[str, Any]) -> dict[str, Any]:
         standing = found["recall"]
@@ -202,25 +218,34 @@ def retire(
     ] = None,
     column: ColumnOption = None,
     no_header: NoHeaderOption = False,
+    accept: AcceptOption = None,
+    yes: YesOption = False,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Report units sold, destroyed or stolen. Those reported before stay reported."""
+    from api.cli.doubts import settle
     from api.cli.reach import reach
     from api.cli.retirement import retire as retire_units
+    from ledger.services.serial_doubt import doubts_of_file
+    from ledger.services.serial_file import SerialFile, Target
 
     out, place = Out(json), open_home(home)
-    named = list(serial or ())
+    file = SerialFile()
     if serials is not None:
-        file = read_serials(serials, None, None, out, column, no_header)
-        check_rows(file, None, out)
-        named += file.serials
+        file = read_serials(serials, Target(), out, column, no_header)
+        check_rows(file, Target(), None, out)
+    named = [*(serial or ()), *file.serials]
     if not named:
         raise Malformed("couldn't retire units: give --serial or --serials FILE", code="usage")
+
+    def doubtful() -> None:
+        settle(doubts_of_file(file, None, None), accept, yes, out)
+
     with reach(place, server, token, out, write=True) as ledger:
-        answer = retire_units(place, ledger, batch, reason.value, named, key, out)
+        answer = retire_units(place, ledger, batch, reason.value, named, key, out, doubtful)
     out.answer(answer, pairs({name: value for name, value in answer.items() if name != "receipt"}))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.output import Out
+from ledger.services.doubt_name import DoubtName
 from verifier.errors import CarnetError, Malformed
 
 if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs none of them
@@ -62,6 +63,15 @@ ColumnOption = Annotated[
 NoHeaderOption = Annotated[
     bool, typer.Option("--no-header", help="The first line of the file is data, whatever it looks like.")
 ]
+AcceptOption = Annotated[
+    list[DoubtName] | None,
+    typer.Option(
+        "--accept",
+        metavar="DOUBT",
+        help="Take values in doubt without being asked, by the doubt's name; repeat for more (docs/cli.md).",
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Take all values that are in doubt without being asked.")]
 SignerOption = Annotated[str, typer.Option("--key", help="Name of the key that signs.", show_default=False)]
 
 

@@ -9,6 +9,7 @@ import typer.main
 
 from api.cli import app
 from api.cli.options import COMMON
+from ledger.services.doubt_name import ABOUT
 from ledger.services.serial_columns import ACCEPTED
 
 INTRODUCTION = """\
@@ -67,6 +68,7 @@ def render() -> str:
 def _serial_files() -> str:
     """Which headings a file of serials may have."""
     accepted = ", ".join(f"`{name}`" for name in (*ACCEPTED, "(21)"))
+    doubts = "\n".join(f"| `{name}` | {about} |" for name, about in ABOUT.items())
     return f"""
 ## Files of serials
 
@@ -80,7 +82,21 @@ position from 1.
 A lone column needs no heading. Where its first row has no digit and every other has one, it may be a heading of another
 name: that is refused too, until `--column` or `--no-header` says which it is.
 
-Columns for GTIN and lot, where there are any, must agree with the batch.
+Columns for GTIN, lot and expiry date, where there are any, must agree with the batch. Of a file with several batches,
+`--only-batch` takes the rows of the one that is named. A first line such as `sep=;` names the separator and is skipped.
+
+`="000123"` is read as `000123`, and a GTIN such as `952 12340 00013` as its digits; both are noted. A number that a
+spreadsheet has rounded (`9,52123E+12`), an error value (`#REF!`) and a control character make a bad row.
+
+### What is asked before anything is signed
+
+Most of these are legal serials, and they stay for ever. On a terminal they are shown and asked about once; elsewhere
+the command ends with code 2 and has written nothing. `--accept NAME` takes what one name stands for, `--yes` all;
+`--json` lists the rows.
+
+| Name | What it is |
+|---|---|
+{doubts}
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from api.cli.batch_folder import BatchFolder
@@ -25,14 +25,25 @@ _SHOWN = 20  # strange serials that a message names
 
 
 def retire(
-    home: Home, ledger: Reach, batch: str, reason: str, serials: Sequence[str], key: str, out: Out
+    home: Home,
+    ledger: Reach,
+    batch: str,
+    reason: str,
+    serials: Sequence[str],
+    key: str,
+    out: Out,
+    doubtful: Callable[[], None],
 ) -> dict[str, Any]:
     """Report units sold, destroyed or stolen; returns the command's answer.
+
+    `doubtful` has doubts about the serials settled; it is called where the batch's own serials are not here to compare.
 
     Raises Malformed, Refused (`salt_missing`, `retired_unknown`, and the ledger's own), Unavailable.
     """
     found = ledger.batch(batch)
     folder = BatchFolder.of(home, found["gtin"], found["lot"])
+    if folder.kept() is None:
+        doubtful()
     _check_known(folder, serials)
     salt = _salt(folder, ledger, found["id"])
     keys = set(_keys(found, salt, serials))

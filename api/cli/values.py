@@ -1,15 +1,19 @@
-"""Values that stay for ever once they are signed: refused where they cannot be meant, warned of where they are odd."""
+"""Values that stay for ever once they are signed: refused where they cannot be meant, asked about where odd."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from api.cli.output import Out
 from api.place import COUNTRIES
 from verifier.errors import Malformed
+
+if TYPE_CHECKING:
+    from ledger.services.serial_doubt import Doubt
+    from verifier.gs1 import Gtin
 
 MARKETS = COUNTRIES - {"XZ"}
 """Countries that goods can be made for or that can admit somebody: all but the high seas."""
@@ -42,26 +46,30 @@ def parse_bytes32(option: str, text: str) -> bytes:
     return bytes.fromhex(digits)
 
 
-def warn_of_expiry(expires: str, out: Out) -> None:
-    """Warn of an expiry date that has passed: every unit will be answered with `check`."""
-    if expires and expires < datetime.now(UTC).date().isoformat():
-        out.warn(f"--expires {expires} has passed: every unit of this batch will be answered with Check further")
+def read_typed_gtin(text: str, out: Out) -> Gtin:
+    """A GTIN as typed or pasted, padded to 14 digits; says so where it was written otherwise. Raises Malformed."""
+    from ledger.services.serial_cell import read_gtin
+
+    gtin, _ = read_gtin(text)
+    if gtin != text:
+        out.note(f"GTIN {text} is {gtin}")
+    return gtin
 
 
-def warn_of_notice(notice: str, out: Out) -> None:
-    """Warn of a notice that nobody can open."""
-    if notice and (urlsplit(notice).scheme not in ("http", "https") or not urlsplit(notice).netloc):
-        out.warn(f"--notice {notice} is no http or https address; it stays in the record as it is")
+def today() -> str:
+    """The day by this machine's clock, YYYY-MM-DD in UTC."""
+    return datetime.now(UTC).date().isoformat()
 
 
-def warn_of_lost_zeros(serials: Sequence[str], out: Out) -> None:
-    """Warn of serials that a spreadsheet may have taken for numbers: all of digits, not all of one length."""
-    lengths = {len(serial) for serial in serials}
-    if len(lengths) > 1 and all(serial.isdigit() for serial in serials) and any(s[0] != "0" for s in serials):
-        out.warn(
-            f"the serials are digits of {min(lengths)} to {max(lengths)} places: if a spreadsheet took leading zeros "
-            "away, these are not the printed ones"
-        )
+def doubts_of_notice(notice: str) -> list[Doubt]:
+    """A doubt about a notice that nobody can open; it would stay in the record as it is."""
+    from ledger.services.doubt_name import DoubtName
+    from ledger.services.serial_doubt import Doubt, Doubtful
+
+    parts = urlsplit(notice)
+    if not notice or (parts.scheme in ("http", "https") and parts.netloc):
+        return []
+    return [Doubt(DoubtName.NOTICE, "notice", 1, (Doubtful(None, notice, "https://…"),))]
 
 
 def warn_of_guessing(length: int, count: int, out: Out) -> None:

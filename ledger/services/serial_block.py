@@ -7,14 +7,12 @@ import io
 import re
 from collections.abc import Callable, Sequence
 
-from ledger.services.serial_columns import Columns
+from ledger.services.serial_cell import BLANKS, ROUNDED_NUMBER
+from ledger.services.serial_columns import Columns, rows_of
 from verifier.gs1 import CSET82, LONGEST
 
-SPREADSHEET = re.compile(r"\d([.,]\d+)?E[+-]\d+", re.IGNORECASE)
-"""A number that a spreadsheet has rounded."""
-
 _EXPONENTS = ("E+", "E-", "e+", "e-")  # quick to look for; most files have none
-_SPREADSHEET_LINE = re.compile(rf"(?:\A|[\r\n]){SPREADSHEET.pattern}(?:[\r\n]|\Z)", re.IGNORECASE)
+_ROUNDED_LINE = re.compile(rf"(?:\A|[\r\n]){ROUNDED_NUMBER.pattern}(?:[\r\n]|\Z)", re.IGNORECASE)
 # serials, one a line, and blank lines after them; possessive, or a long file would be tried in very many ways
 _SOUND = re.compile(f"(?:[{re.escape(CSET82)}]{{1,{LONGEST}}}+(?:\r\n|\r|\n|\\Z))*+[\r\n]*")
 
@@ -22,11 +20,12 @@ _SOUND = re.compile(f"(?:[{re.escape(CSET82)}]{{1,{LONGEST}}}+(?:\r\n|\r|\n|\\Z)
 class SoundRows:
     """Rows of blocks that were looked at as a whole.
 
-    `contradicts` says whether cells for GTIN and lot name another batch than the one that the file is for.
+    `plain` says whether cells for GTIN, lot and expiry date name the batch that the file is for, and nothing is to be
+    said about them.
     """
 
-    def __init__(self, columns: Columns, contradicts: Callable[[str, str], bool]) -> None:
-        self._columns, self._contradicts = columns, contradicts
+    def __init__(self, columns: Columns, plain: Callable[[tuple[str, str, str]], bool]) -> None:
+        self._columns, self._plain = columns, plain
         self._seen: set[str] = set()
         self._starts: list[tuple[int, int]] = []  # of each block: its first line, and its first serial
         self.serials: list[str] = []
@@ -43,7 +42,7 @@ class SoundRows:
                 text = self._column(text)
             except (csv.Error, IndexError):
                 return False
-        if not _SOUND.fullmatch(text) or (any(mark in text for mark in _EXPONENTS) and _SPREADSHEET_LINE.search(text)):
+        if not _SOUND.fullmatch(text) or (any(mark in text for mark in _EXPONENTS) and _ROUNDED_LINE.search(text)):
             return False
         serials, known = text.split(), len(self._seen)
         self._seen.update(serials)
@@ -64,10 +63,10 @@ class SoundRows:
     def _column(self, text: str) -> str:
         """The serials of a table, one a line; IndexError when a row has none or states another batch."""
         columns = self._columns
-        cells = list(csv.reader(lines_of(text), delimiter=columns.delimiter))
-        stated = {(_cell(row, columns.gtin), _cell(row, columns.lot)) for row in cells}
+        cells = list(rows_of(lines_of(text), columns.delimiter))
+        stated = {(_cell(row, columns.gtin), _cell(row, columns.lot), _cell(row, columns.expires)) for row in cells}
         serials = [row[columns.serial] for row in cells]
-        if "" in serials or any(self._contradicts(*pair) for pair in stated):
+        if "" in serials or not all(map(self._plain, stated)):
             raise IndexError
         return "\n".join(serials)
 
@@ -84,4 +83,4 @@ def count_lines(text: str) -> int:
 
 
 def _cell(cells: Sequence[str], column: int | None) -> str:
-    return cells[column].strip() if column is not None and column < len(cells) else ""
+    return cells[column].strip(BLANKS) if column is not None and column < len(cells) else ""

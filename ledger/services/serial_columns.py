@@ -8,10 +8,15 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ledger.services.serial_cell import BLANKS
 from verifier.errors import Malformed
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 ACCEPTED = (
     "serial", "serials", "serial no", "serial nr", "serial number", "serial numbers", "SN", "SNR", "Seriennummer",
@@ -20,27 +25,39 @@ ACCEPTED = (
 """Headings of a column of serials, and `(21)`. Capitals, spaces, accents and punctuation do not count."""
 
 _DELIMITERS = ("\t", ";", ",")
-_NO_DELIMITER = "\x1f"  # in no text file; csv wants one
+_NO_TEXT = "\ud800"
+"""What `csv` gets where there is no delimiter, since it wants one. Half a surrogate pair: no decoder of UTF-8, UTF-16
+or Windows-1252 gives one, so no file can hold it."""
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[ ]*', re.IGNORECASE)
 _GTIN_NAMES = {"gtin", "gtin14", "gtin13", "ean", "ean13", "upc"}
 _LOT_NAMES = {"lot", "lotno", "lotnumber", "batch", "batchno", "batchnumber", "charge", "chargennummer"}
-_BRACKETED = {"(21)": "serial", "(01)": "gtin", "(10)": "lot"}
+_EXPIRY_NAMES = {
+    "expiry", "expires", "expirydate", "expirationdate", "expiration", "exp", "expdate", "bestbefore", "bestbeforedate",
+    "useby", "usebydate", "mhd", "verfall", "verfalldatum", "verwendbarbis", "haltbarbis", "peremption",
+    "datedeperemption", "dlc", "caducidad", "fechadecaducidad", "vervaldatum", "houdbaartot",
+}  # fmt: skip
+_BRACKETED = {"(21)": "serial", "(01)": "gtin", "(10)": "lot", "(17)": "expires"}
 _SHOWN = 12  # headings that a message names
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where serial, GTIN and lot stand in a row; `header` is None where the first line is data already."""
+    """Where serial, GTIN, lot and expiry date stand in a row; `header` is None where the first line is data already.
 
-    delimiter: str
+    `delimiter` is None where a line is one serial, whatever punctuation it holds.
+    """
+
+    delimiter: str | None
     header: tuple[str, ...] | None
     serial: int
     gtin: int | None
     lot: int | None
+    expires: int | None
 
     @property
     def alone(self) -> bool:
         """Whether a row is a serial and nothing else."""
-        return self.delimiter == _NO_DELIMITER
+        return self.delimiter is None
 
     @property
     def name(self) -> str:
@@ -48,15 +65,20 @@ class Columns:
         return self.header[self.serial] if self.header is not None else str(self.serial + 1)
 
 
-def find_columns(sample: Sequence[str], column: str | None = None, *, headed: bool = True) -> Columns:
+def find_columns(
+    sample: Sequence[str], column: str | None = None, *, headed: bool = True, delimiter: str | None = None
+) -> Columns:
     """Decide about headings and delimiter by the first lines (without blank ones and line ends).
 
-    `column` is the heading of the serials, or their position from 1; `headed` False says that the first line is data.
-    Where the lines do not settle it, this asks. Raises Malformed (`empty_file`, `columns`).
+    `column` is the heading of the serials, or their position from 1; `headed` False says that the first line is data;
+    `delimiter` is the one that the file names itself. Where the lines do not settle it, this asks.
+
+    Raises Malformed (`empty_file`, `columns`).
     """
     if not sample:
         raise Malformed("couldn't read the serials: the file is empty", code="empty_file")
-    delimiter = _delimiter(sample, column, headed)
+    if delimiter is None:
+        delimiter = _delimiter(sample, column, headed)
     cells = _split(sample[0], delimiter)
     kinds = [_kind(name) if headed else None for name in cells]
     if column is not None:
@@ -66,19 +88,31 @@ def find_columns(sample: Sequence[str], column: str | None = None, *, headed: bo
     else:
         serial = _recognised(cells, kinds, headed)
     others = {kind: at for at, kind in reversed(list(enumerate(kinds))) if kind is not None and at != serial}
-    return Columns(delimiter, tuple(cells) if headed else None, serial, others.get("gtin"), others.get("lot"))
+    header = tuple(cells) if headed else None
+    return Columns(delimiter, header, serial, others.get("gtin"), others.get("lot"), others.get("expires"))
 
 
-def _delimiter(sample: Sequence[str], column: str | None, headed: bool) -> str:
+def named_separator(line: str) -> str | None:
+    """The delimiter that a first line such as `sep=;` names for spreadsheets; None for any other line."""
+    found = _SEPARATOR_LINE.fullmatch(line)
+    return found[1] if found else None
+
+
+def rows_of(lines: Iterable[str], delimiter: str | None) -> Reader:
+    """The cells of each record; one a record where there is no delimiter. Raises csv.Error."""
+    return csv.reader(lines, delimiter=_NO_TEXT if delimiter is None else delimiter)
+
+
+def _delimiter(sample: Sequence[str], column: str | None, headed: bool) -> str | None:
     """The one that makes known headings of the first line, else the one by which all lines are as wide."""
     if headed:
-        for delimiter in (*_DELIMITERS, _NO_DELIMITER):
+        for delimiter in (*_DELIMITERS, None):
             cells = _split(sample[0], delimiter)
             known = any(map(_kind, cells)) or (column is not None and _plain(column) in map(_plain, cells))
-            if known and (len(cells) > 1 or delimiter == _NO_DELIMITER):
+            if known and (len(cells) > 1 or delimiter is None):
                 return delimiter
     for delimiter in _DELIMITERS:
-        widths = {len(cells) for cells in csv.reader(sample, delimiter=delimiter)}
+        widths = {len(cells) for cells in rows_of(sample, delimiter)}
         if len(widths) == 1 and widths != {1}:
             return delimiter
     if any(delimiter in line for delimiter in _DELIMITERS for line in sample):
@@ -88,13 +122,13 @@ def _delimiter(sample: Sequence[str], column: str | None, headed: bool) -> str:
             "expected a first line that names the column 'serial'",
             code="columns",
         )
-    return _NO_DELIMITER
+    return None
 
 
 def _named(cells: Sequence[str], column: str, headed: bool) -> int:
     """The column that the caller named, by heading or position."""
     if headed:
-        same = [at for at, name in enumerate(cells) if name == column.strip()] or [
+        same = [at for at, name in enumerate(cells) if name == column.strip(BLANKS)] or [
             at for at, name in enumerate(cells) if _plain(name) == _plain(column)
         ]
         if len(same) == 1:
@@ -124,25 +158,30 @@ def _recognised(cells: Sequence[str], kinds: Sequence[str | None], headed: bool)
     )
 
 
-def _heads_alone(sample: Sequence[str], delimiter: str, kind: str | None) -> bool:
+def _heads_alone(sample: Sequence[str], delimiter: str | None, kind: str | None) -> bool:
     """Whether the first line of a lone column is its heading. Asks where it may be one of an unknown name.
 
     A heading has no digit while every row below has one; a first serial that does too is let in by --no-header.
     """
     if kind == "serial":
         return True
-    first, *below = (cells[0] for cells in csv.reader(sample, delimiter=delimiter))
+    first, *below = (cells[0] for cells in rows_of(sample, delimiter))
     if kind is None and (_has_digit(first) or not all(map(_has_digit, below))):
         return False
     raise Malformed(
-        f"couldn't tell whether {first.strip()!r} is a heading or a serial. If it is the heading, say --column "
-        f"{first.strip()!r}; if it is a serial, say --no-header. Known headings: {', '.join(ACCEPTED)}",
+        f"couldn't tell whether {first.strip(BLANKS)!r} is a heading or a serial. If it is the heading, say --column "
+        f"{first.strip(BLANKS)!r}; if it is a serial, say --no-header. Known headings: {', '.join(ACCEPTED)}",
         code="columns",
     )
 
 
-def _split(line: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(iter(csv.reader([line], delimiter=delimiter)))]
+def _split(line: str, delimiter: str | None) -> list[str]:
+    return [name.strip(BLANKS) for name in next(iter(rows_of([line], delimiter)))]
+
+
+def is_heading(cell: str) -> bool:
+    """Whether a cell is a heading of serials: one that stands further down belongs to another page of the list."""
+    return _kind(cell) == "serial"
 
 
 def _has_digit(text: str) -> bool:
@@ -155,10 +194,10 @@ def _listed(cells: Sequence[str]) -> str:
 
 
 def _kind(name: str) -> str | None:
-    if name.strip() in _BRACKETED:
-        return _BRACKETED[name.strip()]
+    if name.strip(BLANKS) in _BRACKETED:
+        return _BRACKETED[name.strip(BLANKS)]
     plain = _plain(name)
-    kinds = {"serial": _SERIAL_NAMES, "gtin": _GTIN_NAMES, "lot": _LOT_NAMES}
+    kinds = {"serial": _SERIAL_NAMES, "gtin": _GTIN_NAMES, "lot": _LOT_NAMES, "expires": _EXPIRY_NAMES}
     return next((kind for kind, names in kinds.items() if plain in names), None)
 
 

@@ -9,16 +9,21 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
-from ledger.services.serial_block import SPREADSHEET, SoundRows, count_lines, lines_of
-from ledger.services.serial_columns import Columns, find_columns
+from ledger.services.serial_batch import OTHER_BATCH, BatchCells, Target, cell_of
+from ledger.services.serial_block import SoundRows, count_lines, lines_of
+from ledger.services.serial_cell import BLANKS, NOTATION, is_error_value, rounded, undressed
+from ledger.services.serial_columns import Columns, find_columns, named_separator, rows_of
+from ledger.services.serial_foreign import LOOKED_AT, refuse_foreign
+from ledger.services.serial_row import BadRow, ReadAs
 from verifier.errors import Malformed, NotFound, Unavailable
-from verifier.gs1 import LONGEST, Gtin, parse_gtin, parse_serial
+from verifier.gs1 import LONGEST, parse_serial
+
+__all__ = ["BAD_ROWS_KEPT", "BadRow", "ReadAs", "SerialFile", "Target", "read_serial_csv"]
 
 BAD_ROWS_KEPT = 1_000
 """Bad rows that are kept with their reason; more are only counted. Own limit."""
@@ -26,26 +31,21 @@ BAD_ROWS_KEPT = 1_000
 _BLOCK = 2**18  # characters looked at together
 _PROGRESS_EVERY = 10_000  # rows, where they are looked at one by one
 _SAMPLE = 50  # lines that decide about columns
+_SEPARATOR_AT_MOST = 32  # characters of a first line that names the separator
 _Record = tuple[int, list[str]]  # the line it starts on, its cells
-_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
 
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """One row that cannot be used. `row` counts the lines of the file from 1, header and blank ones included."""
-
-    row: int
-    value: str
-    code: str
-    message: str
-    expected: str
+ANY_BATCH = Target()
+"""For files whose rows are compared with no batch."""
 
 
 @dataclass(slots=True)
 class SerialFile:
     """What a file holds: the good serials in its order, and the bad rows (the first 1,000 of `bad_count`).
 
-    `column` is the one that serials came from: its heading, else its position from 1.
+    `column` is the one that serials came from: its heading, else its position from 1. `read` are the first 1,000 of
+    `read_count` cells that were read otherwise than written. `others` counts the rows of other batches by GTIN and lot;
+    they are among the bad rows, or in `left_out` where only this batch's rows were asked for. `expiries` are the
+    different texts of the column of expiry dates. `row_numbers` gives the line that brought each serial.
     """
 
     serials: list[str] = field(default_factory=list)
@@ -55,29 +55,36 @@ class SerialFile:
     rows: int = 0
     header: tuple[str, ...] | None = None
     column: str = "1"
+    read: list[ReadAs] = field(default_factory=list)
+    read_count: int = 0
+    others: Counter[tuple[str, str]] = field(default_factory=Counter)
+    left_out: int = 0
+    expiries: set[str] = field(default_factory=set)
+    row_numbers: Callable[[], dict[str, int]] = field(default=dict, compare=False)
 
 
 def read_serial_csv(
     source: Path | BinaryIO,
-    gtin: str | None = None,
-    lot: str | None = None,
+    target: Target = ANY_BATCH,
     progress: Callable[[int], None] = lambda _rows: None,
     *,
     column: str | None = None,
     headed: bool = True,
+    only_batch: bool = False,
 ) -> SerialFile:
     """Read a file of serials, with or without header, in UTF-8, UTF-16 or Windows-1252.
 
     The serials are the column that `column` names, else the one whose heading does, else the only one. Where the file
-    has columns for GTIN and lot, each row's must be those given here. `progress` hears the number of rows done.
+    has columns for GTIN, lot and expiry date, each row's must be those of `target`; `only_batch` leaves the rows of
+    other batches out. `progress` hears the number of rows done.
 
     Raises Malformed (`not_csv`, `columns`, `empty_file`), NotFound or Unavailable (`file`); bad rows do not raise.
     """
     if not isinstance(source, Path):
-        return _read(source, gtin, lot, progress, column, headed)
+        return _read(source, target, progress, column, headed, only_batch)
     try:
         with source.open("rb") as stream:
-            return _read(stream, gtin, lot, progress, column, headed)
+            return _read(stream, target, progress, column, headed, only_batch)
     except FileNotFoundError as error:
         raise NotFound(f"couldn't read {source}: there is no such file", code="file") from error
     except OSError as error:
@@ -86,86 +93,104 @@ def read_serial_csv(
 
 def _read(
     stream: BinaryIO,
-    gtin: str | None,
-    lot: str | None,
+    target: Target,
     progress: Callable[[int], None],
     column: str | None,
     headed: bool,
+    only_batch: bool,
 ) -> SerialFile:
     """Block by block while all is sound; from the first block on that is not, row by row."""
     blocks = _blocks(stream)
-    block = next(blocks, "")
+    before, block, delimiter = _skip_separator(next(blocks, ""))
     try:
-        sample = [line.strip("\r\n") for line in islice(lines_of(block), _SAMPLE) if line.strip()]
-        columns = find_columns(sample, column, headed=headed)
+        sample = [line.strip("\r\n") for line in islice(lines_of(block), _SAMPLE) if not _blank(line)]
+        columns = find_columns(sample, column, headed=headed, delimiter=delimiter)
     except csv.Error as error:
         raise Malformed(f"couldn't read the serials: {error}", code="not_csv") from error
-    sound = SoundRows(columns, lambda *stated: _contradicts(stated, columns, gtin, lot))
-    before, block, awaiting_header = _skip_header(block, columns)
+    cells = BatchCells(columns, target)
+    sound = SoundRows(columns, cells.plain)
+    before, block, awaiting_header = _skip_header(block, columns, before)
     while block and not awaiting_header and sound.take(block, before):
         progress(len(sound.serials))
         before += count_lines(block)
         block = next(blocks, "")
     found = SerialFile(sound.serials, rows=len(sound.serials), header=columns.header, column=columns.name)
+    found.others, found.expiries, found.row_numbers = cells.others, cells.expiries, sound.rows
     if block:
         lines = chain.from_iterable(map(lines_of, chain([block], blocks)))
         records = _records(lines, columns.delimiter, before)
         if awaiting_header:
             next(cells for _, cells in records if any(cells))
-        _take_each(records, found, sound.rows(), columns, gtin, lot, progress)
+        _take_each(records, found, cells, columns.serial, only_batch, progress)
     if not found.rows:
         raise Malformed("couldn't read the serials: the file holds no row of data", code="empty_file")
     progress(found.rows)
     return found
 
 
-def _skip_header(block: str, columns: Columns) -> tuple[int, str, bool]:
+def _skip_separator(block: str) -> tuple[int, str, str | None]:
+    """A first line such as `sep=;` is for spreadsheets: lines up to and with it, what follows, and its delimiter."""
+    first = lines_of(block[:_SEPARATOR_AT_MOST]).readline()
+    delimiter = named_separator(first.strip("\r\n"))
+    return (0, block, None) if delimiter is None else (1, block[len(first) :], delimiter)
+
+
+def _skip_header(block: str, columns: Columns, before: int) -> tuple[int, str, bool]:
     """Lines up to and with the header, what follows, and whether it is still to come: it may go over several lines."""
     if columns.header is None:
-        return 0, block, False
-    lines, before = lines_of(block), 0
+        return before, block, False
+    lines, passed = lines_of(block), 0
     for line in lines:
-        before += 1
-        if line.strip():
+        passed += 1
+        if not _blank(line):
             break
-    return (0, block, True) if '"' in line else (before, block[lines.tell() :], False)
+    return (before, block, True) if '"' in line else (before + passed, block[lines.tell() :], False)
+
+
+def _blank(line: str) -> bool:
+    return not line.strip(BLANKS + "\r\n")
 
 
 def _take_each(
     records: Iterable[_Record],
     found: SerialFile,
-    rows: dict[str, int],
-    columns: Columns,
-    gtin: str | None,
-    lot: str | None,
+    batch: BatchCells,
+    serial: int,
+    only_batch: bool,
     progress: Callable[[int], None],
 ) -> None:
-    """Look at each row for itself; `rows` are those that were taken before, by serial."""
+    """Look at each row for itself, and put its serial, column `serial`, beside those that were taken before."""
+    rows = found.row_numbers()
     for number, cells in records:
         if not any(cells):
             continue
         found.rows += 1
         if found.rows % _PROGRESS_EVERY == 0:
             progress(found.rows)
-        if bad := _check_row(number, cells, columns, rows, gtin, lot):
+        looked = batch.look(number, cells)
+        if looked.bad is not None and looked.bad.code in OTHER_BATCH and only_batch:
+            found.left_out += 1
+            continue
+        value, code = undressed(cell_of(cells, serial))
+        if bad := looked.bad or _check_serial(number, value, rows):
             _note(found, bad)
-    found.serials = list(rows)
+            continue
+        _note_read(found, looked.read)
+        if code is not None:
+            _note_read(found, [ReadAs(number, "serial", code, cells[serial], value)])
+    found.serials, found.row_numbers = list(rows), lambda: rows
 
 
-def _check_row(
-    number: int, cells: Sequence[str], columns: Columns, rows: dict[str, int], gtin: str | None, lot: str | None
-) -> BadRow | None:
-    """Put the row's serial among `rows`, or say what is wrong with it."""
-    value = cells[columns.serial] if columns.serial < len(cells) else ""
-    if bad := _check_batch(number, cells, columns, gtin, lot):
-        return bad
+def _check_serial(number: int, value: str, rows: dict[str, int]) -> BadRow | None:
+    """Put a serial among `rows`, or say what is wrong with it."""
     if not value:
         return BadRow(number, value, "empty", f"row {number}: no serial", f"1 to {LONGEST} characters")
-    if SPREADSHEET.fullmatch(value):
+    if rounded(value):
         message = f"row {number}: {value} is a number that a spreadsheet has rounded; its digits are lost"
-        return BadRow(
-            number, value, "spreadsheet_notation", message, "the serial itself, in a column formatted as text"
-        )
+        return BadRow(number, value, NOTATION, message, "the serial itself, in a column formatted as text")
+    if is_error_value(value):
+        message = f"row {number}: {value} is an error value of a spreadsheet and no serial"
+        return BadRow(number, value, "spreadsheet_error", message, "the serial itself")
     try:
         parse_serial(value)
     except Malformed as error:
@@ -181,35 +206,9 @@ def _check_row(
     return None
 
 
-def _check_batch(
-    number: int, cells: Sequence[str], columns: Columns, gtin: str | None, lot: str | None
-) -> BadRow | None:
-    if gtin is not None and (typed := _cell(cells, columns.gtin)):
-        try:
-            padded = _padded(typed)
-        except Malformed as error:
-            return BadRow(number, typed, error.code, f"row {number}: {error}", gtin)
-        if padded != gtin:
-            message = f"row {number}: GTIN {padded} is not the batch's"
-            return BadRow(number, typed, "gtin_mismatch", message, gtin)
-    if lot is not None and (typed := _cell(cells, columns.lot)) and typed != lot:
-        return BadRow(number, typed, "lot_mismatch", f"row {number}: lot {typed} is not the batch's", lot)
-    return None
-
-
-def _contradicts(stated: tuple[str, str], columns: Columns, gtin: str | None, lot: str | None) -> bool:
-    """Whether the cells for GTIN and lot name another batch."""
-    return _check_batch(0, stated, replace(columns, gtin=0, lot=1), gtin, lot) is not None
-
-
-@lru_cache(maxsize=64)
-def _padded(typed: str) -> Gtin:
-    """A column of GTINs says the same a million times."""
-    return parse_gtin(typed)
-
-
-def _cell(cells: Sequence[str], column: int | None) -> str:
-    return cells[column] if column is not None and column < len(cells) else ""
+def _note_read(found: SerialFile, read: Sequence[ReadAs]) -> None:
+    found.read_count += len(read)
+    found.read += read[: max(0, BAD_ROWS_KEPT - len(found.read))]
 
 
 def _note(found: SerialFile, bad: BadRow) -> None:
@@ -219,9 +218,9 @@ def _note(found: SerialFile, bad: BadRow) -> None:
         found.bad.append(bad)
 
 
-def _records(lines: Iterable[str], delimiter: str, before: int) -> Iterator[_Record]:
+def _records(lines: Iterable[str], delimiter: str | None, before: int) -> Iterator[_Record]:
     """The records with the number of the line each one starts on; cells without surrounding spaces."""
-    reader, start = csv.reader(lines, delimiter=delimiter), before + 1
+    reader, start = rows_of(lines, delimiter), before + 1
     while True:
         try:
             cells = next(reader)
@@ -229,17 +228,14 @@ def _records(lines: Iterable[str], delimiter: str, before: int) -> Iterator[_Rec
             return
         except csv.Error as error:
             raise Malformed(f"couldn't read the serials: row {start}: {error}", code="not_csv") from error
-        yield start, [cell.strip() for cell in cells]
+        yield start, [cell.strip(BLANKS) for cell in cells]
         start = before + reader.line_num + 1
 
 
 def _blocks(stream: BinaryIO) -> Iterator[str]:
     """Whole lines with their ends, some thousand at a time; the lines may be in two encodings."""
-    start = stream.read(4)
-    if start.startswith(_ARCHIVES):
-        raise Malformed(
-            "couldn't read the serials: this is a spreadsheet; save it as CSV and send that", code="not_csv"
-        )
+    start = stream.read(LOOKED_AT)
+    refuse_foreign(start)
     wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
     whole = io.BufferedReader(_Joined(start, stream), 2**16)
     encoding = "utf-16" if wide else "utf-8-sig"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import GTIN, Cli, write_serials
+from cli_world import GTIN, ROOT, Cli, write_serials
 
 from api.cli import registration
 from api.cli.batch_folder import BatchFolder
@@ -33,7 +38,7 @@ def register_strictly(lot: str, *more: object) -> tuple[object, ...]:
 
 def test_a_file_of_serials_becomes_a_batch(cli: Cli, tmp_path: Path) -> None:
     file = write_serials(tmp_path / "s.csv", ["serial", "A1", "A2", "a1"])
-    more = ("--serials", file, "--market", "NL", "--market", "KE", "--expires", "2031-01-31")
+    more = ("--serials", file, "--market", "NL", "--market", "KE", "--expires", "2031-01-31", "--accept", "two_cases")
     made = cli.yes(*register("R1", *more))
     shown = cli.yes("batch", "show", made["batch"])
     assert (shown["lot"], shown["unit_count"], shown["markets"], shown["expires"]) == (
@@ -425,14 +430,22 @@ def test_a_market_that_is_no_country_is_said_in_one_line_before_anything_starts(
     assert cli(*register("V9", "--generate", 2, "--expires", "31.1.2031")).code == 2
 
 
-def test_odd_values_that_stay_for_ever_are_warned_of(cli: Cli) -> None:
-    assert "--expires 2020-01-31 has passed" in cli(*register("X1", "--generate", 2, "--expires", "2020-01-31")).err
+def test_odd_values_that_stay_for_ever_are_asked_about(cli: Cli) -> None:
+    past = register("X1", "--generate", 2, "--expires", "2020-01-31")
+    assert [one["name"] for one in cli.no(*past, code=2)["doubts"]] == ["expired"]
+    assert not folder(cli, "X1").path.exists()
+    cli.yes(*past, "--accept", "expired")
+    dated = cli.no(*register("1-Jun", "--generate", 2), code=2)
+    assert [(one["name"], one["cell"]) for one in dated["doubts"]] == [("date", "lot")]
     short = cli(*register("X2", "--generate", 2, "--serial-length", 12))
     assert (short.code, "can be guessed" in short.err) == (0, True)
     fine = cli(*register("X3", "--generate", 2, "--expires", "2099-01-31"))
     assert "warning" not in fine.err
     recall = ("batch", "recall", f"{GTIN}/X1", "--reason", "x", "--key", "acme", "--again")
-    assert "no http or https address" in cli(*recall, "--notice", "acme.example/1").err
+    size = cli.yes("audit", "--no-chain")["size"]
+    assert cli.no(*recall, "--notice", "acme.example/1", code=2)["doubts"][0]["name"] == "notice"
+    assert cli.yes("audit", "--no-chain")["size"] == size
+    cli.yes(*recall, "--notice", "acme.example/1", "--yes")
     assert cli(*recall, "--notice", "https://acme.example/1", "--json").err == ""
 
 
@@ -444,13 +457,65 @@ def test_bad_rows_say_once_what_was_expected(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("serials", "warned"),
+    ("serials", "asked"),
     [(["42", "43", "00044"], True), (["00042", "00043"], False), (["042", "0043"], False), (["42", "A4300"], False)],
 )
-def test_zeros_that_a_spreadsheet_may_have_taken_are_warned_of(
-    cli: Cli, tmp_path: Path, serials: list[str], warned: bool
+def test_zeros_that_a_spreadsheet_may_have_taken_are_asked_about(
+    cli: Cli, tmp_path: Path, serials: list[str], asked: bool
 ) -> None:
-    file = write_serials(tmp_path / "s.csv", ["serial", *serials])
-    said = cli(*register(f"Z{serials[0]}{len(serials)}{serials[-1]}", "--serials", file))
-    assert said.code == 0
-    assert ("leading zeros" in said.err) is warned
+    file, lot = write_serials(tmp_path / "s.csv", ["serial", *serials]), f"Z{serials[0]}{len(serials)}{serials[-1]}"
+    size = cli.yes("audit", "--no-chain")["size"]
+    said = cli(*register(lot, "--serials", file))
+    assert (said.code, "leading zeros" in said.err) == ((2, True) if asked else (0, False))
+    if asked:
+        assert cli.yes("audit", "--no-chain")["size"] == size
+        assert not folder(cli, lot).path.exists()
+        assert cli.yes(*register(lot, "--serials", file, "--accept", "lost_zeros"))["unit_count"] == len(serials)
+
+
+def test_a_question_at_a_terminal_is_asked_once_and_no_means_nothing(cli: Cli, tmp_path: Path) -> None:
+    file = write_serials(tmp_path / "s.csv", ["serial", "Y-AB1", "Y-ab1", "NULL"])
+    nowhere = ("--server", "http://127.0.0.1:1", "--home", cli.home)  # so that a yes is cheap
+    words = [sys.executable, "-m", "api.cli", *map(str, register("T1", "--serials", file, *nowhere))]
+    for answer, code in (("n", 1), ("y", 3)):
+        master, slave = pty.openpty()
+        with subprocess.Popen(words, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave) as run:
+            os.close(slave)
+            os.write(master, f"{answer}\n".encode())
+            shown = b""
+            with contextlib.suppress(OSError):  # the terminal closes with the command
+                while piece := os.read(master, 4_096):
+                    shown += piece
+        os.close(master)
+        assert run.returncode == code, shown
+        assert shown.count(b"Take all of them as they are?") == 1
+        assert b"row 4: NULL (perhaps no serial at all)" in shown
+        assert b"row 3: Y-ab1 (perhaps Y-AB1)" in shown
+        assert not folder(cli, "T1").path.exists()
+
+
+def test_a_file_of_several_lots_is_summed_up_and_taken_one_lot_at_a_time(cli: Cli, tmp_path: Path) -> None:
+    rows = [f"{GTIN},S{lot},S{lot}-{n}" for lot in (1, 2, 3) for n in range(30 * lot)]
+    file = write_serials(tmp_path / "s.csv", ["gtin,lot,serial", *rows])
+    plain = cli(*register("S2", "--serials", file))
+    assert (plain.code, len(plain.err.splitlines())) == (2, 6)
+    assert f"GTIN {GTIN} lot S2: 60 good rows, this batch" in plain.err
+    assert f"GTIN {GTIN} lot S3: 90 rows" in plain.err
+    assert "--only-batch" in plain.err
+    error = cli.no(*register("S2", "--serials", file), code=2)
+    assert [(one["lot"], one["rows"]) for one in error["batches"]] == [("S3", 90), ("S1", 30)]
+    made = cli.yes(*register("S2", "--serials", file, "--only-batch"))
+    assert (made["unit_count"], made["left_out"], made["skipped"]) == (60, 120, 0)
+    assert "no row is of this batch" in cli(*register("S9", "--serials", file)).err
+    assert "lot S9, but GTIN" in cli.no(*register("S9", "--serials", file, "--only-batch"), code=2)["message"]
+
+
+def test_cells_read_otherwise_than_written_are_noted(cli: Cli, tmp_path: Path) -> None:
+    spaced = f"{GTIN[1:4]} {GTIN[4:9]} {GTIN[9:]}"
+    file = write_serials(tmp_path / "s.csv", ["sep=;", "serial;gtin", f'="000777";="{GTIN}"', f"000778;{spaced}"])
+    said = cli(*register("N7", "--serials", file, "--json"))
+    assert said.json["read"][0] == {"row": 3, "cell": "gtin", "written": f'="{GTIN}"', "read": GTIN}
+    assert folder(cli, "N7").serials() == ["000777", "000778"]
+    again = cli(*register("N7", "--serials", file, "--gtin", spaced))
+    assert "3 cells were read without what a spreadsheet put around them" in again.err
+    assert f"GTIN {spaced} is {GTIN}" in again.err

@@ -25,7 +25,7 @@ def folder(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> BatchFolder:
     """A batch of five units whose lot and serials are awkward in links and file names."""
     lot, serials = "L/1%a", ["A1", "a1", "B/2", "C%3", "D.4"]
     file = write_serials(tmp_path_factory.mktemp("serials") / "s.csv", serials)
-    cli.yes("batch", "register", "--gtin", GTIN, "--lot", lot, "--key", "acme", "--serials", file)
+    cli.yes("batch", "register", "--gtin", GTIN, "--lot", lot, "--key", "acme", "--serials", file, "--yes")
     return BatchFolder.of(Home(cli.home), GTIN, lot)
 
 

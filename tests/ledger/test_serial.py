@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.services import serial_file
 from ledger.services.serial import SYMBOLS, generate, space_bits
-from ledger.services.serial_file import BAD_ROWS_KEPT, SerialFile, read_serial_csv
+from ledger.services.serial_file import BAD_ROWS_KEPT, SerialFile, Target, read_serial_csv
 from verifier.errors import Malformed, NotFound
 from verifier.gs1 import CSET82
 
@@ -20,7 +20,7 @@ GTIN = "09506000134352"
 
 
 def read(text: str | bytes, gtin: str | None = None, lot: str | None = None) -> SerialFile:
-    return read_serial_csv(io.BytesIO(text.encode() if isinstance(text, str) else text), gtin, lot)
+    return read_serial_csv(io.BytesIO(text.encode() if isinstance(text, str) else text), Target(gtin, lot))
 
 
 def reasons(found: SerialFile) -> list[tuple[int, str]]:
@@ -115,7 +115,7 @@ def test_which_column_holds_the_serials_is_asked_and_not_guessed(text: str, name
     ],
 )
 def test_the_column_can_be_named(text: str, column: str | None, headed: bool, serials: list[str], name: str) -> None:
-    found = read_serial_csv(io.BytesIO(text.encode()), GTIN, column=column, headed=headed)
+    found = read_serial_csv(io.BytesIO(text.encode()), Target(GTIN), column=column, headed=headed)
     assert (found.serials, found.column, found.bad) == (serials, name, [])
 
 
