@@ -20,7 +20,7 @@ from starlette.types import Message, Receive
 
 from api.access import TABLE, Rule
 from api.denied import Denied
-from api.limiter import network_of
+from api.http.gate import network_of
 from api.settings import MIB, Rate
 from api.site import Site, site
 from ledger.services.token import Caller, Secret

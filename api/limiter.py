@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
@@ -56,16 +54,3 @@ class Limiter:
         if not all(self._budgets.test(budget, "upload", key, cost=mib) for budget, key in budgets):
             return False  # asked first: `hit` takes out of a budget also when it says no
         return all(self._budgets.hit(budget, "upload", key, cost=mib) for budget, key in budgets)
-
-
-@lru_cache(maxsize=4096)
-def network_of(address: str) -> str:
-    """What shares one limit: an IPv4 address, or the /64 of an IPv6 address, which one customer is given whole."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped is not None else f"{int(parsed) >> 64:x}::/64"
-    return address

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 import uvicorn
 from uvicorn._types import ASGIApplication
 
+from api.http.door import door
+from api.http.limits import DoorSettings
+
 
 @contextmanager
-def listening(app: ASGIApplication) -> Iterator[str]:
-    """Serve an application; gives its address."""
+def listening(app: ASGIApplication, limits: DoorSettings | None = None) -> Iterator[str]:
+    """Serve an application behind the door; gives its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+    server = uvicorn.Server(door(app, limits, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:

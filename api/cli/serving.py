@@ -75,15 +75,15 @@ def run(app: Any, sock: socket.socket, started: Any) -> None:
     """Serve an application on a bound socket until SIGINT or SIGTERM; `started` is called when it answers."""
     import uvicorn
 
+    from api.http.door import door
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             started()
 
     # One process: rate limits, pending look-ups and the log's writer live in its memory.
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5
-    )
+    config = door(app, timeout_graceful_shutdown=5)
     # uvicorn raises the signal once more when it has stopped: SIGTERM would end the process there and then, with the
     # ledger still open and its last look-ups not written.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.http.door import door
 from verifier.errors import Unavailable
 
 EXPOSED = (
@@ -83,9 +84,7 @@ class QuietServer(uvicorn.Server):
 
 def server_config(app: ASGIApp) -> uvicorn.Config:
     """How the demo's servers run."""
-    return uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
-    )
+    return door(app, lifespan="off", timeout_graceful_shutdown=2)
 
 
 def bind(host: str, port: int = 0) -> socket.socket:

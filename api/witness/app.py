@@ -16,8 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from api.http.gate import network_of
 from api.journal import journal
-from api.limiter import network_of
 from api.rate_store import RateStore
 from ledger.services.witness import Witness
 from verifier.errors import CarnetError, Stopped, Unavailable

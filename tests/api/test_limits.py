@@ -8,7 +8,8 @@ from served import WATCH, Stage, client
 from test_access import filled
 
 from api.access import TABLE
-from api.limiter import Limiter, network_of
+from api.http.gate import network_of
+from api.limiter import Limiter
 from api.settings import ApiSettings, Rate
 
 pytestmark = pytest.mark.node

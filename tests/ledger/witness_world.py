@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 
+from api.http.door import door
 from api.witness.app import create_app
 from ledger.home import Home, Settings
 from ledger.services.witness import trust
@@ -68,7 +69,7 @@ class Server:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         app = create_app(opened.sign(), "100000/minute")
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        self._server = uvicorn.Server(door(app, lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
         self._thread.start()
         wait_for(lambda: self._server is not None and self._server.started)

@@ -1,0 +1,1 @@
+"""How bytes come in: the door before the framework. Imports nothing of `api` but settings of its own."""
