@@ -19,6 +19,7 @@ GROUPS = [
     [ai for ai in ROWS if first <= ai <= (last or first) and len(ai) == len(first)]
     for first, _, last in (line.split("|")[0].strip().partition("-") for line in AIS.strip().splitlines())
 ]
+UNSERIALISED = {"253": 13, "255": 13, "8003": 14}
 IDENTIFIERS = sorted(AI_CARRIERS)
 PLAIN = ("]C0", "]d1", "]d4", "]Q0", "]Q1", "]Q2", "]J0", "]J3", "]z0", "]L0", "]A0")
 HOSTS = ("id.gs1.org", "example.com", "brand.example:8443", "192.0.2.1", "[2001:db8::1]", "a", "xn--fsq.example", "A.B")
@@ -73,9 +74,12 @@ def bare(rng: Random) -> Draft:
 
 
 def code(rng: Random) -> Draft:
-    """A code with AI 01 in six of seven, in any form that its AIs allow."""
-    ais = _together(rng, ["01"] if rng.random() < 0.86 else [rng.choice(rng.choice(GROUPS))])
+    """A code with AI 01 in five of six, in any form that its AIs allow."""
+    start = "01" if rng.random() < 0.82 else rng.choice(rng.choice(rng.choice((GROUPS, _apart()))))
+    ais = _together(rng, [start])
     fields = [(ai, value_of(rng, ROWS[ai])) for ai in ais]
+    if any(len(value) == UNSERIALISED.get(ai) for ai, value in fields):
+        fields = [(ai, value) for ai, value in fields if ai != "8030"]  # nothing there for it to sign
     form = rng.choice(("element string", "element string", "link", "link", "brackets"))
     if form == "link":
         draft = _link(rng, fields)
@@ -130,6 +134,12 @@ def _closed(rng: Random, ais: list[str]) -> list[str] | None:
             ais.append(rng.choice(matching(pattern)))
         ais = list(dict.fromkeys(ais))
     return None
+
+
+@cache
+def _apart() -> list[list[str]]:
+    """The groups that cannot stand beside AI 01; without an own share they would hardly come."""
+    return [group for group in GROUPS if not any(_closed(Random(n), ["01", group[0]]) for n in range(9))]
 
 
 @cache

@@ -33,7 +33,8 @@ def _length(rng: Random, draft: Draft) -> str:
     most = sum(part.most for part in ROWS[ai].components)
     if rng.random() < 0.5:
         return _put(draft, at, value + chars(rng, DIGITS, most + 1 - len(value)))
-    return _put(draft, at, value[:-1]) if len(value) > 1 else ""
+    least = sum(part.least for part in ROWS[ai].components if not part.optional)
+    return _put(draft, at, value[: least - 1]) if least > 1 else ""
 
 
 def _charset(rng: Random, draft: Draft) -> str:
