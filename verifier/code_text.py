@@ -7,17 +7,21 @@ from enum import StrEnum
 
 from biip.checksums import gs1_standard_check_digit
 
-from verifier.digital_link import is_digital_link, parse_digital_link, unescape
+from verifier.ai.rule import RULES
+from verifier.digital_link import is_digital_link, read_digital_link, unescape
 from verifier.element_string import GS, parse_bracketed, parse_element_string
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, UnitCode, parse_gtin, parse_serial
-
-GS1_SYMBOLOGIES = ("]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1")
-"""Symbology identifiers that promise GS1 element strings. ISO/IEC 15424; GS1 General Specifications 5.1.2."""
+from verifier.symbology import Carries, carries, split_symbology
 
 _SGTIN = re.compile(r"urn:epc:(?:id:sgtin:|tag:sgtin-(?:96|198):[0-7]\.)(\d{6,12})\.(\d{1,7})\.(.*)", re.IGNORECASE)
 _GTIN_DIGITS = 15  # digits alone, up to here, were meant as a GTIN; the shortest element string with one has 16
 _ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01\d{7}")
+_WEB = re.compile(r"https?:", re.IGNORECASE)
+_BRACKET = re.compile(r"\((\d{2,4})\)")
+_KEY_BRACKET = "(01)"
+_WITH_ADD_ON = "]E3"  # an EAN and the two or five digits beside it
+_COMPOSITE = re.compile(r"(\d{8}|\d{12,14})\|\]e0(.+)", re.DOTALL)  # an EAN and its composite component, as one text
 
 
 class Foreign(StrEnum):
@@ -31,23 +35,49 @@ class Foreign(StrEnum):
 def parse_code(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None = None) -> UnitCode | Foreign:
     """Read a text as the code it is, or say what else it is.
 
-    `symbology` is the device's AIM identifier (`]d2`), if it gave one apart from the text. Pure digits are a GTIN
-    before anything else. Raises Malformed when the text was meant as a GS1 code and is broken.
+    `symbology` is the device's AIM identifier (`]d2`), if it gave one apart from the text. Digits alone are a GTIN
+    before anything else, unless the identifier says that they are AI data. Raises Malformed when the text was meant as
+    a GS1 code and is broken.
     """
-    if text.startswith(GS1_SYMBOLOGIES):
-        symbology, text = text[:3], text[3:]
-    digits = text.replace(" ", "")  # as printed below an EAN: 9 506000 134352
-    if digits.isascii() and digits.isdigit() and len(digits) <= _GTIN_DIGITS:
-        return UnitCode(parse_gtin(digits), None, None, carrier=carrier, form=CodeForm.GTIN)
-    if is_digital_link(text):
-        return parse_digital_link(text, carrier)
-    if re.match(r"https?:", text, re.IGNORECASE):
-        return Foreign.LINK
+    within, text = split_symbology(text)
+    symbology = within or symbology
+    promise = carries(symbology) if symbology else Carries.PLAIN
+    if promise is Carries.ADD_ON:
+        return Foreign.NO_GTIN
+    if _WEB.match(text):
+        return _parse_link(text, carrier)
+    if promise is not Carries.AI_DATA:
+        digits = text.replace(" ", "")  # as printed below an EAN: 9 506000 134352
+        if digits.isascii() and digits.isdigit():
+            if symbology == _WITH_ADD_ON and len(digits) in (15, 18):
+                digits = digits[:13]
+            if len(digits) <= _GTIN_DIGITS:
+                return UnitCode(parse_gtin(digits), None, None, carrier=carrier, form=CodeForm.GTIN)
+        if composite := _COMPOSITE.fullmatch(text):
+            text = f"01{composite[1].zfill(14)}{composite[2]}"
     if sgtin := _SGTIN.fullmatch(text):
         return _parse_sgtin(sgtin[1], sgtin[2], sgtin[3], carrier)
-    if re.match(r"\((01|00|02|10|21)\)", text):
+    if (bracket := _BRACKET.match(text)) and (bracket[1] in RULES or _KEY_BRACKET in text):
+        return _parse_brackets(text, carrier)
+    return _parse_elements(text, carrier, meant_as_gs1=promise is Carries.AI_DATA)
+
+
+def _parse_link(text: str, carrier: Carrier) -> UnitCode | Foreign:
+    try:
+        return read_digital_link(text, carrier) or Foreign.NO_GTIN
+    except Malformed:
+        if is_digital_link(text):
+            raise
+        return Foreign.LINK  # somebody's web address
+
+
+def _parse_brackets(text: str, carrier: Carrier) -> UnitCode | Foreign:
+    try:
         return parse_bracketed(text, carrier) or Foreign.NO_GTIN
-    return _parse_elements(text, carrier, meant_as_gs1=symbology in GS1_SYMBOLOGIES)
+    except Malformed:
+        if _KEY_BRACKET in text or len(_BRACKET.findall(text)) > 1:
+            raise
+        return Foreign.TEXT  # `(12) angry men` starts like AI 12, and is none
 
 
 def _parse_elements(text: str, carrier: Carrier, *, meant_as_gs1: bool) -> UnitCode | Foreign:

@@ -7,12 +7,13 @@ read as text; nothing here or behind it opens one.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote, unquote_to_bytes
 
-from verifier.element_string import check_element
+from verifier.ai.rule import RULES
+from verifier.element_string import check_element, check_pairs
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, Gtin, UnitCode, parse_gtin, parse_lot, parse_serial
 
@@ -24,9 +25,8 @@ _ADDRESS = re.compile(r"(?:https?|HTTPS?)://(?P<host>[^/?#@\\\s]+)(?P<path>/[^?#
 _BASE = re.compile(r"https?://[^/?#@\\\s]+(?:/[^/?#\\\s]+)*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # something that was meant as a GTIN, so that /2024/01/15 stays a date in somebody's web address
-_GTIN_ATTEMPT = re.compile(r"(?=(?:\D*\d){7})[0-9A-Za-z]{7,18}")
-_QUALIFIERS = ("22", "10", "21")  # DL 4.8: in this order, each at most once
-_THIRD_PARTY = "235"  # DL 4.8: stands alone behind 01
+_GTIN_ATTEMPT = re.compile(r"(?=(?:\D*\d){7})[0-9A-Za-z]{7,18}|\d{12}.*")
+_KEY = "01"
 
 
 def format_digital_link(
@@ -46,11 +46,16 @@ def format_digital_link(
 
 
 def parse_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode:
-    """Read a Digital Link with any host and stem.
+    """Read the Digital Link of a GTIN with any host and stem.
 
-    Raises Malformed (`scheme`, `digital_link`, `percent`, `attribute`, `duplicate_key`, `element`, and what the
-    parsers of GTIN, lot and serial raise).
+    Raises Malformed (`scheme`, `digital_link`, `percent`, `attribute`, `duplicate_key`, `element`, `excluded_pair`, and
+    what the parsers of GTIN, lot and serial raise).
     """
+    return _of_gtin(read_digital_link(text, carrier))
+
+
+def read_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
+    """The same for any key: None is a well-formed link of something else, such as a pallet (00) or a place (414)."""
     address = _ADDRESS.fullmatch(text)
     if not address:
         raise Malformed(
@@ -58,7 +63,7 @@ def parse_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode:
             "a host and a path",
             code="scheme",
         )
-    return parse_digital_link_path(address["path"], address["query"] or "", carrier)
+    return _parse(address["path"], address["query"] or "", carrier)
 
 
 def parse_digital_link_path(
@@ -69,23 +74,42 @@ def parse_digital_link_path(
     An escaped slash belongs to a value, so a path that a server has already unescaped will not do. Raises as
     `parse_digital_link` does, save `scheme`.
     """
-    segments = _text(raw_path).split("/")
+    return _of_gtin(_parse(_text(raw_path), _text(query), carrier))
+
+
+def _of_gtin(code: UnitCode | None) -> UnitCode:
+    if code is None:
+        raise Malformed("couldn't read the link: its key is another one than /01/ with a GTIN", code="digital_link")
+    return code
+
+
+def _parse(path: str, query: str, carrier: Carrier) -> UnitCode | None:
+    """1. the key and its pairs; 2. their values; 3. the query; 4. what they ask of each other. None: another key."""
+    segments = path.split("/")
     if segments[-1] == "" and len(segments) > 2:
         segments.pop()  # a resolver should tolerate one slash at the end (GS1 Conformant Resolver 1.0)
-    start = _find_key(segments)
+    start = _find_key(segments)  # 1
     if start is None:
         raise Malformed(
             "couldn't read the link: its path has no /01/ with a GTIN and pairs of qualifiers behind it",
             code="digital_link",
         )
-    values = _qualifiers(segments[start + 2 :])
-    gtin = _path_gtin(_unescape("gtin", segments[start + 1]))
-    signature, attributes = _parse_query(_text(query))
-    extra = {key: value for key, value in values.items() if key in ("22", _THIRD_PARTY)} | attributes
+    key = segments[start]
+    values = _qualifiers(key, segments[start + 2 :])  # 2
+    value = _unescape("gtin" if key == _KEY else key, segments[start + 1])
+    if key != _KEY:
+        check_element(key, value)
+    gtin = _path_gtin(value) if key == _KEY else None
+    signature, attributes = _parse_query(query, key, values)  # 3
+    check_pairs((key, *values, *attributes))  # 4
+    if gtin is None:
+        return None
+    extra = values | attributes
+    lot, serial = extra.pop("10", None), extra.pop("21", None)
     return UnitCode(
         gtin=gtin,
-        lot=parse_lot(values["10"]) if "10" in values else None,
-        serial=parse_serial(values["21"]) if "21" in values else None,
+        lot=None if lot is None else parse_lot(lot),
+        serial=None if serial is None else parse_serial(serial),
         signature=signature,
         carrier=carrier,
         form=CodeForm.DIGITAL_LINK,
@@ -113,44 +137,55 @@ def unescape(text: str) -> str:
 
 
 def _find_key(segments: Sequence[str]) -> int | None:
-    """Where the rightmost 01 stands that keeps pairs of AI and value to the end (DL 4.7: stems may look alike)."""
-    return next((i for i in range(len(segments) - 2, -1, -2) if segments[i] == "01"), None)
+    """Where the rightmost key stands that keeps pairs of AI and value to the end (DL 4.7: stems may look alike)."""
+    for i in range(len(segments) - 2, -1, -2):
+        if (rule := RULES.get(segments[i])) is None:
+            return None
+        if rule.qualifiers is not None:
+            return i
+    return None
 
 
-def _qualifiers(segments: Sequence[str]) -> dict[str, str]:
-    keys = segments[::2]
-    in_order = [key for key in _QUALIFIERS if key in keys]
-    if list(keys) != in_order and list(keys) != [_THIRD_PARTY]:
+def _qualifiers(key: str, segments: Sequence[str]) -> dict[str, str]:
+    """The values behind a key. DL 4.8: one of its sequences in its order, each AI at most once."""
+    ais = list(segments[::2])
+    sequences = RULES[key].qualifiers or ()
+    if ais and not any(ais == [ai for ai in sequence if ai in ais] for sequence in sequences):
+        expected = " or ".join(", ".join(sequence) for sequence in sequences) or "none"
         raise Malformed(
-            f"couldn't read the link: got qualifiers {', '.join(map(_shown, keys))}, expected 22, 10, 21 in this order",
+            f"couldn't read the link: got qualifiers {', '.join(map(_shown, ais))} behind {key}, "
+            f"expected {expected} in this order",
             code="digital_link",
         )
-    values = {key: _unescape(key, value) for key, value in zip(keys, segments[1::2], strict=True)}
-    for key in values.keys() & {"22", _THIRD_PARTY}:
-        check_element(key, values[key])
+    values = {ai: _unescape(ai, value) for ai, value in zip(ais, segments[1::2], strict=True)}
+    for ai, value in values.items():
+        check_element(ai, value)
     return values
 
 
-def _parse_query(query: str) -> tuple[str | None, dict[str, str]]:
+def _parse_query(query: str, root: str, values: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
     """Return the label signature and the AIs; other keys are extensions that are none of ours."""
     found: dict[str, str] = {}
     for part in filter(None, query.split("&")):
-        key, _, value = part.partition("=")
-        if not (key.isascii() and key.isdigit()) and key != SIGNATURE_KEY:
+        key, equals, value = part.partition("=")
+        if key != SIGNATURE_KEY and not (equals and key.isascii() and key.isdigit()):
             continue
         if key in found:
             raise Malformed(f"couldn't read the link: its query holds {_shown(key)} twice", code="duplicate_key")
         # in a query, a plus is a space (HTML forms); neither is in base32, and CSET 82 has no space
         found[key] = unescape(value.replace("+", " "))
         if key != SIGNATURE_KEY:
-            _check_attribute(key, found[key])
+            _check_attribute(key, found[key], root, values)
     return found.pop(SIGNATURE_KEY, None), found
 
 
-def _check_attribute(key: str, value: str) -> None:
-    if key in ("01", *_QUALIFIERS, _THIRD_PARTY):
+def _check_attribute(key: str, value: str, root: str, values: Mapping[str, str]) -> None:
+    """DL 4.9: a key of digits only is an AI that may stand in a query and has no place in this path."""
+    rule = RULES.get(key)
+    fits = any(key in sequence and values.keys() <= set(sequence) for sequence in RULES[root].qualifiers or ())
+    if rule is not None and (not rule.query or key == root or key in values or fits):
         raise Malformed(f"couldn't read the link: AI {key} belongs in its path, not in its query", code="attribute")
-    check_element(key, value)  # DL 4.9: a key of digits only must be an AI
+    check_element(key, value)
 
 
 def _path_gtin(text: str) -> Gtin:

@@ -2,19 +2,16 @@
 
 Fields of variable length end at a group separator (GS, 0x1D) or at the end of the text. A device that drops the
 separator makes one field swallow the next without any error, so nothing is read here that only length limits cut apart.
-GS1 General Specifications 7.8; the table of AIs is biip's.
+GS1 General Specifications 7.8; the rules of each AI come from `verifier.ai`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
-from biip import ParseError
-from biip.gs1_application_identifiers import GS1ApplicationIdentifier
-from biip.gs1_element_strings import GS1ElementString
-
+from verifier.ai.pairs import excluded
+from verifier.ai.rule import RULES, Rule, find_rule, wrong_with
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, Gtin, Lot, Serial, UnitCode, parse_gtin, parse_lot, parse_serial
 
@@ -38,7 +35,7 @@ def parse_bracketed(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | No
 
     Values may hold brackets; a bracket with a known AI in it always starts a field. None and Raises as above.
     """
-    starts = [match for match in _BRACKET.finditer(text) if _lookup(match[1]) is not None]
+    starts = [match for match in _BRACKET.finditer(text) if match[1] in RULES]
     if not starts or starts[0].start() != 0:
         raise Malformed("couldn't read the text: expected it to start with (01) or another AI", code="element_string")
     ends = [match.start() for match in starts[1:]] + [len(text)]
@@ -53,21 +50,19 @@ def split_elements(text: str) -> list[tuple[str, str]]:
     while rest:
         if len(elements) == _MOST_ELEMENTS:
             raise Malformed(f"couldn't read the code: more than {_MOST_ELEMENTS} fields", code="element_string")
-        identifier = _extract(rest)
-        ai = identifier.ai
-        behind = rest[len(ai) :]
-        if identifier.separator_required:
-            value, _, rest = behind.partition(GS)
+        rule = _rule_at(rest)
+        behind = rest[len(rule.ai) :]
+        if rule.fixed:
+            value, rest = behind[: rule.fixed], behind[rule.fixed :]
         else:
-            length = _fixed_length(identifier)
-            value, rest = behind[:length], behind[length:]
-        elements.append((ai, value))
+            value, _, rest = behind.partition(GS)
+        elements.append((rule.ai, value))
         rest = rest.lstrip(GS)  # tolerated anywhere between fields, GS1 General Specifications 7.8.6.2
     return elements
 
 
 def unit_code(elements: Iterable[tuple[str, str]], carrier: Carrier, form: CodeForm) -> UnitCode | None:
-    """Check each element and make the code of them. None without AI 01. Raises Malformed."""
+    """Check each element and its company, and make the code of them. None without AI 01. Raises Malformed."""
     values: dict[str, str] = {}
     for ai, value in elements:
         if ai not in values:
@@ -75,6 +70,7 @@ def unit_code(elements: Iterable[tuple[str, str]], carrier: Carrier, form: CodeF
             values[ai] = value
         elif values[ai] != value:
             raise Malformed(f"couldn't read the code: AI {ai} stands there twice with two values", code="duplicate_ai")
+    check_pairs(values)
     if "01" not in values:
         return None
     gtin = Gtin(values.pop("01"))
@@ -107,6 +103,14 @@ def check_element(ai: str, value: str) -> None:
             _check_other(ai, value)
 
 
+def check_pairs(ais: Iterable[str]) -> None:
+    """Raise Malformed (`excluded_pair`) when two of the AIs of one code exclude each other."""
+    if (pair := excluded(tuple(ais))) is not None:
+        raise Malformed(
+            f"couldn't read the code: AI {pair[0]} and AI {pair[1]} exclude each other", code="excluded_pair"
+        )
+
+
 def format_element_string(
     gtin: str, lot: str | None = None, serial: str | None = None, extra: Mapping[str, str] | None = None
 ) -> str:
@@ -115,7 +119,7 @@ def format_element_string(
     `gtin` has 14 digits. Raises Malformed like the parsers, so what is written can be read.
     """
     elements = [("01", gtin), *(extra or {}).items()]
-    elements.sort(key=lambda element: element[0] != "01" and _extract(element[0]).separator_required)
+    elements.sort(key=lambda element: element[0] != "01" and not _rule_at(element[0]).fixed)
     elements += [(ai, value) for ai, value in (("10", lot), ("21", serial)) if value is not None]
     for ai, value in elements:
         check_element(ai, value)
@@ -124,41 +128,19 @@ def format_element_string(
 
 def join_elements(elements: Sequence[tuple[str, str]]) -> str:
     """Write (AI, value) in the order given, unchecked, with a separator behind each variable field but the last."""
-    parts = [ai + value + (GS if _extract(ai).separator_required else "") for ai, value in elements]
+    parts = [ai + value + ("" if _rule_at(ai).fixed else GS) for ai, value in elements]
     return "".join(parts).removesuffix(GS)
 
 
 def _check_other(ai: str, value: str) -> None:
-    if _lookup(ai) is None:
+    rule = RULES.get(ai)
+    if rule is None:
         raise Malformed(f"couldn't read the code: {ai} is no GS1 application identifier", code="element")
-    try:
-        if not value.isascii():  # biip's patterns take any script's digits
-            raise ParseError("expected ASCII")
-        element = GS1ElementString.parse(ai + value)
-    except ParseError as error:
-        raise Malformed(f"couldn't read AI {ai}: {error}", code="element") from error
-    if problem := element.gtin_error or element.sscc_error or element.gln_error:
-        raise Malformed(f"couldn't read AI {ai}: {problem}", code="element")
+    if wrong := wrong_with(rule, value):
+        raise Malformed(f"couldn't read AI {ai}: {wrong}", code="element")
 
 
-def _extract(text: str) -> GS1ApplicationIdentifier:
-    for length in (2, 3, 4):  # no AI starts with another one
-        if found := _lookup(text[:length]):
-            return found
-    raise Malformed(f"couldn't read the element string: no AI at {text[:4]!r}", code="element_string")
-
-
-@lru_cache(maxsize=1024)
-def _lookup(ai: str) -> GS1ApplicationIdentifier | None:
-    """The AI of exactly these digits."""
-    try:
-        found = GS1ApplicationIdentifier.extract(ai)
-    except ParseError:
-        return None
-    return found if found.ai == ai else None
-
-
-@lru_cache(maxsize=1024)
-def _fixed_length(identifier: GS1ApplicationIdentifier) -> int:
-    """Characters of a field that needs no separator, from biip's format text such as `N2+N6`."""
-    return int(identifier.format.partition("+N")[2])
+def _rule_at(text: str) -> Rule:
+    if (rule := find_rule(text)) is None:
+        raise Malformed(f"couldn't read the element string: no AI at {text[:4]!r}", code="element_string")
+    return rule

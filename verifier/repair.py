@@ -8,36 +8,32 @@ them what is registered.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from verifier.code_text import GS1_SYMBOLOGIES, Foreign, parse_code
-from verifier.element_string import GS, check_element, join_elements, split_elements
+from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, UnitCode
 from verifier.keyboard import LAYOUTS
+from verifier.separator import COMMON, shown_inside_values, with_lost_separators, with_shown_separators
+from verifier.symbology import AI_DATA, split_symbology
 
 MOST_REPAIRS = 16
 """Candidates for one text. docs/spec/codes.md: each one that an officer looks up counts as a look-up."""
 
-_MOST_TRIED = 512  # ways of cutting one text; own limit, against texts made of nothing but AIs
-_LONGEST_SWALLOWED = 64  # characters: serial, lot and two dates with their AIs, and no more
-_SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+_MOST_UNCOMMON = 6  # candidates with AIs that are rarely swallowed; own limit, so that they crowd nothing out
+_UNKNOWN_SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _SCHEME_ALL_CAPITAL = re.compile(r"(?:HTTPS?://[^a-z/?#]+/|URN:EPC:)")
 _LINK_PATH = re.compile(r"/?(?:[^/?#\s]+/)*?01/\d{14}(?:[/?#].*)?")
 _ANY_HOST = "https://id.gs1.org/"  # DL 4.12, the canonical host; hosts do not count in reading
-
-# what stands where GS belongs, and how devices come to send it; names in angle brackets are legal in a serial
-_STAND_INS = (
-    "<GS>", "{GS}", "[GS]", "<0x1D>", "<F8>", "{F8}", "[F8]", "\\x1d", "\\x1D", "\\u001d", "\\u001D", "\\F", "^]",
-    "␝", "~d029", "~1", "|", "~", "#", " ", "\t", "\x1e", "¶",
-)  # fmt: skip
-_LEGAL_STAND_INS = ("<GS>", "<0x1D>", "<F8>")
-_SWALLOWED = ("10", "21", "17", "11", "15")
-_DATES = ("17", "11", "15")
+_FRAME = "\x01\x02\x03\x04"  # SOH, STX, ETX, EOT: how a serial line marks the ends of a message
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_COMPONENT = re.compile(r"(\d{8}|\d{12,14})(?:\]e0|[\x1d|])(.+)", re.DOTALL)  # an EAN and its composite component
+_BRACKETS = re.compile(r"[\[{<⟨«‹［｛〈《【〔](\s*\d{2,4}\s*)[\]}>⟩»›］｝〉》】〕]")
 
 
 class RepairName(StrEnum):
@@ -49,6 +45,11 @@ class RepairName(StrEnum):
     KEYBOARD_LAYOUT = "keyboard_layout"
     SYMBOLOGY_PREFIX = "symbology_prefix"
     EAN_GLUED = "ean_glued"
+    COMPOSITE = "composite"
+    BRACKETS = "brackets"
+    FRAMING = "framing"
+    ESCAPED_TWICE = "escaped_twice"
+    REPEATED = "repeated"
     HOST = "host"
 
 
@@ -84,11 +85,12 @@ def find_suspects(text: str, code: UnitCode) -> tuple[RepairName, ...]:
     A serial may hold these characters by itself. If the code as read is registered, the suspicion is without object.
     """
     suspects = []
-    if next(_separators_lost(text), None) is not None:
+    if code.form is CodeForm.ELEMENT_STRING and next(with_lost_separators(text), None) is not None:
         suspects.append(RepairName.SEPARATOR_LOST)
-    values = (code.lot or "") + (code.serial or "")
-    if any(stand_in in values for stand_in in _LEGAL_STAND_INS):
+    if code.form in (CodeForm.ELEMENT_STRING, CodeForm.BRACKETED) and next(shown_inside_values(text), None) is not None:
         suspects.append(RepairName.SEPARATOR_REPLACED)
+    if next(_escaped_twice(text, code), None) is not None:
+        suspects.append(RepairName.ESCAPED_TWICE)
     if next(_eans_glued(text, code), None) is not None:
         suspects.append(RepairName.EAN_GLUED)
     return tuple(suspects)
@@ -98,14 +100,30 @@ _Attempt = tuple[RepairName, str, str]
 
 
 def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
-    """Every repaired text, the likeliest fault first."""
-    yield from _separators_replaced(text)
-    yield from _separators_lost(text)
+    """Every repaired text, the likeliest fault first. 1. what frames the text; 2. its separators; 3. its form; 4. keys.
+
+    Faults of different kinds may come together where one of them is seen by itself.
+    """
+    plain = text.strip(_FRAME)  # 1
+    if plain != text:
+        yield RepairName.FRAMING, plain, "The device sent the control characters that frame a message with the code."
+        yield from ((RepairName.FRAMING, repaired, why) for _, repaired, why in _separators_shown(plain, None))
+    if literal is None and len(text) % 2 == 0 and text[: len(text) // 2] == text[len(text) // 2 :]:
+        yield RepairName.REPEATED, text[: len(text) // 2], "The device sent the code twice in a row."
+    lost = list(_separators_lost(text, literal))  # 2
+    yield from _separators_shown(text, literal)
+    yield from (attempt for common, attempt in lost if common)
     yield from _eans_glued(text, literal)
-    if _SYMBOLOGY.match(text):
+    yield from islice((attempt for common, attempt in lost if not common), _MOST_UNCOMMON)
+    yield from _brackets(text)  # 3
+    if literal is None and (composite := _COMPONENT.fullmatch(split_symbology(text)[1])):
+        explanation = "The scanner sent the EAN and the composite component above it in one text."
+        yield RepairName.COMPOSITE, f"01{composite[1].zfill(14)}{composite[2]}", explanation
+    if _UNKNOWN_SYMBOLOGY.match(text) and split_symbology(text)[0] is None:
         yield RepairName.SYMBOLOGY_PREFIX, text[3:], f"The scanner sent its symbology prefix {text[:3]} with the code."
     yield from _hosts(text)
-    if _caps_lock_shows(text):
+    yield from _escaped_twice(text, literal)
+    if _caps_lock_shows(text):  # 4
         explanation = "Caps lock may have been on: small and capital letters are exchanged."
         yield RepairName.CASE, text.swapcase(), explanation
     if literal is None:  # a layout that changed anything which can be told from letters has spoilt the form as well
@@ -114,94 +132,77 @@ def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
             yield RepairName.KEYBOARD_LAYOUT, layout.undo(text), explanation
 
 
+def _separators_shown(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
+    shown = with_shown_separators(text) if literal is None else shown_inside_values(text)
+    for sign, repaired in shown:
+        explanation = f"The scanner sent {sign!r} where a separator belongs."
+        yield RepairName.SEPARATOR_REPLACED, repaired, explanation
+
+
+def _separators_lost(text: str, literal: UnitCode | None) -> Iterator[tuple[bool, _Attempt]]:
+    """Each with whether all the AIs that were swallowed are common ones."""
+    if literal is not None and literal.form is not CodeForm.ELEMENT_STRING:
+        return
+    for (ai, *swallowed), repaired in with_lost_separators(text):
+        names = " and ".join(f"AI {each}" for each in swallowed)
+        explanation = f"The scanner lost a separator: AI {ai} has swallowed {names}."
+        yield COMMON.issuperset(swallowed), (RepairName.SEPARATOR_LOST, repaired, explanation)
+
+
+def _brackets(text: str) -> Iterator[_Attempt]:
+    """Other brackets around the AIs, or the wide letters, digits and brackets that East Asian keyboards type."""
+    narrow = unicodedata.normalize("NFKC", text)
+    if narrow != text:
+        yield RepairName.BRACKETS, narrow, "The code was written in wide characters."
+    if _BRACKETS.match(narrow):
+        explanation = "The application identifiers stand in other brackets than round ones."
+        yield RepairName.BRACKETS, _BRACKETS.sub(lambda match: f"({match[1].strip()})", narrow), explanation
+
+
+def _escaped_twice(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
+    """A link whose escapes were escaped once more: a value of it holds an escape after it was unescaped."""
+    explanation = "The link was escaped twice: a program took % for a character of its own."
+    if literal is None:
+        if _SCHEME.match(text) is None and "%2F" in text.upper():
+            yield RepairName.ESCAPED_TWICE, _unescaped_once(text), explanation
+    elif literal.form is CodeForm.DIGITAL_LINK and _ESCAPED.search(f"{literal.lot or ''} {literal.serial or ''}"):
+        yield RepairName.ESCAPED_TWICE, text.replace("%25", "%"), explanation
+
+
+def _unescaped_once(text: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[0][1:], 16)), text)
+
+
 def _caps_lock_shows(text: str) -> bool:
     """Whether the case of something that is not free to be in either speaks for caps lock.
 
     A scheme with its host, or a symbology identifier. Lots and serials are free, so they tell nothing.
     """
     prefix = text[:3]
-    turned = prefix not in GS1_SYMBOLOGIES and prefix.swapcase() in GS1_SYMBOLOGIES
+    turned = split_symbology(text)[0] is None and prefix.swapcase() in AI_DATA
     return turned or _SCHEME_ALL_CAPITAL.match(text) is not None
-
-
-def _separators_replaced(text: str) -> Iterator[_Attempt]:
-    for stand_in in _STAND_INS:
-        if stand_in in text:
-            explanation = f"The scanner sent {stand_in!r} where a separator belongs."
-            yield RepairName.SEPARATOR_REPLACED, text.replace(stand_in, GS), explanation
-
-
-def _separators_lost(text: str) -> Iterator[_Attempt]:
-    """Ways of cutting the last field, if it looks as if it had swallowed others.
-
-    A device that sent any separator sends them all, so a text that holds one has lost none.
-    """
-    prefix, body = (text[:3], text[3:]) if text.startswith(GS1_SYMBOLOGIES) else ("", text)
-    if GS in body or (body.isdigit() and len(body) < 16) or not body.startswith(("01", *_SWALLOWED)):
-        return
-    try:
-        *head, (ai, value) = split_elements(body)
-    except Malformed:
-        return
-    if ai not in ("10", "21") or len(value) > _LONGEST_SWALLOWED:
-        return
-    used = frozenset(known for known, _ in head)
-    cuts = list(islice(_cuts(ai, value, used), _MOST_TRIED))
-    for tail in sorted(cuts, key=len):
-        if all(_sound(*element) for element in tail):
-            names = " and ".join(f"AI {swallowed}" for swallowed, _ in tail[1:])
-            explanation = f"The scanner lost a separator: AI {ai} has swallowed {names}."
-            yield RepairName.SEPARATOR_LOST, prefix + join_elements([*head, *tail]), explanation
-
-
-def _cuts(ai: str, value: str, used: frozenset[str]) -> Iterator[list[tuple[str, str]]]:
-    """Every way to cut `value` of `ai` into two or more elements with AIs that the code does not have yet."""
-    used |= {ai}
-    for at in range(1, len(value)):
-        inner = value[at : at + 2]
-        if inner not in _SWALLOWED or inner in used:
-            continue
-        behind = value[at + 2 :]
-        if inner in _DATES:
-            date, rest = behind[:6], behind[6:]
-            if not _sound(inner, date):
-                continue
-            tails = _cut_rest(rest, used | {inner})
-            yield from ([(ai, value[:at]), (inner, date), *tail] for tail in tails)
-        elif behind:
-            yield [(ai, value[:at]), (inner, behind)]
-            yield from ([(ai, value[:at]), *tail] for tail in _cuts(inner, behind, used))
-
-
-def _cut_rest(rest: str, used: frozenset[str]) -> Iterator[list[tuple[str, str]]]:
-    """What may stand behind a date, which needs no separator: nothing, or another AI."""
-    if not rest:
-        yield []
-    elif (ai := rest[:2]) in _SWALLOWED and ai not in used:
-        if ai in _DATES:
-            yield from ([(ai, rest[2:8]), *tail] for tail in _cut_rest(rest[8:], used | {ai}))
-        elif rest[2:]:
-            yield [(ai, rest[2:])]
-            yield from _cuts(ai, rest[2:], used)
 
 
 def _eans_glued(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
     """The product's own EAN, read in the same sweep and glued to the code.
 
-    Behind, it must be the code's own GTIN: other digits at the end of a serial belong to it.
+    Behind, it must be the code's own GTIN: other digits at the end of a serial belong to it. What is left must still
+    hold the GTIN, or the digits are the field of AI 01 itself.
     """
     explanation = "The scanner read the EAN beside the code in the same sweep and glued it on."
     if literal is not None and literal.form is not CodeForm.GTIN:
         for length in (14, 13, 12, 8):
             ean = literal.gtin[-length:]
-            if literal.gtin == ean.zfill(14) and text.endswith(ean) and literal.serial and literal.serial != ean:
-                yield RepairName.EAN_GLUED, text.removesuffix(ean), explanation
-                return
+            if literal.gtin == ean.zfill(14) and text.endswith(ean):
+                rest = _parse(text.removesuffix(ean), literal.carrier, None)
+                if rest is not None and rest.gtin == literal.gtin and rest.form is literal.form:
+                    yield RepairName.EAN_GLUED, text.removesuffix(ean), explanation
+                    return
     for length in (13, 8, 12):
-        for ean, rest in ((text[:length], text[length:]), (text[-length:], text[:-length])):
-            code = _parse(rest, Carrier.TEXT, None) if ean.isascii() and ean.isdigit() and rest else None
+        for ean, rest_text in ((text[:length], text[length:]), (text[-length:], text[:-length])):
+            code = _parse(rest_text, Carrier.TEXT, None) if ean.isascii() and ean.isdigit() and rest_text else None
             if code is not None and code.gtin == ean.zfill(14):
-                yield RepairName.EAN_GLUED, rest, explanation
+                yield RepairName.EAN_GLUED, rest_text, explanation
 
 
 def _hosts(text: str) -> Iterator[_Attempt]:
@@ -213,14 +214,6 @@ def _hosts(text: str) -> Iterator[_Attempt]:
         explanation = "The web address was typed without its beginning."
         yield RepairName.HOST, "https://" + text.lstrip("/"), explanation
         yield RepairName.HOST, _ANY_HOST + text.lstrip("/"), explanation
-
-
-def _sound(ai: str, value: str) -> bool:
-    try:
-        check_element(ai, value)
-    except Malformed:
-        return False
-    return True
 
 
 def _parse(text: str, carrier: Carrier, symbology: str | None) -> UnitCode | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from verifier.code_text import GS1_SYMBOLOGIES, Foreign, parse_code
+from verifier.code_text import Foreign, parse_code
 from verifier.element_string import GS, split_elements
 from verifier.errors import Malformed
+from verifier.symbology import split_symbology
 
 
 def printable(text: str) -> str:
@@ -18,7 +19,7 @@ def pasteable(text: str) -> str:
     """A code as text that can be typed and reads as the same code: in brackets, where it holds a separator."""
     if text.isprintable():
         return text
-    body = text[3:] if text.startswith(GS1_SYMBOLOGIES) else text
+    body = split_symbology(text)[1]
     try:
         bracketed = "".join(f"({ai}){value}" for ai, value in split_elements(body))
         same = _unit(bracketed) == _unit(text)

@@ -76,7 +76,7 @@ def test_every_import_of_the_verifier_is_taken_along() -> None:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "DIRECT"
     )
     imported = set()
-    for file in (ROOT / "verifier").glob("*.py"):
+    for file in (ROOT / "verifier").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}

@@ -22,6 +22,7 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "reading.json").re
 GTIN = "09506000134352"
 VALUES = st.text(CSET82, min_size=1, max_size=20)
 LOOK_ALIKE_FREE = st.text("23456789ABCDEFGHJKMNPQRSTUVWXYZ", min_size=1, max_size=20)
+GENERATED = st.text("23456789ABCDEFGHJKMNPQRSTUVWXYZ", min_size=20, max_size=20)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in VECTORS])
@@ -62,9 +63,9 @@ def test_bytes_and_text_read_alike(text: str) -> None:
     assert read(text.encode("utf-8", errors="replace")) == read(text.encode("utf-8", errors="replace").decode())
 
 
-@given(lot=st.none() | LOOK_ALIKE_FREE, serial=LOOK_ALIKE_FREE)
+@given(lot=st.none() | st.text("ABCDEFGHJKMNPQRSTUVWXYZ", min_size=1, max_size=20), serial=GENERATED)
 def test_generated_serials_are_never_suspected(lot: str | None, serial: str) -> None:
-    """Without 0 and 1 no AI can appear inside a value, so codes made here raise no false alarm."""
+    """They fill their field, and without 0 and 1 no common AI can appear in them: no code made here is suspected."""
     reading = read(format_element_string(GTIN, lot, serial))
     assert isinstance(reading, ReadCode)
     assert reading.suspects == ()

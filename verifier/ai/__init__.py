@@ -1,0 +1,5 @@
+"""GS1 application identifiers (AIs): one table of their rules, and the checks that it names.
+
+`table` holds the rules row by row, `lint` the checks of values, `rule` what one AI asks of its value, `pairs` what the
+AIs of one code ask of each other. Links, element strings and brackets are all checked here and nowhere else.
+"""

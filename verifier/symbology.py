@@ -1,0 +1,49 @@
+"""Symbology identifiers: the three characters with which a scanner says what kind of symbol it read.
+
+ISO/IEC 15424; GS1 General Specifications 5.1.2 names those that carry GS1 data. `]`, a letter for the symbology and a
+modifier. A scanner may send one in front of the data or apart from it; neither is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+_IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+
+AI_DATA = frozenset({"]C1", "]d2", "]d5", "]Q3", "]Q4", "]J1", "]J4", "]e0", "]e1", "]e2", "]e3"})
+"""FNC1 stood first: what follows is AI data. GS1-128, DataMatrix, QR Code and DotCode (with ECI too), DataBar and
+composite components."""
+_NUMBERS = frozenset({"]E0", "]E3", "]E4", "]I0", "]I1"})
+_ADD_ON = frozenset({"]E1", "]E2"})
+_LETTERS = frozenset("ABCEFGHIJKLMNOPQRSTUVXZdehoprsz")
+"""Letters of symbologies that scanners send today. Not `D c i j q`: these are `d C I J Q` behind a caps lock."""
+
+
+class Carries(StrEnum):
+    """What a symbology identifier promises of the data behind it.
+
+    AI_DATA: FNC1 stood first, so these are AIs and values, never a bare number. NUMBER: an EAN, UPC or ITF-14 symbol.
+    ADD_ON: the two or five digits beside an EAN. PLAIN: anything, a link or text.
+    """
+
+    AI_DATA = "ai_data"
+    NUMBER = "number"
+    ADD_ON = "add_on"
+    PLAIN = "plain"
+
+
+def split_symbology(text: str) -> tuple[str | None, str]:
+    """The symbology identifier that a text starts with, or None, and the rest."""
+    if text[:1] == "]" and _IDENTIFIER.match(text) and text[1] in _LETTERS:
+        return text[:3], text[3:]
+    return None, text
+
+
+def carries(symbology: str) -> Carries:
+    """What stands behind an identifier such as `]d2`; one that is not known promises nothing."""
+    if symbology in AI_DATA:
+        return Carries.AI_DATA
+    if symbology in _NUMBERS:
+        return Carries.NUMBER
+    return Carries.ADD_ON if symbology in _ADD_ON else Carries.PLAIN
