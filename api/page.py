@@ -7,14 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api.evidence import in_words
-from api.words import ago, day, grouped, moment, printable, short, visible, web_host
+from api.words import ago, day, grouped, moment, plain, printable, short, visible, web_host
 
 TEMPLATES = Path(__file__).parent / "pages"
 ASSETS = Path(__file__).parent / "web"
+
+
+def finalize(value: Any) -> Any:
+    """What every `{{ }}` of a template passes on its way out: text loses what moves a cursor or turns its order."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def exact(text: str) -> Markup:
+    """Text that a form must send back as it came, separators included: for `value` alone, never for what is shown."""
+    return escape(text)
 
 
 class Pages:
@@ -25,6 +36,7 @@ class Pages:
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=finalize,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -36,6 +48,7 @@ class Pages:
             "short": short,
             "visible": visible,
             "printable": printable,
+            "exact": exact,
             "web_host": web_host,
             "in_words": in_words,
         }

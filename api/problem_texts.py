@@ -144,6 +144,9 @@ CODES: Mapping[str, Problem] = {
     ),
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
+    "other_officer": Problem(
+        409, "Another officer is signed in here", "The scan was not kept. Let its officer sign in and send it again."
+    ),
     "scan_time": Problem(422, "Scanned at a time that can't be", "Check the device's clock."),
     "scan_unknown": Problem(
         404, "No such scan of yours", "Nobody is told of others' scans; ask with the token that sent it."

@@ -61,6 +61,7 @@ def _shown(here: Site, stored: StoredScan) -> dict[str, Any]:
     return {
         "id": stored.id,
         "code": stored.scan.code,
+        "verdict": stored.response["verdict"],
         "shown_as": stored.response["shown_as"],
         "deadline": format_instant(stored.deadline or 0),
         "state": _state(here, stored),

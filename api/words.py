@@ -53,6 +53,19 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
+# C0 but tab and line feed, C1, lone surrogates, marks that turn the order of what is read or hide in it (UAX 9).
+# The joiners U+200C and U+200D stay: Persian and Hindi need them.
+_FOREIGN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str) -> str:
+    """Any text as a page may show it: each control, direction and hidden character as U+FFFD, line feeds kept."""
+    return _FOREIGN.sub("\ufffd", text)
+
+
 # No user name, which only serves to mislead, no backslash, nothing that browsers read otherwise than people do.
 _WEB_ADDRESS = re.compile(
     r"https?://([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?"

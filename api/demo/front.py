@@ -26,7 +26,7 @@ from api.demo.stage import Stage, sign_in_link
 from api.demo.story import CASES
 from api.demo.view import asked, live, still
 from api.envelope import CONTENT_SECURITY_POLICY
-from api.page import TEMPLATES
+from api.page import TEMPLATES, finalize
 from api.words import grouped, moment, short
 from verifier.errors import CarnetError
 
@@ -186,6 +186,7 @@ def _environment() -> Environment:
         loader=ChoiceLoader([FileSystemLoader(FOLDER / "templates"), FileSystemLoader(TEMPLATES)]),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )

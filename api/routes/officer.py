@@ -1,9 +1,14 @@
-"""The officer's page: a code typed, pasted, photographed or wedge-scanned, and its answer, without any script."""
+"""The officer's page: a code typed, pasted, photographed or wedge-scanned, and its answer, without any script.
+
+With its scripts the page stays where it is: they queue what was scanned, send one scan after the other with `X-Part:
+answer`, and put the part of the page that comes back into it. `docs/spec/officer.md` says what they promise.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,14 +20,18 @@ from starlette.responses import Response
 from api.asking import Scanned, ask_as_officer
 from api.guard import Guarded
 from api.photo import decode_photo
+from api.problem import kind_of
 from api.receipts import earlier_scans
 from api.scanning import fields_from_form, scan_input
 from api.site import Site, caller_of, site
 from api.timeline import timeline
 from ledger.services.append import now_ms
+from ledger.services.scan import ScanInput
+from ledger.services.token import Caller
+from ledger.services.verification import Answer
 from verifier.errors import Malformed, Refused
 from verifier.facts import Context
-from verifier.instant import format_instant
+from verifier.instant import DAY, format_instant
 from verifier.reading import read
 from verifier.reason import SHOWN_AS
 from verifier.repair import RepairName
@@ -36,7 +45,9 @@ _COOKIE = 2_048  # characters of it that are read; six fields of 80 take fewer
 SCANS_COOKIE = "carnet_scans"
 """Remembers the ids of this browser's last scans, so that the page can demand their seals."""
 
-_LAST = 8  # scans remembered in a browser
+_LAST = 12  # scans remembered in a browser
+LONGEST_WAIT = 366 * DAY
+"""How long a scan may have waited in a browser before it is sent, in milliseconds; no queue is older."""
 NOTHING_GIVEN = "Type or scan a code, or choose a photo first."
 
 _KEPT = ("unlocode", "country", "latitude", "longitude", "context", "device")
@@ -53,36 +64,89 @@ async def page(request: Request) -> Response:
 
 @router.post("/officer")
 async def scan(request: Request) -> Response:
-    """Judge what the form brings and show the answer above the next form.
+    """Judge what the form brings and show the answer above the next form, or alone to the page's own script.
 
-    Sending the same form again, by reloading, is the same scan.
+    Sending the same form again, by reloading or after a lost answer, is the same scan.
     """
     form = await request.form(max_files=1, max_fields=16)
     given = {key: value for key, value in form.items() if isinstance(value, str)}
-    given["scanned_at"] = format_instant(now_ms())
+    given |= {"code": _one_code(form.getlist("code"))}
     given |= {"unlocode": given.get("unlocode", "").upper(), "country": given.get("country", "").upper()}
-    kept = _clean(given)
+    kept, part = _clean(given), request.headers.get("x-part") == "answer"
     here, who = site(request), caller_of(request)
     try:
+        _check_officer(given.get("officer"), who)
+        given["scanned_at"] = format_instant(now_ms() - _waited(given.get("waited", "")))
         fields = fields_from_form(given)
         scanned = await _scanned(here, given, form.get("photo"))
         if scanned is None:
-            return _page(request, kept, status=400, problem=NOTHING_GIVEN)
+            raise Malformed(NOTHING_GIVEN)
         entry = scan_input(fields, scanned.reading.text, who)
-        sent_before = await run_in_threadpool(here.ledger.scans.find, entry.id)
-        if sent_before is not None and sent_before.scan.code == entry.code:
-            entry = sent_before.scan  # the page was reloaded: only the clock has moved
-        answer, judged = await run_in_threadpool(ask_as_officer, here, entry, scanned, who.officer)
+        answer, judged = await run_in_threadpool(_ask, here, entry, scanned, who)
     except (Malformed, Refused) as error:
-        return _page(request, kept, status=400, problem=str(error))
+        if part:
+            raise
+        status = 400 if isinstance(error, Malformed) else kind_of(error)[1].status
+        return _page(request, kept, status=status, problem=str(error))
     before = [scan_id for scan_id in _last(request) if scan_id != entry.id]
-    earlier = await run_in_threadpool(earlier_scans, here, before, who)
-    response = _page(request, kept, answer=answer, timeline=timeline(judged.facts.sightings), earlier=earlier)
+    shown: dict[str, Any] = {"answer": answer, "timeline": timeline(judged.facts.sightings), "part": part}
+    if not part:  # the script keeps the list by itself
+        shown["earlier"] = await run_in_threadpool(earlier_scans, here, before, who)
+    response = _page(request, kept, **shown)
     for name, cookie in ((PLACE_COOKIE, urlencode(kept)), (SCANS_COOKIE, ".".join([entry.id, *before][:_LAST]))):
         response.set_cookie(
             name, cookie, _YEAR, path="/officer", secure=here.settings.secure, httponly=True, samesite="strict"
         )
     return response
+
+
+def _ask(here: Site, entry: ScanInput, scanned: Scanned, who: Caller) -> tuple[dict[str, Any], Answer]:
+    """The answer about a scan; one that was sent before, or is being sent just now, is found by its id.
+
+    Only its time may differ then: it is counted back from when the form arrived. Raises Refused (`scan_id_reused`).
+    """
+    try:
+        return ask_as_officer(here, _as_kept(here, entry), scanned, who.officer)
+    except Refused as error:  # or the first sending was kept between our look and our writing
+        again = _as_kept(here, entry)
+        if error.code != "scan_id_reused" or again == entry:
+            raise
+        return ask_as_officer(here, again, scanned, who.officer)
+
+
+def _as_kept(here: Site, entry: ScanInput) -> ScanInput:
+    sent_before = here.ledger.scans.find(entry.id)
+    same = sent_before is not None and replace(entry, scanned_at=sent_before.scan.scanned_at) == sent_before.scan
+    return sent_before.scan if sent_before is not None and same else entry
+
+
+def _one_code(fields: Sequence[object]) -> str:
+    """The code among the fields of that name: one for scripts, one without. A scanner's line end is none of it."""
+    return next((text for field in fields if isinstance(field, str) and (text := field.strip("\r\n")).strip()), "")
+
+
+def _waited(text: str) -> int:
+    """How long (ms) a scan waited in the browser: a span, so that a wrong clock there moves nothing."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdecimal() or len(text) > 15 or int(text) > LONGEST_WAIT:
+        raise Malformed(
+            f"couldn't read waited: expected 0 to {LONGEST_WAIT} milliseconds, got {text[:20]}", at="waited"
+        )
+    return int(text)
+
+
+def signed_in_as(who: Caller) -> str:
+    """An officer as the page names them; a scan bears it, so that no other session sends it by oversight."""
+    return f"{who.name}, {who.country}" if who.country else who.name
+
+
+def _check_officer(expected: str | None, who: Caller) -> None:
+    if expected is not None and expected != signed_in_as(who):
+        raise Refused(
+            f"couldn't take the scan: it was made by {expected[:80]}, and {signed_in_as(who)} is signed in here",
+            code="other_officer",
+        )
 
 
 async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned | None:
@@ -92,6 +156,9 @@ async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned 
         return await decode_photo(here, data)
     if not given.get("code", "").strip():
         return None
+    if "\n" in given["code"]:
+        count = len(given["code"].split())
+        raise Malformed(f"couldn't take several codes at once: expected one line, got {count}", at="code")
     repair, by_wedge = given.get("repair", ""), given.get("machine_read") == _WEDGE
     return Scanned(
         reading=read(given.get("code", ""), machine_read=by_wedge),
@@ -102,12 +169,13 @@ async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned 
 
 def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:
     answer = shown.get("answer")
-    values: dict[str, Any] = {"answer": None, "problem": None, "timeline": "", "earlier": [], **shown}
+    values: dict[str, Any] = {"answer": None, "problem": None, "timeline": "", "earlier": [], "part": False, **shown}
     return site(request).pages.respond(
-        "officer.html",
+        "_officer_answer.html" if values["part"] else "officer.html",
         request,
         status=status,
         kept=kept,
+        officer=signed_in_as(caller_of(request)),
         contexts=[context.value for context in Context],
         scan_id=str(uuid.uuid4()),
         next_ids=[str(uuid.uuid4()) for _ in answer["repairs"]] if answer else [],

@@ -34,8 +34,7 @@ MEANINGS: Mapping[Verdict, str] = {
 
 _ASSETS: Mapping[str, str] = {
     "carnet.css": "text/css; charset=utf-8",
-    "officer.js": "text/javascript; charset=utf-8",
-    "receipts.js": "text/javascript; charset=utf-8",
+    **dict.fromkeys(("wedge.js", "queue.js", "officer.js", "receipts.js"), "text/javascript; charset=utf-8"),
     "carnet.svg": "image/svg+xml",
 }
 

@@ -1,88 +1,164 @@
-// The officer's page with a hand scanner. Without this script the page works too; it only needs the field in focus.
+// The officer's page: what the wedge reads and the form holds goes into the queue; answers come into the page, which
+// never navigates under a scan. Without this script the form is posted and the page comes anew.
 "use strict";
 (() => {
+  const queue = window.carnetQueue;
   const form = document.getElementById("scan");
+  const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+  if (!form) { // the sign-in page: what waits is said there too
+    const note = document.getElementById("waiting");
+    queue.load();
+    const waits = queue.waiting();
+    if (!note || !waits.length) return;
+    const whose = [...new Set(waits.map((item) => item.officer))].join("; ");
+    note.textContent = `${plural(waits.length, "scan")} not sent yet, kept in this browser until sign-in by: ${whose}.`;
+    note.hidden = false;
+    return;
+  }
+  const MOST = 60; // lines of the list
+  const KEPT = 24; // answers that can be shown again
+  const wedge = window.carnetWedge = window.carnetWedge || { take: null, empty: null };
   const code = document.getElementById("code");
   const photo = document.getElementById("photo");
   const hint = document.getElementById("wedge");
-  const SEPARATOR = "\u001d";
-  const FAST = 45; // ms between keys: people need 80 and more, scanners send a key every 1 to 30
-  const PAUSE = 400; // ms after which a new reading starts
-  const SHORTEST = 8; // characters: a GTIN-8 is the shortest code there is
-  let sent = false;
-  let read = "";
-  let last = 0;
-  let quick = 0; // keys that came fast: a busy computer may hold one or two of a scanner's up
+  const trouble = document.getElementById("trouble");
+  const list = document.getElementById("lines");
+  const shape = document.getElementById("line");
+  const READY = "Ready for a hand scanner: it types into this page from anywhere on it.";
+  const answers = new Map(); // scan id -> what the server's part of the page said
+  const say = (words) => { if (hint.textContent !== words) hint.textContent = words; };
+  queue.officer = form.dataset.officer;
 
-  // Scanners send GS as Ctrl+] or F8, which type nothing.
-  const character = (event) => {
-    if (event.key === "F8" || (event.ctrlKey && (event.key === "]" || event.code === "BracketRight"))) return SEPARATOR;
-    return event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey ? event.key : "";
-  };
-
-  const start = () => { read = ""; quick = 0; };
-
-  const byScanner = () => read.length >= SHORTEST && quick >= 0.75 * (read.length - 1);
-
-  const insert = (text) => {
-    code.setRangeText(text, code.selectionStart, code.selectionEnd, "end");
-  };
-
-  document.addEventListener("keydown", (event) => {
-    const target = event.target;
-    const gap = event.timeStamp - last;
-    last = event.timeStamp;
-    if (event.key === "Enter" || (event.key === "Tab" && byScanner())) {
-      if (byScanner() && gap <= PAUSE) {
-        event.preventDefault();
-        code.value = read;
-        form.elements.machine_read.value = "wedge";
-        form.requestSubmit();
-      }
-      start();
-      return;
-    }
-    const typed = character(event);
-    if (!typed) return;
-    if (gap > PAUSE) start();
-    if (read && gap <= FAST) quick += 1;
-    read += typed;
-    if (target === code) {
-      if (typed === SEPARATOR) { event.preventDefault(); insert(SEPARATOR); }
-    } else if (typed === SEPARATOR) {
-      event.preventDefault();
-    }
+  // 1. What goes in.
+  const FIELDS = ["unlocode", "country", "latitude", "longitude", "context", "device"];
+  const fields = () => Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
+  form.addEventListener("change", () => {
+    for (const name of ["unlocode", "country"]) form.elements[name].value = form.elements[name].value.toUpperCase();
+    const { unlocode, country, latitude, longitude, context } = fields();
+    const where = unlocode || country || (latitude && `${latitude} ${longitude}`) || "place not said";
+    document.getElementById("where").textContent = `${where}, ${context}`;
   });
-
-  // Typing by hand after a scan, or pasting, is not the scanner's reading any more.
-  code.addEventListener("input", () => { form.elements.machine_read.value = ""; });
-  code.addEventListener("paste", start);
-  photo.addEventListener("change", () => { if (photo.files.length) form.requestSubmit(); });
-
-  // One scan at a time: a second press would throw away the answer that is on its way.
+  const add = (scan) => queue.add({ fields: fields(), ...scan });
+  const nothing = () => { say("Type or scan a code, or choose a photo first."); code.focus({ preventScroll: true }); };
   form.addEventListener("submit", (event) => {
-    const empty = !code.value.trim() && !photo.files.length;
-    if (empty || sent) event.preventDefault();
-    if (empty && !sent) {
-      hint.textContent = "Type or scan a code, or choose a photo first.";
-      code.focus({ preventScroll: true });
-    } else if (!empty && !sent) {
-      sent = true;
-      hint.textContent = photo.files.length ? "Reading the photo\u2026" : "Checking\u2026";
-      form.setAttribute("aria-busy", "true");
-    }
+    event.preventDefault();
+    if (!code.value.trim()) nothing(); else if (wedge.send) wedge.send();
+  });
+  photo.addEventListener("change", () => {
+    for (const file of photo.files) queue.addPhoto(file, { fields: fields() });
+    photo.value = "";
+  });
+  document.addEventListener("submit", (event) => { // a repair is a scan of its own
+    if (!event.target.matches("#repairs form")) return;
+    event.preventDefault();
+    const { code: repaired, repair } = event.target.elements;
+    add({ code: repaired.value, repair: repair.value });
   });
 
-  // A press on the bare page leaves the field; the next scan must still find it.
+  // 2. The list: newest on top, each scan with its answer.
+  const visible = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (sign) => (sign === "\u001d" ? "{GS}" : "\ufffd"));
+  const lineOf = (item) => {
+    const known = list.querySelector(`[data-scan="${item.id}"]`);
+    if (known) return known;
+    for (const before of list.querySelectorAll(`[data-receipt="${item.id}"]`)) before.remove(); // its answer was lost
+    const line = shape.content.firstElementChild.cloneNode(true);
+    line.dataset.scan = item.id;
+    line.querySelector("code").textContent = item.photo ? `photograph ${item.photo}` : visible(item.code);
+    line.querySelector(".note").textContent = item.note || "";
+    list.prepend(line);
+    list.closest("section").hidden = false;
+    for (const old of [...list.children].slice(MOST)) if (!old.classList.contains("open")) old.remove();
+    return line;
+  };
+  queue.changed = (item, state) => {
+    const line = lineOf(item);
+    const own = item.officer === queue.officer;
+    line.classList.add("open");
+    line.classList.toggle("held", Boolean(item.hold));
+    line.querySelector(".tier").textContent = item.hold ? "not sent" : state === "sending" ? "checking" : "waits";
+    line.querySelector("b").textContent = item.hold || (own ? (state === "sending" ? "" : state || "") : `made by ${item.officer}: waits for that sign-in`);
+    for (const button of line.querySelectorAll(".again, .drop")) button.hidden = !item.hold || !own;
+    if (state === "sent from another tab") line.classList.remove("open");
+    count();
+  };
+  const count = () => {
+    const waits = queue.waiting().filter((item) => item.officer === queue.officer).length;
+    form.setAttribute("aria-busy", String(waits > 0));
+    if (waits) say(waits === 1 ? "Checking\u2026" : `Checking: ${plural(waits, "scan")} in the queue.`);
+  };
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const line = button.closest("li"), id = line.dataset.scan;
+    if (button.matches(".again")) queue.again(id, fields());
+    else if (button.matches(".drop")) { queue.remove(id); line.remove(); code.focus({ preventScroll: true }); }
+    else if (answers.has(id)) { show(answers.get(id), id); scrollTo({ top: 0 }); }
+  });
+
+  // 3. What comes out: the present answer large, its line in the list, and what is still to come.
+  const show = (part, id) => {
+    for (const name of ["answer", "repairs", "more"]) {
+      const here = document.getElementById(name);
+      here.replaceChildren(...[...part.getElementById(name).childNodes].map((node) => document.importNode(node, true)));
+    }
+    for (const line of list.children) {
+      if (line.dataset.scan === id) line.setAttribute("aria-current", "true"); else line.removeAttribute("aria-current");
+    }
+    document.title = part.title;
+    code.labels[0].textContent = "Next code";
+  };
+  queue.answered = (item, part) => {
+    const told = part.getElementById("answer").dataset;
+    const line = lineOf(item);
+    line.classList.remove("open", "held");
+    line.classList.add(`tone-${told.verdict}`, "answered");
+    line.querySelector("code").textContent = visible(told.read || item.code) || "nothing";
+    const button = line.querySelector(".tier");
+    button.textContent = told.shownAs;
+    button.disabled = false;
+    line.querySelector("b").textContent = "";
+    for (const one of line.querySelectorAll(".again, .drop")) one.hidden = true;
+    if (told.deadline) {
+      line.dataset.receipt = item.id;
+      line.dataset.deadline = told.deadline;
+      Object.assign(line.querySelector("a"), { href: `/v1/scans/${item.id}/receipt?download=true`, hidden: false, download: `scan-${item.id}.json` });
+    }
+    answers.set(item.id, part);
+    if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+    trouble.hidden = true;
+    show(part, item.id);
+    scrollTo({ top: 0 });
+    say(`${told.shownAs}: ${visible(told.read || item.code).slice(0, 80)}`);
+    count();
+    document.dispatchEvent(new Event("carnet-promise"));
+  };
+  queue.said = (what, why) => {
+    if (what === "idle") { trouble.hidden = true; return; }
+    const waits = plural(queue.waiting().length, "scan");
+    const words = what === "signed out"
+      ? `${why || "Nobody is signed in here any more"}. ${waits} not sent yet: kept in this browser until you sign in again. `
+      : `${waits} not sent yet: ${why}. They are kept in this browser and tried again by themselves. `;
+    if (trouble.firstChild.data !== words) trouble.firstChild.data = words;
+    trouble.querySelector("a").hidden = what !== "signed out";
+    trouble.hidden = false;
+  };
+
+  // 4. Leaving keeps the queue, and says so.
+  const out = document.getElementById("out");
+  out.addEventListener("submit", (event) => {
+    const waits = queue.waiting().length;
+    if (!waits || out.dataset.asked) return;
+    event.preventDefault();
+    out.dataset.asked = "yes";
+    out.querySelector("span").textContent = `${plural(waits, "scan")} not sent yet: kept in this browser for your next sign-in.`;
+    out.querySelector("button").textContent = "Sign out all the same";
+  });
+  window.addEventListener("beforeunload", (event) => { if (!queue.keeps() && queue.busy()) event.preventDefault(); });
+
+  // A press on the bare page leaves the field; the next scan must still be seen in it.
   document.addEventListener("click", (event) => {
     const busy = event.target.closest("a, button, input, select, textarea, label, summary, form");
     if (!busy && !String(getSelection())) code.focus({ preventScroll: true });
-  });
-  window.addEventListener("pageshow", () => {
-    sent = false;
-    form.removeAttribute("aria-busy");
-    hint.textContent = "Ready for a hand scanner: it types into this page from anywhere on it.";
-    code.focus({ preventScroll: true });
   });
 
   const locate = document.getElementById("locate");
@@ -98,4 +174,13 @@
       { enableHighAccuracy: false, timeout: 10000 },
     ));
   }
+
+  // 5. Begin: what an earlier page left, then what the keys brought meanwhile.
+  say(READY);
+  code.focus({ preventScroll: true });
+  queue.load();
+  wedge.empty = nothing;
+  wedge.take = ({ text, wedge: byScanner, note, hold }) =>
+    add({ code: text, machine_read: byScanner ? "wedge" : "", note, hold });
+  if (wedge.drain) wedge.drain(); // or it does by itself as soon as it is here
 })();

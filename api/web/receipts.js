@@ -56,15 +56,20 @@
     try { localStorage.setItem(STORE, JSON.stringify(rest)); } catch { /* private windows */ }
   };
 
-  const show = (item, kind, words) => {
-    item.classList.remove("promise-kept", "promise-pending", "promise-broken");
-    item.classList.add(`promise-${kind}`);
-    item.querySelector("b").textContent = words;
+  // A scan may stand on the page twice: as the present answer and in the list.
+  const places = (id) => document.querySelectorAll(`[data-receipt="${CSS.escape(id)}"]`);
+  const known = new Map(); // scan id -> what was last said of its promise
+  const show = (id, kind, words) => {
+    known.set(id, [kind, words]);
+    for (const item of places(id)) {
+      item.classList.remove("promise-kept", "promise-pending", "promise-broken");
+      item.classList.add(`promise-${kind}`);
+      item.querySelector("b").textContent = words;
+    }
   };
 
-  const look = async (item) => {
-    const id = item.dataset.receipt;
-    const late = Date.now() > Date.parse(item.dataset.deadline) + GRACE;
+  const look = async (id, deadline) => {
+    const late = Date.now() > Date.parse(deadline) + GRACE;
     try {
       const answer = await fetch(`/v1/scans/${id}/receipt`, { cache: "no-store" });
       const told = answer.ok ? await answer.json() : null;
@@ -72,22 +77,37 @@
       if (receipt) keep(id, receipt);
       if (receipt && told && await holds(receipt, told.evidence)) {
         forget(id);
-        show(item, "kept", "Sealed in the log.");
+        show(id, "kept", "Sealed in the log.");
         return true;
       }
       if (told && told.evidence) {
-        show(item, "broken", "This scan is not in the seal that was promised. Keep the receipt.");
+        show(id, "broken", "This scan is not in the seal that was promised. Keep the receipt.");
         return false;
       }
     } catch { /* the next look asks again */ }
-    if (late) show(item, "broken", "The time is up, and this scan is not sealed. Keep the receipt.");
+    if (late) show(id, "broken", "The time is up, and this scan is not sealed. Keep the receipt.");
     return false;
   };
 
-  const open = new Set(document.querySelectorAll("[data-receipt]:not(.promise-kept):not(.promise-broken)"));
-  const round = async () => {
-    for (const item of [...open]) if (await look(item)) open.delete(item);
-    if (open.size) setTimeout(round, EVERY);
+  const done = new Set([...document.querySelectorAll(".promise-kept, .promise-broken")].map((item) => item.dataset.receipt));
+  const open = () => {
+    const found = new Map();
+    for (const { dataset } of document.querySelectorAll("[data-receipt]")) {
+      if (!done.has(dataset.receipt)) found.set(dataset.receipt, dataset.deadline);
+    }
+    return found;
   };
+  let timer = 0, looking = false;
+  const round = async () => {
+    clearTimeout(timer);
+    for (const [id, said] of known) show(id, ...said);
+    if (looking) return;
+    looking = true;
+    const busy = () => window.carnetQueue && window.carnetQueue.busy(); // scans first: the line may be slow
+    for (const [id, deadline] of open()) if (!busy() && await look(id, deadline)) done.add(id);
+    looking = false;
+    if (open().size) timer = setTimeout(round, EVERY);
+  };
+  document.addEventListener("carnet-promise", round);
   round();
 })();

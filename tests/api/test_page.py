@@ -28,7 +28,7 @@ pytestmark = pytest.mark.node
 
 ROOT = Path(__file__).parent.parent.parent
 MOST_PAGE = 50_000
-MOST_STYLE = 15_000
+MOST_STYLE = 17_000
 NEVER_OF_AN_ITEM = re.compile(r"\b(authentic|genuine|fakes?|faked|counterfeits?|originals?|real)\b", re.IGNORECASE)
 
 
