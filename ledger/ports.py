@@ -83,7 +83,16 @@ class Log(Protocol):
     def append(self, expected: LogHead, entries: Sequence[NewEntry], new: LogHead) -> None:
         """Store entries, tiles and head in one transaction, by compare-and-swap on `expected`.
 
-        Durable when it returns. Raises Stopped when another writer was faster or the outcome is not known.
+        Durable when it returns. Raises Unavailable when nothing was written; Stopped when another writer was faster
+        (`lost_the_race`) or the outcome is not known (`commit_unknown`), after which only `settle` goes on.
+        """
+        ...
+
+    def settle(self) -> LogHead:
+        """Find out what is stored after an outcome that was not known, and be writable again.
+
+        What it returns is durable and cannot change any more but by an append. Raises Unavailable, Stopped
+        (`commit_unknown`) as long as nothing can be written.
         """
         ...
 

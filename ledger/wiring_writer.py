@@ -44,6 +44,7 @@ def wire_writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack:
     signer = Signer(ledger.log, ledger.signed_head, log_key(ledger.home, config.origin))
     resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
+    ledger.sequencer.report = report
     publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = publisher.nudge
     stack.callback(ledger.sequencer.close)

@@ -34,6 +34,7 @@ def serve(
 ) -> None:
     """Serve this ledger. Prints where it listens and a link that signs one officer in, once."""
     from api.app import create_app
+    from api.journal import journal
     from api.settings import ApiSettings
 
     out, place = Out(json), open_home(home)
@@ -44,6 +45,8 @@ def serve(
             out.warn(f"{url} is plain http and open to your network; put a TLS proxy in front of it")
         app = create_app(ledger, settings=ApiSettings(base_url=place.base_url, public_only=public_only))
         place.announce(url)
+        if ledger.sequencer is not None:
+            ledger.sequencer.report = lambda words: journal.warning("writer", words=words)
         ledger.start()
         _warn_of_links(url, place.base_url, out)
         about = _about(ledger, place, url, public_only)

@@ -23,9 +23,9 @@ class DoorSettings(BaseSettings):
 
     `connections`: in all; None takes half of the process's limit of open files, at most 4,096.
     `connections_per_network`: of an IPv4 address or an IPv6 /64, save of proxies that may say whom they speak for
-    (FORWARDED_ALLOW_IPS). `header_*`: request line and header fields together. `body_*`: a body may take
-    `body_seconds`, and a second more for each `body_rate` bytes that came; `answer_*` likewise for who reads an answer.
-    `pipelined`: requests that wait behind one.
+    (FORWARDED_ALLOW_IPS). `header_*`: request line and fields together. `body_*`: a body may take `body_seconds`,
+    and a second more for each `body_rate` bytes that came; `answer_*` likewise for who reads an answer. `pipelined`:
+    requests that wait behind one.
     """
 
     model_config = SettingsConfigDict(env_prefix="CARNET_DOOR_", env_ignore_empty=True, extra="ignore")

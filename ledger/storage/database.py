@@ -33,7 +33,9 @@ from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
 
 BUSY_TIMEOUT_MS = 10_000  # a writer waits this long for its turn, and then for the lock of SQLite's other processes
-CONNECT_TIMEOUT_S = 5  # of PostgreSQL, unless the URL says otherwise; libpq would wait for minutes
+POSTGRESQL_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""Unless the URL says otherwise, in seconds: libpq would wait for minutes, and for a host that is gone two hours."""
+ORPHAN_TIMEOUT_MS = 60_000  # after which a server ends a transaction, and lets its locks go, whose client is gone
 _WRITE = "carnet_write"
 
 _turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
@@ -64,7 +66,7 @@ def open_database(url: str) -> Engine:
             event.listen(engine, "begin", _begin_sqlite)
             _turns[engine] = threading.Lock()
         case "postgresql":
-            patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+            patience = {name: given for name, given in POSTGRESQL_PATIENCE.items() if name not in parsed.query}
             address = parsed.set(drivername="postgresql+psycopg")
             engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args=patience)
             event.listen(engine, "connect", _set_up_postgresql)
@@ -92,7 +94,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises:
         Unavailable: the database failed before the commit; nothing was written.
-        Stopped: the commit failed, so it is not known whether it was written. Reload from storage.
+        Stopped: the commit failed, so it is not known whether it was written (`commit_unknown`).
         Whatever the block raises, after a rollback.
     """
     with _turn(engine), _writer(engine) as connection:
@@ -107,14 +109,42 @@ def writing(engine: Engine) -> Iterator[Connection]:
         except (IntegrityError, ProgrammingError, DataError):
             raise  # the statement was wrong, not the database away
         except DBAPIError as error:
+            _let_go(engine, connection)
             raise unavailable(error) from error
         try:
             # If we stop before this line, restart finds the state before; after it, the state after. If the line
             # itself fails, either: the server may have committed and its answer been lost.
             transaction.commit()
         except BaseException as error:
-            connection.invalidate()
-            raise Stopped(f"couldn't tell whether the database committed: {_cause(error)}") from error
+            _let_go(engine, connection)
+            words = f"couldn't tell whether the database committed: {_cause(error)}"
+            raise Stopped(words, code="commit_unknown") from error
+
+
+def _let_go(engine: Engine, connection: Connection) -> None:
+    """Forget every pooled connection: they may lead to a server that has become a standby, or is gone."""
+    connection.invalidate()
+    engine.dispose()
+
+
+def flush(engine: Engine) -> None:
+    """Make durable what the database gives back, whatever became of the writes that put it there.
+
+    PostgreSQL does that by itself when it starts again after a failed fsync. SQLite may read from its write-ahead log
+    what the disk never took: it is copied into the database file, and that synced. Raises Unavailable.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        with engine.connect() as connection:
+            # The pragma does not run inside a transaction, and none is open on the driver before the first statement.
+            raw = connection.connection.dbapi_connection
+            assert raw is not None  # noqa: S101 - it is checked out
+            busy = raw.cursor().execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0]
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        raise unavailable(error) from error
+    if busy:
+        raise Unavailable("couldn't use the database: others were reading while it was synced", code="database")
 
 
 @contextmanager
@@ -247,6 +277,8 @@ def _set_up_postgresql(connection: Any, _record: Any) -> None:
     # A server may run with "off"; stronger settings such as remote_apply are its administrator's and stay.
     if cursor.execute("SHOW synchronous_commit").fetchone()[0] == "off":
         cursor.execute("SET synchronous_commit TO on")
+    cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute(f"SET idle_in_transaction_session_timeout = {ORPHAN_TIMEOUT_MS}")
     cursor.close()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger.ports import LogHead, NewEntry
 from ledger.storage import schema
-from ledger.storage.database import writing
+from ledger.storage.database import flush, writing
 from ledger.storage.log_reader import EMPTY_HEAD, LogReader
 from ledger.storage.tile import TileWriter
 from verifier.errors import Malformed, ProofInvalid, Refused, Stopped
@@ -30,13 +30,14 @@ _SWAP = (
     )
     .values({name: bindparam(name) for name in ("size", "root", "chain_head", "recorded_at_ms")})
 )
+_TOUCH = update(schema.log_head).where(_head.log_id == bindparam("of_log")).values(size=_head.size)
 _ROWS = select(schema.open_entry.c.idx, schema.open_entry.c.data, schema.open_entry.c.leaf).order_by(
     schema.open_entry.c.idx
 )
 
 
 class LogStore(LogReader):
-    """One log's only writer. After an outcome that is not known it refuses to write until it is opened anew."""
+    """One log's only writer. After an outcome that is not known it refuses to write until that is settled."""
 
     def __init__(self, engine: Engine, log_id: bytes) -> None:
         super().__init__(engine, log_id)
@@ -74,6 +75,24 @@ class LogStore(LogReader):
         except Stopped as error:
             self._stopped = error
             raise
+
+    def settle(self) -> LogHead:
+        """Find out what is stored after an outcome that was not known, and be writable again.
+
+        Read under the lock that a commit on its way would hold, and with a write of its own: a disk that is full, or a
+        standby that only reads, is not settled. Raises Unavailable; Stopped (`commit_unknown`, or `lost_the_race`,
+        `checkpoint_fork`, after which nothing can be settled).
+        """
+        if self._stopped is not None and self._stopped.code != "commit_unknown":
+            raise self._stopped
+        with writing(self._engine) as connection:
+            row = connection.execute(_HEAD, {"of_log": self._log_id}).first()
+            connection.execute(_TOUCH, {"of_log": self._log_id})
+        if self._stopped is not None:
+            # A commit that was reported lost may lie in files that were never made durable; then this writes it anew.
+            flush(self._engine)
+        self._stopped = None
+        return LogHead(*row) if row else EMPTY_HEAD
 
     def save_checkpoint(self, size: int, root: bytes, note: bytes) -> None:
         """Keep a signed checkpoint; the same size and root again is a no-op.

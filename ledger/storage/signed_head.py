@@ -33,7 +33,7 @@ class SignedHeadFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Unavailable(f"couldn't read the signed head: {error.strerror}", code="signed_head") from error
+            raise Unavailable(f"couldn't read {self._path}: {error.strerror}", code="signed_head") from error
         self._decode(note)
         return note
 
@@ -52,7 +52,7 @@ class SignedHeadFile:
         try:
             self._replace(note)
         except OSError as error:
-            raise Stopped(f"couldn't write the signed head: {error.strerror}", code="signed_head_write") from error
+            raise Stopped(f"couldn't write {self._path}: {error.strerror}", code="signed_head_write") from error
 
     def _replace(self, note: bytes) -> None:
         temporary = self._path.with_name(self._path.name + ".new")
