@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,7 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         pages=_pages(ledger, settings),
         makers=Makers(ledger.participants),
         uploads=asyncio.Semaphore(settings.uploads_at_once),
+        uploading=Counter(),
         photos=asyncio.Semaphore(settings.photos_at_once),
         ready=ready,
     )

@@ -17,7 +17,7 @@ class Limiter:
     """Counts in this process's memory: one process writes a ledger and serves it."""
 
     def __init__(self, settings: ApiSettings) -> None:
-        storage = RateStore()
+        self._store = storage = RateStore()
         self._windows = MovingWindowRateLimiter(storage)
         self._budgets = FixedWindowRateLimiter(storage)
         self._items: Mapping[Rate, RateLimitItem] = {rate: parse(settings.rate(rate)) for rate in Rate}
@@ -50,7 +50,15 @@ class Limiter:
 
     def take_upload(self, address: str, mib: int) -> bool:
         """Take MiB out of today's budget of an address and of everybody; False, and nothing taken, if it is used up."""
-        budgets = ((self._address_budget, address), (self._whole_budget, "all"))
+        budgets = self._uploads(address)
         if not all(self._budgets.test(budget, "upload", key, cost=mib) for budget, key in budgets):
             return False  # asked first: `hit` takes out of a budget also when it says no
         return all(self._budgets.hit(budget, "upload", key, cost=mib) for budget, key in budgets)
+
+    def give_back_upload(self, address: str, mib: int) -> None:
+        """Put MiB back that were taken and of which nothing is kept."""
+        for budget, key in self._uploads(address):
+            self._store.decr(budget.key_for("upload", key), mib)
+
+    def _uploads(self, address: str) -> tuple[tuple[RateLimitItem, str], tuple[RateLimitItem, str]]:
+        return ((self._address_budget, address), (self._whole_budget, "all"))

@@ -142,6 +142,7 @@ CODES: Mapping[str, Problem] = {
     "upload_budget": Problem(
         429, "Uploaded enough for today", "Segments that no registration names are kept for a day; then there is room."
     ),
+    "body_late": Problem(408, "Too slow", "Send it again on a faster line. Nothing was kept, and nothing counted."),
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
     "other_officer": Problem(

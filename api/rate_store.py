@@ -59,6 +59,12 @@ class RateStore(Storage, MovingWindowSupport):
         self._counters[key] = (count + amount, ends)
         return count + amount
 
+    def decr(self, key: str, amount: int) -> None:
+        """Take back from a counter what was added to it; nothing once it has ended."""
+        count, ends = self._counters.get(key, (0, 0.0))
+        if time.time() < ends:
+            self._counters[key] = (max(0, count - amount), ends)
+
     def get(self, key: str) -> int:
         """A counter's value."""
         count, ends = self._counters.get(key, (0, 0.0))

@@ -185,6 +185,7 @@ class AnswerOut(Closed):
     proof: str | None
     scan: ScanOut | None = None
     receipt: ScanReceiptOut | None = None
+    receipt_why: str | None = None
 
 
 class FieldProblem(BaseModel):

@@ -46,8 +46,9 @@ class ApiSettings:
 
     `base_url`: scheme and host of printed links; https there makes cookies secure. `public_only` leaves out everything
     that needs an account, for a listener on an open network. Upload limits are in MiB for a day: segments nobody refers
-    to are swept after one, so they bound what strangers can make us keep. Decoding a photograph may take 320 MiB of
-    memory, so few are decoded at once.
+    to are swept after one, so they bound what strangers can make us keep. An upload may keep us waiting for
+    `upload_seconds`, and a second more for each `upload_rate` bytes that came. Decoding a photograph may take 320 MiB
+    of memory, so few are decoded at once.
     """
 
     base_url: str
@@ -56,6 +57,8 @@ class ApiSettings:
     upload_mib_address: int = 2_048
     upload_mib_all: int = 16_384
     uploads_at_once: int = 4
+    upload_seconds: float = 30.0
+    upload_rate: int = 64 * 1024
     photos_at_once: int = 2
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One listener's parts. `ready`: whether whoever started it has finished setting the stage."""
+    """One listener's parts. `uploading`: by network, how many segments it is sending; `ready`: whether whoever
+    started it has finished setting the stage."""
 
     ledger: Ledger
     settings: ApiSettings
@@ -32,6 +34,7 @@ class Site:
     pages: Pages
     makers: Makers
     uploads: asyncio.Semaphore
+    uploading: Counter[str]
     photos: asyncio.Semaphore
     ready: Callable[[], bool]
 

@@ -29,7 +29,8 @@ def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: Ma
     Raises ProofInvalid, Malformed when it is worth nothing; NotFound (`receipt_none`) when there is none.
     """
     if answer.get("receipt") is None:
-        raise NotFound("the server gave no receipt: nobody has promised to seal this scan", code="receipt_none")
+        why = answer.get("receipt_why") or "nobody has promised to seal this scan"
+        raise NotFound(f"the server gave no receipt: {why}", code="receipt_none")
     receipt, folder = parse_receipt(answer["receipt"]), ReceiptFolder(home)
     scan = canonical.decode(receipt.scan)
     for name, value in sent.items():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -42,7 +45,7 @@ async def has_segment(request: Request, root: Root) -> Response:
     responses={
         200: {"description": "It was here already."},
         201: {"description": "Checked and stored."},
-        **problems("segment_root", "segment_too_large", "upload_budget", "disk_floor"),
+        **problems("segment_root", "segment_too_large", "upload_budget", "disk_floor", "body_late"),
     },
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
@@ -52,26 +55,47 @@ async def put_segment(
     """Store the segment of a batch that is about to be registered. Sending it twice is fine.
 
     Anybody may send one: it is named by its content, checked whole before it can be seen, and swept after a day when
-    no registration names it. What one address can send in a day is limited.
+    no registration names it. What one address can send in a day is limited, and how slowly; what is refused or does not
+    come is not counted.
     """
     here = site(request)
     key = bytes.fromhex(root[2:])
-    if not here.ledger.segments.has(key):
-        _take_budget(here, request, units)
-    if here.uploads.locked():
-        raise Denied(
-            "couldn't take the segment: others are being sent", code="rate_limited", headers={"Retry-After": "5"}
-        )
-    async with here.uploads:
-        upload = await run_in_threadpool(here.ledger.segments.receive, key, units)
-        with upload:
-            await _receive(request, upload)
-            stored = await run_in_threadpool(upload.commit)
+    mib = 0 if here.ledger.segments.has(key) else _mib(here, units)
+    async with _slot(here, address_of(request)):
+        _take_budget(here, request, mib)
+        created = False
+        try:
+            upload = await run_in_threadpool(here.ledger.segments.receive, key, units)
+            with upload:
+                await _receive(request, upload, here)
+                stored = await run_in_threadpool(upload.commit)
+            created = stored.created
+        finally:
+            if not created:  # nothing is kept, so nothing counts: not what was refused, and not what never came
+                here.limiter.give_back_upload(address_of(request), mib)
     body = {"root": root, "units": stored.n, "size": stored.size, "created": stored.created}
     return reply(body, 201 if stored.created else 200)
 
 
-def _take_budget(here: Site, request: Request, units: int) -> None:
+@asynccontextmanager
+async def _slot(here: Site, network: str) -> AsyncIterator[None]:
+    """One of the few places for uploads. A network has half of them at most, so that nobody has all."""
+    most = max(1, here.settings.uploads_at_once // 2)
+    if here.uploads.locked() or here.uploading[network] >= most:
+        raise Denied(
+            "couldn't take the segment: others are being sent", code="rate_limited", headers={"Retry-After": "5"}
+        )
+    async with here.uploads:
+        here.uploading[network] += 1
+        try:
+            yield
+        finally:
+            here.uploading[network] -= 1
+            if not here.uploading[network]:
+                del here.uploading[network]
+
+
+def _mib(here: Site, units: int) -> int:
     mib = -(-Layout(units).size // MIB)
     if mib > here.settings.upload_mib_address:
         raise Refused(
@@ -79,6 +103,10 @@ def _take_budget(here: Site, request: Request, units: int) -> None:
             f"{here.settings.upload_mib_address} MiB a day",
             code="segment_too_large",
         )
+    return mib
+
+
+def _take_budget(here: Site, request: Request, mib: int) -> None:
     if not here.limiter.take_upload(address_of(request), mib):
         raise Denied(
             "couldn't take the segment: today's budget for uploads is used up",
@@ -87,13 +115,31 @@ def _take_budget(here: Site, request: Request, units: int) -> None:
         )
 
 
-async def _receive(request: Request, upload: SegmentUpload) -> None:
-    """Write the body piece by piece; also when the store has the segment, so that the sender is not cut off."""
+async def _receive(request: Request, upload: SegmentUpload, here: Site) -> None:
+    """Write the body piece by piece; also when the store has the segment, so that the sender is not cut off.
+
+    Raises Denied (`body_late`) when more time was spent waiting for the sender than its bytes are worth.
+    """
     pieces: list[bytes] = []
-    gathered = 0
-    async for chunk in request.stream():
+    gathered = received = 0
+    waited, clock = 0.0, asyncio.get_running_loop().time
+    stream = request.stream()
+    while True:
+        since, patience = clock(), here.settings.upload_seconds + received / here.settings.upload_rate
+        try:
+            async with asyncio.timeout(patience - waited):
+                chunk = await anext(stream, None)
+        except TimeoutError as error:
+            raise Denied(
+                f"couldn't take the segment: {received} bytes came in {waited + clock() - since:.0f} s, "
+                f"expected {here.settings.upload_rate} a second",
+                code="body_late",
+            ) from error
+        waited += clock() - since
+        if chunk is None:
+            break
         pieces.append(chunk)
-        gathered += len(chunk)
+        gathered, received = gathered + len(chunk), received + len(chunk)
         if gathered >= _PIECE:
             await run_in_threadpool(upload.write, b"".join(pieces))
             pieces, gathered = [], 0

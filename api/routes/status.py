@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,8 +12,13 @@ from starlette.responses import Response
 from api.guard import Guarded
 from api.reply import reply
 from api.site import Site, site
+from ledger.services.upkeep import Trouble
+from ledger.storage.database import is_writable
 from verifier.errors import CarnetError
 from verifier.instant import format_instant
+
+if TYPE_CHECKING:
+    from ledger.wiring import Ledger
 
 router = APIRouter(route_class=Guarded, tags=["operators"])
 
@@ -46,7 +51,7 @@ async def metrics(request: Request) -> Response:
 def _parts(here: Site) -> Mapping[str, str]:
     ledger = here.ledger
     checks: Mapping[str, Callable[[], bool]] = {
-        "database": lambda: ledger.log.head().size >= ledger.record.size,
+        "database": lambda: ledger.log.head().size >= ledger.record.size and _writes(ledger),
         "index": lambda: ledger.record.size > 0,
         "segments": lambda: ledger.home.segments.is_dir(),
         "writer": lambda: ledger.sequencer is None or ledger.sequencer.stopped is None,
@@ -59,10 +64,22 @@ def _parts(here: Site) -> Mapping[str, str]:
     return states
 
 
+def _writes(ledger: Ledger) -> bool:
+    """Whether whoever writes this ledger could do so now: a database may answer and take nothing in."""
+    return ledger.sequencer is None or is_writable(ledger.engine)
+
+
+def _held_up(ledger: Ledger) -> Trouble | None:
+    writer = ledger.sequencer
+    error = writer.stopped if writer is not None else None
+    return Trouble(error.code, str(error), writer.stopped_at) if writer is not None and error is not None else None
+
+
 def _troubles(here: Site) -> Mapping[str, Any]:
     """What runs beside the answers and met trouble in its last round: it is tried again, and answers go on."""
     ledger = here.ledger
     found = {
+        "writer": _held_up(ledger),
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
         "seals": ledger.seals.trouble if ledger.seals is not None else None,
         "mirror": ledger.following.trouble if ledger.following is not None else None,

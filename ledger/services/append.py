@@ -114,6 +114,7 @@ class Sequencer:
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._stopped: CarnetError | None = None
+        self._stopped_at = 0
         self._closed: Stopped | None = None
         self._unsettled: _Group | None = None  # committed, or perhaps; not signed
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
@@ -123,6 +124,11 @@ class Sequencer:
     def stopped(self) -> CarnetError | None:
         """Why no entries are taken now, if so: Unavailable while that may pass, else it is for good."""
         return self._stopped or self._closed
+
+    @property
+    def stopped_at(self) -> int:
+        """Since when (ms) no entries are taken; means nothing while they are."""
+        return self._stopped_at
 
     def enqueue(self, submission: Submission) -> Future[Receipt]:
         """Queue a submission; the future resolves with its receipt or with Malformed, Refused or Stopped."""
@@ -214,7 +220,7 @@ class Sequencer:
                 raise
             why = Unavailable(f"couldn't append for now: {_words(again)}; this is tried again", code=_code(again))
             with self._lock:
-                self._stopped = why
+                self._stopped, self._stopped_at = why, now_ms()
             _fail(waiting, why)
             self.report(f"the writer is held up: {_words(again)}; it tries again every {RETRY_SECONDS:g} s")
         else:
@@ -297,7 +303,7 @@ class Sequencer:
         """Nothing more is written: the next write could sit on a history that is not there."""
         reason = error if isinstance(error, CarnetError) else Stopped(f"couldn't append: {error!r}")
         with self._lock:
-            self._stopped = reason
+            self._stopped, self._stopped_at = reason, now_ms()
             while not self._queue.empty():
                 _take(self._queue.get(), waiting)
         _fail(waiting, Stopped(f"couldn't append: the writer has stopped ({reason})"))

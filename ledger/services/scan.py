@@ -24,6 +24,8 @@ from verifier.scan_receipt import ADMINISTRATION, ScanReceipt, scan_leaf
 
 FLUSH_SECONDS = 1.0
 """How long a public look-up may wait in memory before it is written; a crash loses at most that much counting."""
+HELD_UP = "the ledger's writer is held up, so nobody can promise to seal this scan: send it again for its receipt"
+READS = "only the server that writes this ledger promises to seal scans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,13 @@ class ScanStore(Protocol):
         """
         ...
 
+    def promise(self, scan_id: str, deadline: int) -> StoredScan | None:
+        """Give a kept scan that was promised nothing its place in the open seal; returns it as it is kept then.
+
+        None when it is not here. One with a promise stays as it is. Durable when it returns.
+        """
+        ...
+
     def history(self, subject: bytes) -> History:
         """Everything kept about a subject, in one indexed read."""
         ...
@@ -148,11 +157,13 @@ class Scans:
     def answer(self, stored: StoredScan) -> dict[str, Any]:
         """The answer first given for a kept scan, with its receipt, which is the same each time.
 
-        `receipt` is null for a scan that nobody promised to seal: one kept by an opener that does not write this
-        ledger, or before there were seals. Raises ProofInvalid (`scan_unsealed`).
+        `receipt` is null for a scan that nobody promised to seal, and `receipt_why` says why: it was kept by an opener
+        that does not write this ledger, or while the writer was held up. Raises ProofInvalid (`scan_unsealed`).
         """
         receipt = self._promises.receipt(stored) if self._promises is not None else None
-        return {**stored.response, "receipt": receipt.to_json() if receipt is not None else None}
+        if receipt is not None:
+            return {**stored.response, "receipt": receipt.to_json()}
+        return {**stored.response, "receipt": None, "receipt_why": HELD_UP if self._promises is not None else READS}
 
     def repeated(self, scan: ScanInput, officer: Officer) -> StoredScan | None:
         """The scan kept under this id, if the officer's device sent it before.
@@ -162,7 +173,7 @@ class Scans:
         kept = self._store.get(scan.id)
         if kept is not None and not (kept.scan == scan and kept.belongs_to(officer)):
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
-        return kept
+        return self._promised_now(kept) if kept is not None else None
 
     def record(
         self, scan: ScanInput, officer: Officer, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
@@ -189,6 +200,11 @@ class Scans:
         # nothing, and the device sends it again. A receipt is signed only for what `put` gave back.
         kept = self._store.put(stored) or self.repeated(scan, officer)
         return kept if kept is not None else stored
+
+    def _promised_now(self, kept: StoredScan) -> StoredScan:
+        """A kept scan; one from a time when nobody could promise to seal it is promised that now, if somebody can."""
+        deadline = self._promises.deadline() if self._promises is not None and kept.deadline is None else None
+        return (self._store.promise(kept.id, deadline) or kept) if deadline is not None else kept
 
     def count_lookup(self, subject: bytes) -> None:
         """Count one public look-up of a registered unit; written within a second."""

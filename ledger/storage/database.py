@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, LargeBinary, Select, create_engine, event
+from sqlalchemy import Connection, Engine, LargeBinary, Select, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -125,6 +125,26 @@ def _let_go(engine: Engine, connection: Connection) -> None:
     """Forget every pooled connection: they may lead to a server that has become a standby, or is gone."""
     connection.invalidate()
     engine.dispose()
+
+
+def is_writable(engine: Engine) -> bool:
+    """Whether a write would be let begin now: no standby, no read-only file. Raises Unavailable.
+
+    It says nothing of room on the disk: that shows when something is written.
+    """
+    if engine.dialect.name != "sqlite":
+        return bool(Query(engine, select(func.current_setting("transaction_read_only"))).all()[0][0] == "off")
+    turn = _turns[engine]
+    if not turn.acquire(blocking=False):
+        return True  # somebody is at it
+    try:
+        with _writer(engine) as connection, connection.begin() as transaction:
+            transaction.rollback()
+    except DBAPIError as error:
+        raise unavailable(error) from error
+    finally:
+        turn.release()
+    return True
 
 
 def flush(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_all
+from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -51,6 +51,21 @@ class ScanTable:
         except IntegrityError:
             return None
         return stored
+
+    def promise(self, scan_id: str, deadline: int) -> StoredScan | None:
+        """Put a kept scan that was promised nothing into the seal that is open; None when it is not here."""
+        with writing(self._engine) as connection:
+            found = connection.execute(select(scan).where(scan.c.id == scan_id)).mappings().first()
+            if found is None:
+                return None
+            kept = _scan(dict(found))
+            if kept.deadline is not None or kept.seal is not None:
+                return kept
+            kept = replace(kept, seal=open_seal(connection), deadline=deadline)
+            changed = {name: _row(kept)[name] for name in ("seal", "response")}
+            connection.execute(update(scan).where(scan.c.id == scan_id).values(changed))
+            # If we stop before the commit that follows, restart finds a scan without a promise, as it was.
+        return kept
 
     def history(self, subject: bytes) -> History:
         """Sightings, look-ups and wrong signatures of a subject, in one indexed read."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -303,3 +305,29 @@ def test_uploads_have_a_daily_budget(stage: Stage, tmp_path: Path) -> None:
         assert int(spent.headers["retry-after"]) > 0
         too_large = http.put(f"/v1/segments/{root}?units=1000000", content=b"")
         assert (too_large.status_code, too_large.json()["code"]) == (413, "segment_too_large")
+
+
+def test_uploads_that_do_not_come_cost_nothing(stage: Stage, tmp_path: Path) -> None:
+    """Declared and never sent, or refused: budgets count what is kept."""
+    root, data = segment_file(tmp_path)
+    with client(stage.ledger, upload_mib_address=64, upload_mib_all=64) as http:
+        largest = 64 * 2**20 // 37
+        for _ in range(3):
+            for content in (b"", data, b"x" * 200):
+                refused = http.put(f"/v1/segments/0x{'ab' * 32}?units={largest}", content=content)
+                assert refused.status_code == 422, refused.text
+        assert http.put(f"/v1/segments/{root}?units=17", content=data).status_code == 201
+
+
+def test_uploads_without_a_body_hold_no_place_for_ever(stage: Stage, tmp_path: Path) -> None:
+    root, data = segment_file(tmp_path)
+    with client(stage.ledger, upload_seconds=0.3) as http, ExitStack() as stack:
+        where = (http.base_url.host, http.base_url.port)
+        head = f"PUT /v1/segments/0x{'cd' * 32}?units=17 HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n"
+        held = [stack.enter_context(socket.create_connection(where, timeout=20)) for _ in range(3)]
+        for sock in held:
+            sock.sendall(head.encode())
+        answers = sorted(sock.recv(12) for sock in held)
+        # two of the four places for one network, however much it asks for
+        assert answers == [b"HTTP/1.1 408", b"HTTP/1.1 408", b"HTTP/1.1 429"]
+        assert http.put(f"/v1/segments/{root}?units=17", content=data).status_code == 201

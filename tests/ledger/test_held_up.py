@@ -10,25 +10,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from errno import EMFILE, ENOSPC
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
 from ledger.services import append
 from ledger.services.append import Submission
-from ledger.storage.database import open_database
+from ledger.services.scan import Scans
+from ledger.services.token import Officer
+from ledger.storage.database import is_writable, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.signed_head import SignedHeadFile
-from tests.ledger.seal_world import Desk, Open, founded
+from tests.ledger.seal_world import Desk, Open, founded, scan_of
+from verifier import canonical
 from verifier.checkpoint import Checkpoint
 from verifier.errors import CarnetError, ProofInvalid, Stopped, Unavailable
 from verifier.note import Note
+from verifier.scan_receipt import ADMINISTRATION
 from verifier.seal import build_seal
 from verifier.statement import Kind
+
+OFFICER = Officer("port", "NL")
 
 
 @pytest.fixture
@@ -241,3 +248,41 @@ def small_disk(folder: Path, size: int) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_scan_kept_while_the_writer_is_held_up_is_promised_when_it_is_sent_again(desk: Desk, engine: Engine) -> None:
+    """Nothing is promised that may not be kept; what was kept is not without a promise for ever."""
+    with desk.open() as opened:
+        scans = Scans(opened.scans)
+        scans.use(opened.seals)
+        with FAULTS["no room for the signed head"](engine):
+            with pytest.raises(Unavailable):
+                opened.seals.round()
+            assert opened.seals.deadline() is None
+            made = scan_of("A", None)
+            body = canonical.encode({**canonical.decode(made.body), ADMINISTRATION: "NL"})
+            kept = opened.scans.put(replace(made, body=body))
+            assert kept is not None
+            answer = scans.answer(kept)
+            assert answer["receipt"] is None
+            assert "held up" in answer["receipt_why"]
+            repeated = scans.repeated(kept.scan, OFFICER)
+            assert repeated is not None
+            assert repeated.deadline is None
+        wait_until(lambda: opened.sequencer.stopped is None)
+        repeated = scans.repeated(kept.scan, OFFICER)
+        assert repeated is not None
+        assert repeated == opened.scans.get(kept.id)
+        receipt = scans.answer(repeated)["receipt"]
+        assert receipt == scans.answer(scans.repeated(kept.scan, OFFICER) or kept)["receipt"]
+        assert int(receipt["seal"]) == repeated.seal == opened.table.open_number()
+        scans.close()
+
+
+def test_whether_a_database_takes_writes_is_told(engine: Engine, database_url: str) -> None:
+    assert is_writable(engine)
+    if engine.dialect.name == "postgresql":
+        standby = make_url(database_url).update_query_dict({"options": "-c default_transaction_read_only=on"})
+        reading = open_database(standby.render_as_string(hide_password=False))
+        assert not is_writable(reading)
+        reading.dispose()
