@@ -6,7 +6,6 @@ a context: what was started (writer, threads, a local chain) ends with it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ledger.ports import Report, silent
 from ledger.services.anchoring import Anchoring
 from ledger.services.append import Sequencer
 from ledger.services.batch import Batches
+from ledger.services.clock import Clock
 from ledger.services.index_seal import IndexCadence, Indexes
 from ledger.services.mirroring import Mirroring
 from ledger.services.opening import check_signed, fold
@@ -85,6 +85,7 @@ class Ledger:
     published: PublishedFolder
     cosignatures: CosignatureTable
     witnessed: WitnessedHead
+    clock: Clock
     sequencer: Sequencer | None = None
     evm: EvmChain | None = None
     chain: LedgerChain | None = None
@@ -194,23 +195,26 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, F
     frontier = fold(log, record, config.pin, SignedHeadFile(home.signed_head))
     check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
-    participants, freshness = Participants(record, details), Freshness(details)
+    clock = Clock()
+    participants, freshness = Participants(record, details), Freshness(details, clock.best)
     batches = Batches(record, log, segments, secrets, participants, freshness)
-    scans = Scans(ScanTable(engine))
+    scans = Scans(ScanTable(engine), clock.best)
     cosignatures = CosignatureTable(engine)
     witnessed = WitnessedHead(record.founding.policy, cosignatures)
-    tip = _tip(log, record, anchors, witnessed)
+    tip = _tip(log, record, anchors, witnessed, clock)
     verification = Verification(record, segments, batches, scans, tip, lambda: freshness.stale)
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
-        Tokens(TokenTable(engine)), Proofs(record, log, segments, batches.salt, anchors, witnessed),
+        Tokens(TokenTable(engine), clock.best), Proofs(record, log, segments, batches.salt, anchors, witnessed),
         Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
-        cosignatures, witnessed,
+        cosignatures, witnessed, clock,
     )  # fmt: skip
     return ledger, frontier
 
 
-def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: WitnessedHead) -> Callable[[], AsOf]:
+def _tip(
+    log: LogStore, record: Record, anchors: AnchorTable, witnessed: WitnessedHead, clock: Clock
+) -> Callable[[], AsOf]:
     """What answers rest on; the parts that cost a read are read again only when the log has grown or anchored."""
     kept: dict[str, Any] = {}
 
@@ -229,7 +233,7 @@ def _tip(log: LogStore, record: Record, anchors: AnchorTable, witnessed: Witness
             return AsOf(size, root, record.recorded_at, anchors.final_size(), has_witnesses=True, fresh=False)
         return AsOf(
             size, root, record.recorded_at, anchors.final_size(),
-            w.size, w.time * 1000, w.names, True, w.fresh(time.time()),
+            w.size, w.time * 1000, w.names, True, w.fresh(clock.best() / 1000),
         )  # fmt: skip
 
     return tip

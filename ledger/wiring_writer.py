@@ -43,7 +43,7 @@ def wire_writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack:
     """Make an opened ledger its log's one writer. Raises Stopped, ProofInvalid: see `ledger.services.opening`."""
     signer = Signer(ledger.log, ledger.signed_head, log_key(ledger.home, config.origin))
     resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
-    ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer)
+    ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer, clock=ledger.clock.now)
     ledger.sequencer.report = report
     publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = publisher.nudge
@@ -62,6 +62,8 @@ def wire_upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchori
 
     def reached() -> tuple[Mirror, Anchoring]:
         chain, anchoring = connect()
+        if ledger.evm is not None and ledger.home.chain_rpc is not None:  # the local chain has our own clock
+            ledger.clock.heard("the chain", ledger.evm.latest_time(), binding=False)
         if ledger.mirror is None:
             ledger.mirror = Mirror(ledger.record, chain, sequencer, ledger.freshness)
         return ledger.mirror, anchoring
@@ -104,7 +106,7 @@ def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
 def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: ExitStack) -> None:
     table, every = SealTable(ledger.engine), ledger.home.settings.seal_seconds
     key = log_key(ledger.home, config.origin)
-    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every)
+    ledger.seals = Seals(table, ledger.record, sequencer, key, every=every, clock=ledger.clock.best)
     ledger.seal_proofs = SealProofs(ledger.record, ledger.log, table, ledger.published.checkpoint)
     stack.callback(ledger.seals.close)
     ledger.seals.settle()
@@ -116,7 +118,12 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
     policy, witnessed = ledger.founding.policy, ledger.witnessed
     if policy is not None:
         ledger.witnessing = Witnessing(
-            policy, cosigners(policy, config.witnesses), ledger.log, ledger.cosignatures, witnessed
+            policy,
+            cosigners(policy, config.witnesses),
+            ledger.log,
+            ledger.cosignatures,
+            witnessed,
+            clock=lambda: ledger.clock.best() / 1000,
         )
         stack.callback(ledger.witnessing.close)
     publisher = ledger.publisher = Publisher(
@@ -125,6 +132,6 @@ def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publis
         interval=ledger.home.settings.publish_seconds,
     )  # fmt: skip
     if ledger.witnessing is not None:
-        ledger.witnessing.changed = publisher.nudge
+        ledger.witnessing.changed, ledger.witnessing.heard = publisher.nudge, ledger.clock.heard
     stack.callback(publisher.close)
     return publisher

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.guard import Guarded
 from api.reply import reply
 from api.site import Site, site
+from ledger.services.clock import now_ms
 from ledger.services.upkeep import Trouble
 from ledger.storage.database import is_writable
 from verifier.errors import CarnetError
@@ -54,7 +55,7 @@ def _parts(here: Site) -> Mapping[str, str]:
         "database": lambda: ledger.log.head().size >= ledger.record.size and _writes(ledger),
         "index": lambda: ledger.record.size > 0,
         "segments": lambda: ledger.home.segments.is_dir(),
-        "writer": lambda: ledger.sequencer is None or ledger.sequencer.stopped is None,
+        "writer": lambda: ledger.sequencer is None or (ledger.sequencer.stopped is None and not ledger.clock.doubt()),
         "stage": here.ready,
     }
     states = {name: _state(check) for name, check in checks.items()}
@@ -80,6 +81,7 @@ def _troubles(here: Site) -> Mapping[str, Any]:
     ledger = here.ledger
     found = {
         "writer": _held_up(ledger),
+        "clock": Trouble("clock", doubt, now_ms()) if (doubt := ledger.clock.doubt()) is not None else None,
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
         "seals": ledger.seals.trouble if ledger.seals is not None else None,
         "mirror": ledger.following.trouble if ledger.following is not None else None,

@@ -163,6 +163,11 @@ class EvmChain(Transactions):
             # The order is the chain's own, but a node behind a cache has been seen to answer otherwise.
             yield from sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
 
+    def latest_time(self) -> int:
+        """The time of the newest block (ms); chains may idle, so it is no clock. Raises Unavailable."""
+        block = self.rpc.call("eth_getBlockByNumber", "latest", False)
+        return int(block["timestamp"], 16) * 1000
+
     def _block_time(self, log: Mapping[str, Any]) -> int:
         block = self.rpc.call("eth_getBlockByNumber", log["blockNumber"], False)
         if block is None or block["hash"] != log["blockHash"]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ledger.ports import Log, LogHead, NewEntry, Report, silent
 from ledger.services.checkpoint import Signer
+from ledger.services.clock import now_ms as now_ms
 from verifier.entry import Entry, chain_head, decode_entry, encode_entry
 from verifier.errors import CarnetError, Stopped, Unavailable
 from verifier.merkle import Frontier
@@ -32,11 +33,6 @@ RETRY_SECONDS = 1.0
 """How often a writer that is held up tries again."""
 PASSING = ("commit_unknown", "signed_head_write")
 """Codes of Stopped after which storage can say what it holds: nothing has left the process."""
-
-
-def now_ms() -> int:
-    """The ledger's clock, milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +126,10 @@ class Sequencer:
         """Since when (ms) no entries are taken; means nothing while they are."""
         return self._stopped_at
 
+    def now(self) -> int:
+        """The instant (ms) of an entry that is taken in now. Raises Unavailable (`clock`)."""
+        return max(self._clock(), self._record.recorded_at)
+
     def enqueue(self, submission: Submission) -> Future[Receipt]:
         """Queue a submission; the future resolves with its receipt or with Malformed, Refused or Stopped."""
         future: Future[Receipt] = Future()
@@ -175,7 +175,7 @@ class Sequencer:
         1. answer repeats, admit the rest; 2. build bytes and heads; 3. commit; 4. sign; 5. integrate; 6. answer.
         """
         try:
-            now = max(self._clock(), self._record.recorded_at)
+            now = self.now()
         except Unavailable as error:  # the clock is not to be believed: nothing was begun
             _fail(group, error)
             return

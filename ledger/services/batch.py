@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.ports import Log, Secrets, Segments
-from ledger.services.append import Receipt, Sequencer, Submission, now_ms
+from ledger.services.append import Receipt, Sequencer, Submission
 from ledger.services.participant import Freshness, Participants
 from verifier.batch import Batch, RetireReason, Slot
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
@@ -47,6 +47,7 @@ class Batches:
         if len(salt) != 32 or salt_commitment(salt).hex() != statement.body["saltCommitment"][2:]:
             raise Refused("couldn't accept the salt: it does not match saltCommitment", code="salt_mismatch")
         submission = self._submission(statement)
+        self._writer.now()  # first: a clock that is days ahead makes everything late
         if self._freshness.stale:
             raise Unavailable(
                 "couldn't register: the registry has not been read for a day; recalls and scans go on",
@@ -54,8 +55,7 @@ class Batches:
             )
         if submission.digest is None or self._log.find_statement(submission.digest) is None:
             # Asked here too: a statement that is refused must leave nothing behind, not even a sealed salt.
-            now = max(now_ms(), self._record.recorded_at)
-            self._record.admit(statement.kind, statement.body, statement.actor, now)
+            self._record.admit(statement.kind, statement.body, statement.actor, self._writer.now())
         # An upload that nobody refers to is swept after a day; this one must outlive the append.
         self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))
         # If we stop after this line, a sealed salt lies beside the log that no entry commits to: harmless.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ledger.ports import Chain
@@ -93,13 +93,13 @@ class Mirror:
 class Freshness:
     """When the registry was last read; kept beside the log, so that a restart does not forget it."""
 
-    def __init__(self, details: Details) -> None:
-        self._details = details
+    def __init__(self, details: Details, clock: Callable[[], int] = now_ms) -> None:
+        self._details, self._clock = details, clock
         self._read_at: int | None = None
 
     def read_now(self) -> None:
         """The registry has just been read to its end."""
-        now = now_ms()
+        now = self._clock()
         if self._read_at is None or now - self._read_at > MINUTE:
             self._details.put("mirror", {"read_at": now})
         self._read_at = now
@@ -115,7 +115,7 @@ class Freshness:
     @property
     def stale(self) -> bool:
         """Whether the registry has not been read for a day, so that new registrations must wait."""
-        return self.read_at is None or now_ms() - self.read_at > MIRROR_AGE_LIMIT
+        return self.read_at is None or self._clock() - self.read_at > MIRROR_AGE_LIMIT
 
 
 def _suspension(member: Participant) -> dict[str, str] | None:

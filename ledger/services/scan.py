@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -137,8 +137,8 @@ class Promises(Protocol):
 class Scans:
     """Keeps scans and answers for their history, pending look-ups included."""
 
-    def __init__(self, store: ScanStore) -> None:
-        self._store = store
+    def __init__(self, store: ScanStore, clock: Callable[[], int] = now_ms) -> None:
+        self._store, self._clock = store, clock
         self._promises: Promises | None = None
         self._pending: dict[bytes, int] = {}
         self._lock = threading.Lock()
@@ -188,7 +188,7 @@ class Scans:
             subject=answer.subject,
             officer=officer.name,
             scan=scan,
-            recorded_at=now_ms(),
+            recorded_at=self._clock(),
             verdict=answer.judgement.verdict.value,
             wrong_signature=answer.code.signature.upper() if wrong and answer.code and answer.code.signature else None,
             salt=secrets.token_bytes(32),
@@ -224,7 +224,7 @@ class Scans:
         if not counts:
             return
         try:
-            self._store.add_lookups(counts, now_ms())
+            self._store.add_lookups(counts, self._clock())
         except Unavailable:  # nothing was written; after Stopped nobody knows, and none is counted twice
             with self._lock:
                 for subject, times in counts.items():

@@ -64,7 +64,8 @@ class _Head:
 
 
 class Witnessing:
-    """Asks the witnesses of one log. `changed` is called after each new cosignature."""
+    """Asks the witnesses of one log. `changed` is called after each new cosignature, `heard` with a witness's name
+    and what its clock says (ms), whenever it has just signed that."""
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Witnessing:
         self._newest: tuple[int, bytes] | None = None
         self._started, self._stop = False, False
         self.changed: Callable[[], None] = lambda: None
+        self.heard: Callable[[str, int], None] = lambda _who, _at: None
         self._askers = [_Asker(self, cosigner, kept.last(cosigner.name)) for cosigner in cosigners]
 
     def start(self) -> None:
@@ -246,6 +248,7 @@ class _Asker:
             raise ProofInvalid(f"couldn't read the answer of {name}: {error}", code="cosignature") from error
         made = opened.verified[0]
         now, at = int(self._parent.now()), made.time or 0
+        self._parent.heard(name, at * 1000)
         if abs(at - now) > CLOCK_SKEW:
             raise ProofInvalid(
                 f"couldn't keep the cosignature of {name}: got the time {at}, expected {now} within {CLOCK_SKEW} s; "
