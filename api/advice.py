@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from api.checks import by_weight
+from verifier.batch import RetireReason
+from verifier.facts import Context, Facts
 from verifier.judge import Judgement
 from verifier.reason import Tier, Verdict
 
@@ -138,9 +141,13 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "The company prefix has passed to another company since.",
     ),
     "expired": ("Treat the item by your rules for expired goods.", "The expiry date of this batch has passed."),
+    "expiry_mismatch": (
+        "Compare the printed expiry date with the registered one, shown as evidence, and examine the label.",
+        "Compare the expiry date on the pack with the one shown here, and ask the maker which is right.",
+    ),
     "sold_elsewhere": (
-        "The unit was sold to a final buyer before. Ask how it came back into trade.",
-        "The unit was sold to a final buyer before.",
+        "The unit was reported sold to a final buyer. Ask how it came back into trade.",
+        "This unit was reported sold before. If somebody offers it to you, ask how it came back for sale.",
     ),
     "no_serial": (
         "Look for a second code with a serial on the pack, and scan that.",
@@ -161,6 +168,25 @@ UNREAD: Mapping[str, str] = {
     "no_identifiers": "Type the code once more with the numbers in brackets, as printed: (01) … (21) …",
 }
 """What to do about a cause for which a code could not be read, whoever asks."""
+
+
+FOR_SALE = (
+    {"value": Context.RETAIL.value, "text": "Yes, it is offered for sale"},
+    {"value": Context.OWNER.value, "text": "No, it is mine"},
+)
+"""Ways to answer whether an item is for sale. Who does not say is answered as if it were."""
+
+
+def asked_back(facts: Facts) -> dict[str, Any] | None:
+    """What the answer depends on and only the asker knows: whether a unit that was reported sold is for sale."""
+    if not any(RetireReason.SOLD in batch.retired for batch in facts.batches):
+        return None
+    return {
+        "parameter": "context",
+        "text": "Is it for sale?",
+        "given": facts.context.value,
+        "answers": [dict(answer) for answer in FOR_SALE],
+    }
 
 
 def next_steps(judgement: Judgement, face: Face) -> list[str]:

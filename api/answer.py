@@ -1,55 +1,61 @@
 """The answer as JSON: one shape, two views. The public view has fields removed, never others added.
 
-Public answers are no oracle (docs/spec/api.md): every code under a known prefix that is not a registered unit gets the
-same bytes, save the code itself, whatever its lot, serial or signature.
+What the public may know of a code that is no registered unit is settled before, in `api.public`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from api.advice import Face, next_steps
+from api.advice import Face, asked_back, next_steps
 from api.checks import by_weight, rows
 from api.makers import Makers
+from api.public import public
 from ledger.services.judging import KEPT
 from ledger.services.mirroring import describe_view
 from ledger.services.verification import Answer, AsOf
 from verifier.batch import Batch
 from verifier.behaviour import Sighting
-from verifier.facts import Unit, Witnessing
-from verifier.gs1 import Carrier
+from verifier.facts import Unit
 from verifier.instant import format_instant
 from verifier.judge import Judgement
-from verifier.reading import ReadCode, Unreadable
-from verifier.reason import CAVEAT, SHOWN_AS, Reason, Verdict
-from verifier.repair import Repair, find_repairs
-
-LeadsTo = Mapping[str, str]
-"""Repaired text -> verdict; only an officer is told."""
+from verifier.reading import NotGs1, ReadCode, Unreadable
+from verifier.reason import CAVEAT, Verdict, shown_as
+from verifier.repair import Repair, RepairName, find_repairs
 
 
-def view(
-    answer: Answer,
-    face: Face,
-    makers: Makers,
-    *,
-    carrier: Carrier = Carrier.TEXT,
-    leads_to: LeadsTo | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where a repair leads: the verdict of the repaired code, its heading, and whether it is a registered unit's."""
+
+    verdict: Verdict
+    shown_as: str
+    registered: bool
+
+
+LeadsTo = Mapping[str, Lead]
+"""By repaired text; only an officer is told."""
+
+
+def view(answer: Answer, face: Face, makers: Makers, *, leads_to: LeadsTo | None = None) -> dict[str, Any]:
     """One answer as JSON. `docs/spec/api.md` describes every field."""
-    judgement, facts = answer.judgement, answer.facts
-    officer, present = face is Face.OFFICER, facts.unit is Unit.PRESENT
+    officer = face is Face.OFFICER
+    answer = answer if officer else public(answer)
+    facts = answer.facts
+    present = facts.unit is Unit.PRESENT
     batch = answer.batches[0] if answer.batches else None
+    heading, judged = _judged(answer, face)
     return {
-        "verdict": judgement.verdict.value,
-        "shown_as": SHOWN_AS[judgement.verdict],
+        "verdict": answer.judgement.verdict.value,
+        "shown_as": heading,
         "caveat": CAVEAT,
-        "code": _code(answer, carrier),
-        **_judged(answer, face),
-        "repairs": [_repair(repair, leads_to) for repair in repairs_of(answer, carrier)],
+        "code": _code(answer),
+        **judged,
+        "repairs": _repairs(answer, leads_to),
         "batch": _batch(batch, makers) if batch is not None else None,
         "other_lots": [other.lot for other in answer.batches[1:]],
         "seen": _seen(answer, officer) if present else None,
@@ -74,17 +80,20 @@ def _as_of(as_of: AsOf) -> dict[str, Any]:
     }
 
 
-_shown: dict[tuple[int, Face], tuple[Judgement, dict[str, Any]]] = {}  # by the judgement itself, which is kept too
+_Judged = tuple[str, dict[str, Any]]  # the heading, and the fields that follow from a judgement
+_shown: dict[tuple[int, Face], tuple[Judgement, _Judged]] = {}  # by the judgement itself, which is kept too
 
 
-def _judged(answer: Answer, face: Face) -> dict[str, Any]:
+def _judged(answer: Answer, face: Face) -> _Judged:
     """What follows from the judgement; units about which the same is known share it. Not to be changed."""
     judgement = answer.judgement
     key = (id(judgement), face)
     known = _shown.get(key)
     if known is not None and known[0] is judgement:
         return known[1]
-    shown = {
+    heading = shown_as(judgement.verdict, [reason.code for reason in judgement.reasons])
+    fields = {
+        "question": asked_back(answer.facts),
         "reasons": _reasons(answer, face),
         "not_checked": [{"check": check, "why": why} for check, why in judgement.not_checked],
         "checks": rows(answer),
@@ -93,8 +102,8 @@ def _judged(answer: Answer, face: Face) -> dict[str, Any]:
     if isinstance(answer.reading, ReadCode):  # the others have their own cause among the checks
         if len(_shown) >= KEPT:
             _shown.clear()
-        _shown[key] = (judgement, shown)
-    return shown
+        _shown[key] = (judgement, (heading, fields))
+    return heading, fields
 
 
 def proof_link(text: str) -> str:
@@ -102,28 +111,17 @@ def proof_link(text: str) -> str:
     return f"/v1/proofs/units?code={quote(text, safe='')}"
 
 
-def repairs_of(answer: Answer, carrier: Carrier) -> Sequence[Repair]:
+def repairs_of(answer: Answer) -> Sequence[Repair]:
     """The repairs worth offering; they come from the text alone."""
-    reading = answer.reading
-    if _is_absent(answer):
-        return find_repairs(reading.text, carrier, reading.symbology)
-    return (
-        reading.repairs if isinstance(reading, ReadCode | Unreadable) and answer.facts.unit is not Unit.PRESENT else ()
-    )
+    reading, facts = answer.reading, answer.facts
+    if facts.unit is Unit.ABSENT and facts.holder is not None:
+        return find_repairs(reading.text, answer.carrier, reading.symbology)
+    if isinstance(reading, NotGs1) or facts.unit is Unit.PRESENT:
+        return ()
+    return reading.repairs
 
 
-_ABSENT = ("unit_absent", "awaiting_witnesses")
-
-
-def _is_absent(answer: Answer) -> bool:
-    """Whether the answer is that of every code that is no registered unit, witnessed or not."""
-    verdict, absent = answer.judgement.verdict, answer.facts.unit is Unit.ABSENT
-    return verdict is Verdict.NOT_REGISTERED or (
-        verdict is Verdict.CHECK and absent and answer.facts.witnessing is Witnessing.AWAITING
-    )
-
-
-def _code(answer: Answer, carrier: Carrier) -> dict[str, Any]:
+def _code(answer: Answer) -> dict[str, Any]:
     reading, code = answer.reading, answer.code
     return {
         "read": reading.text,
@@ -131,15 +129,12 @@ def _code(answer: Answer, carrier: Carrier) -> dict[str, Any]:
         "lot": code.lot if code else None,
         "serial": code.serial if code else None,
         "form": code.form.value if code else None,
-        "carrier": carrier.value,
+        "carrier": answer.carrier.value,
         "symbology": reading.symbology,
     }
 
 
 def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
-    reasons = by_weight(answer.judgement.reasons)
-    if face is Face.PUBLIC and _is_absent(answer):
-        reasons = [Reason(reason.code, reason.tier) for reason in reasons if reason.code in _ABSENT]
     return [
         {
             "code": reason.code,
@@ -148,7 +143,7 @@ def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
             "text": reason.text,
             "evidence": _caused(answer, dict(reason.evidence) if face is Face.OFFICER else _coarse(reason.evidence)),
         }
-        for reason in reasons
+        for reason in by_weight(answer.judgement.reasons)
     ]
 
 
@@ -167,9 +162,18 @@ def _coarse(value: Any) -> Any:
     return [_coarse(item) for item in value] if isinstance(value, list) else value
 
 
-def _repair(repair: Repair, leads_to: LeadsTo | None) -> dict[str, Any]:
-    shown = {"name": repair.name.value, "text": repair.text, "explanation": repair.explanation}
-    return shown if leads_to is None else {**shown, "leads_to": leads_to.get(repair.text)}
+def _repairs(answer: Answer, leads_to: LeadsTo | None) -> list[dict[str, Any]]:
+    """The repairs as JSON. Of a code that reads well, an officer sees swapped keys only if that leads to a unit."""
+    shown = []
+    for repair in repairs_of(answer):
+        one: dict[str, Any] = {"name": repair.name.value, "text": repair.text, "explanation": repair.explanation}
+        if leads_to is not None and (lead := leads_to.get(repair.text)) is not None:
+            well_read = isinstance(answer.reading, ReadCode) and repair.name is RepairName.KEYBOARD_LAYOUT
+            if well_read and not lead.registered:
+                continue
+            one |= {"leads_to": lead.verdict.value, "leads_to_shown_as": lead.shown_as}
+        shown.append(one)
+    return shown
 
 
 def _batch(batch: Batch, makers: Makers) -> dict[str, Any]:

@@ -1,27 +1,29 @@
-"""Asking the ledger about one code, for either face: read, judge, show, and count."""
+"""Asking a ledger about what a device told: one way for every face. Understand, judge, show, and count."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from api.advice import Face
-from api.answer import repairs_of, view
+from api.answer import Lead, repairs_of, view
 from api.guard import charge
+from api.makers import Makers
+from api.public import public
 from api.site import Site, site
-from ledger.services.append import now_ms
+from api.told import Told, understand
+from ledger.services.question import Question
 from ledger.services.scan import ScanInput
 from ledger.services.token import Officer
-from ledger.services.verification import PUBLIC_BATCH_LIMIT, Answer, Question
-from verifier.facts import Context, Unit
-from verifier.gs1 import Carrier
-from verifier.instant import DAY, format_instant
-from verifier.reading import ReadCode, Reading, read
+from ledger.services.verification import PUBLIC_BATCH_LIMIT, Answer
+from verifier.facts import Unit
+from verifier.reading import ReadCode, Reading
+from verifier.reason import shown_as
+
+if TYPE_CHECKING:
+    from ledger.wiring import Ledger
 
 MANY_BATCHES = 16
 """Batches of one product that are searched on the event loop: about a millisecond. More take a thread."""
@@ -29,41 +31,25 @@ SEARCHED_FOR_ONE = 64
 """Batches of one product that are searched for one request of a rate limit; each further 64 count as one more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """What an officer's device read: the reading, what bore it, and how sure the reading is."""
-
-    reading: Reading
-    carrier: Carrier = Carrier.TEXT
-    machine_read: bool = False
-    decodes: int = 1
-    repairs: tuple[str, ...] = ()
+def ask(ledger: Ledger, question: Question) -> Answer:
+    """The one judged answer, of which each face shows its part. Nothing is counted. Raises Unavailable."""
+    return ledger.verification.answer(question)
 
 
-def today() -> str:
-    """The date in UTC, YYYY-MM-DD."""
-    return _date(now_ms() // DAY)
-
-
-@lru_cache(maxsize=2)
-def _date(days: int) -> str:
-    return format_instant(days * DAY)[:10]
-
-
-def ask_publicly(here: Site, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
-    """The public answer about a reading; a registered unit's look-up is counted. Raises Unavailable."""
-    answer = here.ledger.verification.answer(Question(reading=reading, today=today()))
-    _count(here, answer)
+def ask_publicly(here: Site, question: Question) -> dict[str, Any]:
+    """The public's part of the answer; a registered unit's look-up is counted. Raises Unavailable."""
+    answer = public(ask(here.ledger, question))
+    _count(here.ledger, answer)
     here.metrics.answer(Face.PUBLIC.value, answer.judgement.verdict.value)
-    return view(answer, Face.PUBLIC, here.makers, carrier=carrier)
+    return view(answer, Face.PUBLIC, here.makers)
 
 
-async def ask_from_the_loop(request: Request, reading: Reading, carrier: Carrier = Carrier.TEXT) -> dict[str, Any]:
+async def ask_from_the_loop(request: Request, question: Question) -> dict[str, Any]:
     """`ask_publicly` for routes: a product of many batches costs a search in each, and others must not wait for it."""
     here = site(request)
-    if charge_search(request, reading) > MANY_BATCHES:
-        return await run_in_threadpool(ask_publicly, here, reading, carrier)
-    return ask_publicly(here, reading, carrier)
+    if charge_search(request, question.reading) > MANY_BATCHES:
+        return await run_in_threadpool(ask_publicly, here, question)
+    return ask_publicly(here, question)
 
 
 def charge_search(request: Request, reading: Reading) -> int:
@@ -77,60 +63,48 @@ def charge_search(request: Request, reading: Reading) -> int:
     return len(batches)
 
 
-def unread(here: Site, reading: Reading) -> Answer:
-    """The judged answer for a text that is no code; nothing is looked up or counted."""
-    return here.ledger.verification.answer(Question(reading=reading, today=today()))
+def show_to_officer(ledger: Ledger, makers: Makers, told: Told, question: Question) -> tuple[dict[str, Any], Answer]:
+    """An officer's part of the answer, with where each repair leads, and the answer itself.
+
+    Each repair is the same question with the repaired text and everything else kept, and is counted like any look-up.
+    Raises Unavailable.
+    """
+    answer = ask(ledger, question)
+    leads: dict[str, Lead] = {}
+    for repair in repairs_of(answer):
+        led = ask(ledger, understand(told.repaired(repair.text, repair.name.value)))
+        _count(ledger, led)
+        verdict, codes = led.judgement.verdict, [reason.code for reason in led.judgement.reasons]
+        leads[repair.text] = Lead(verdict, shown_as(verdict, codes), led.facts.unit is Unit.PRESENT)
+    return view(answer, Face.OFFICER, makers, leads_to=leads), answer
 
 
-def ask_as_officer(here: Site, scan: ScanInput, scanned: Scanned, officer: Officer) -> tuple[dict[str, Any], Answer]:
+def keep_scan(
+    ledger: Ledger, makers: Makers, scan: ScanInput, told: Told, question: Question, officer: Officer
+) -> tuple[dict[str, Any], Answer]:
     """The officer's answer about a scan, which is kept with it; a scan sent twice gets its first answer again.
 
     `receipt` is the promise to seal it. Writes to the database: not for the event loop. Raises Refused
     (`scan_id_reused`), Unavailable.
     """
-    answer = here.ledger.verification.answer(_question(scan, scanned))
-    kept = here.ledger.scans.repeated(scan, officer)
+    kept = ledger.scans.repeated(scan, officer)
     if kept is not None:
-        return here.ledger.scans.answer(kept), answer
-    leads_to = {
-        repair.text: _leads_to(here, scan, scanned, repair.text) for repair in repairs_of(answer, scanned.carrier)
-    }
-    shown = view(answer, Face.OFFICER, here.makers, carrier=scanned.carrier, leads_to=leads_to)
+        return ledger.scans.answer(kept), ask(ledger, question)
+    shown, answer = show_to_officer(ledger, makers, told, question)
     response = {**shown, "scan": {"id": scan.id, "recorded": True}}
     # If we stop after this line, the device finds its scan kept when it sends it again, with this very answer.
-    stored = here.ledger.scans.record(scan, officer, answer, response, machine_read=scanned.machine_read)
+    return ledger.scans.answer(ledger.scans.record(scan, officer, answer, response)), answer
+
+
+def ask_as_officer(
+    here: Site, scan: ScanInput, told: Told, question: Question, officer: Officer
+) -> tuple[dict[str, Any], Answer]:
+    """`keep_scan` for routes; counted among the answers given."""
+    shown, answer = keep_scan(here.ledger, here.makers, scan, told, question, officer)
     here.metrics.answer(Face.OFFICER.value, answer.judgement.verdict.value)
-    return here.ledger.scans.answer(stored), answer
+    return shown, answer
 
 
-def _question(scan: ScanInput, scanned: Scanned) -> Question:
-    return Question(
-        reading=scanned.reading,
-        today=format_instant(scan.scanned_at)[:10],
-        context=scan.context,
-        market=scan.country,
-        officer=True,
-        scan=scan.sighting(),
-        machine_read=scanned.machine_read,
-        decodes=scanned.decodes,
-        repairs=scanned.repairs,
-    )
-
-
-def _leads_to(here: Site, scan: ScanInput, scanned: Scanned, text: str) -> str:
-    """The verdict a repaired code would get; counted like any look-up."""
-    reading = read(text, carrier=scanned.carrier, symbology=scanned.reading.symbology)
-    question = Question(reading=reading, today=format_instant(scan.scanned_at)[:10], market=scan.country, officer=True)
-    answer = here.ledger.verification.answer(question)
-    _count(here, answer)
-    return answer.judgement.verdict.value
-
-
-def _count(here: Site, answer: Answer) -> None:
+def _count(ledger: Ledger, answer: Answer) -> None:
     if answer.facts.unit is Unit.PRESENT and answer.subject is not None:
-        here.ledger.scans.count_lookup(answer.subject)
-
-
-def contexts() -> Sequence[str]:
-    """The contexts an officer can choose from."""
-    return [context.value for context in Context]
+        ledger.scans.count_lookup(answer.subject)

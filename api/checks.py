@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ledger.services.verification import Answer
-from verifier.facts import Facts, Label, Readable, Unit, Witnessing
-from verifier.judge import Undeclared, undeclared_expiry, undeclared_markets
+from verifier.facts import Facts, Readable, Unit, Witnessing
+from verifier.judge import Undeclared, unchecked_label, undeclared_expiry, undeclared_markets
 from verifier.reading import NotGs1, ReadCode, Unreadable
 from verifier.reason import Reason, Tier
 
@@ -52,7 +52,7 @@ def _needs_register(facts: Facts) -> str | None:
 
 
 def _needs_label(facts: Facts) -> str | None:
-    return _needs_gs1(facts) or ("this form of the code bears none" if facts.label is Label.NONE else None)
+    return _needs_gs1(facts) or unchecked_label(facts)
 
 
 def _needs_batch(facts: Facts) -> str | None:
@@ -145,7 +145,7 @@ CHECKS: tuple[Check, ...] = (
         _needs_batch,
     ),
     Check("market", frozenset({"market_mismatch"}), "Declared for this market.", _needs_market),
-    Check("expiry", frozenset({"expired"}), "The expiry date has not passed.", _needs_expiry),
+    Check("expiry", frozenset({"expired", "expiry_mismatch"}), "The expiry date has not passed.", _needs_expiry),
     Check(
         "travel",
         frozenset({"impossible_travel", "second_country"}),

@@ -37,6 +37,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "not_checked": [{"check": "market", "why": "no country was given"}],
     "checks": [{"check": "reading", "result": "passed", "text": "The code is a well-formed GS1 code."}],
     "next": ["Compare product, lot and expiry date with the pack."],
+    "question": None,
     "repairs": [],
     "batch": {
         "id": _HEX32,

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from api.moment import Moment
+from api.parameters import SYMBOLOGY
 from api.place import country_of, parse_unlocode
 from api.schema import Closed
+from api.told import Symbol, Told
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
 from ledger.services.token import Caller
 from verifier.errors import Malformed, Refused
-from verifier.facts import Context
+from verifier.facts import Context, HowRead
 from verifier.gs1 import Carrier
-from verifier.instant import MINUTE
+from verifier.instant import MINUTE, format_instant
 from verifier.reading import LONGEST_TEXT
 from verifier.repair import RepairName
 
 CLOCK_SKEW = 5 * MINUTE
 """How far a device's clock may run ahead of ours, in milliseconds."""
-SYMBOLOGY = r"^\][A-Za-z][0-9A-Za-z]$"
-"""An AIM symbology identifier."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Degrees = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -50,16 +49,9 @@ class ScanFields(Closed):
 
     id: UUID
     place: Place = Place()
-    scanned_at: AwareDatetime
+    scanned_at: Moment
     device: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
     context: Context = Context.UNKNOWN
-
-    @field_validator("scanned_at", mode="before")
-    @classmethod
-    def _text_only(cls, value: object) -> object:
-        if not isinstance(value, str | datetime):
-            raise ValueError("expected RFC 3339 text with a zone, such as 2026-11-23T22:26:00Z")
-        return value
 
 
 class ScanIn(ScanFields):
@@ -76,12 +68,10 @@ def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
     """What the ledger keeps of a scan. Raises Malformed (`unlocode`, `country`), Refused (`scan_time`)."""
     place = fields.place
     unlocode = parse_unlocode(place.unlocode) if place.unlocode else None
-    scanned_at = (fields.scanned_at - _EPOCH) // timedelta(milliseconds=1)
+    scanned_at = fields.scanned_at
     if not 0 <= scanned_at <= now_ms() + CLOCK_SKEW:
-        far = "before 1970" if scanned_at < 0 else "more than 5 minutes ahead"
-        raise Refused(
-            f"couldn't take the scan: it was made at {fields.scanned_at.isoformat()}, {far}", code="scan_time"
-        )
+        far = "before 1970" if scanned_at < 0 else f"at {format_instant(scanned_at)}, more than 5 minutes ahead"
+        raise Refused(f"couldn't take the scan: by its device's clock it was made {far}", code="scan_time")
     return ScanInput(
         id=str(fields.id),
         code=code,
@@ -92,6 +82,22 @@ def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
         unlocode=unlocode,
         latitude=place.latitude,
         longitude=place.longitude,
+    )
+
+
+def officer_told(
+    scan: ScanInput, symbols: tuple[Symbol, ...], how: HowRead = HowRead.TYPED, repairs: tuple[str, ...] = ()
+) -> Told:
+    """What an officer's device told: the codes, and everything that it said about the scan."""
+    return Told(
+        symbols,
+        how=how,
+        repairs=repairs,
+        context=scan.context,
+        country=scan.country,
+        scan=scan.sighting(),
+        device_time=scan.scanned_at,
+        officer=True,
     )
 
 

@@ -65,6 +65,23 @@ class RepairOut(Closed):
     text: str
     explanation: str
     leads_to: Verdict | None = None
+    leads_to_shown_as: str | None = None
+
+
+class AnswerTo(Closed):
+    """One way to answer a question that an answer asks back."""
+
+    value: str
+    text: str
+
+
+class QuestionOut(Closed):
+    """What only the asker knows. Ask again with `parameter` set to the `value` of an answer; `given` is what it was."""
+
+    parameter: str
+    text: str
+    given: str
+    answers: list[AnswerTo]
 
 
 class MakerOut(Closed):
@@ -176,6 +193,7 @@ class AnswerOut(Closed):
     not_checked: list[NotChecked]
     checks: list[CheckOut]
     next: list[str] = Field(description="What to do now, most important first.")
+    question: QuestionOut | None = Field(description="What only the asker knows and the answer depends on.")
     repairs: list[RepairOut]
     batch: BatchOut | None
     other_lots: list[str] = Field(description="Further lots in which the same serial is registered.")

@@ -13,6 +13,7 @@ from typing import Any
 from verifier.batch import RetireReason
 from verifier.behaviour import Sighting
 from verifier.participant import Suspension
+from verifier.printed import Printed
 
 
 class Context(StrEnum):
@@ -25,6 +26,19 @@ class Context(StrEnum):
     RETAIL = "retail"
     OWNER = "owner"
     UNKNOWN = "unknown"
+
+
+class HowRead(StrEnum):
+    """How a text came in. Only a decoder's own reading can be repeated; keys may be another layout's.
+
+    TYPED: by hand, or by something that does not say. WEDGE: by a hand scanner's keys. DECODER: by a device that
+    decodes. PHOTOGRAPH: decoded here, from pixels.
+    """
+
+    TYPED = "typed"
+    WEDGE = "wedge"
+    DECODER = "decoder"
+    PHOTOGRAPH = "photograph"
 
 
 class Readable(StrEnum):
@@ -44,9 +58,13 @@ class Unit(StrEnum):
 
 
 class Label(StrEnum):
-    """What the label signature says. NONE: no statement about it can be made (typed, or not borne)."""
+    """What the label signature says. NONE: no statement about it can be made (typed, or not borne).
+
+    NO_KEY: the code bears one, and the batch registered no key to check it with.
+    """
 
     NONE = "none"
+    NO_KEY = "no_key"
     VALID = "valid"
     MISSING = "missing"
     WRONG_ONCE = "wrong_once"
@@ -87,9 +105,12 @@ class BatchFacts:
 class Facts:
     """One scan, fully described.
 
-    `today` is YYYY-MM-DD where the scan happens; `market` the scanner's country (alpha-2). `sightings` are officers'
-    scans of this unit, the present one included, as the last, when an officer makes it; `public_lookups` a count.
-    `hidden_lots`: lots of the product that could not be searched, because their salts are not on this server.
+    `today` is YYYY-MM-DD, the later one of the device's and the keeper's; `market` the scanner's country (alpha-2).
+    `sightings` are officers' scans of this unit, the present one included, as the last, when an officer makes it;
+    `public_lookups` a count. `hidden_lots`: lots of the product that could not be searched, because their salts are not
+    on this server. `labels_beside`: what the signatures of further codes of the same item say, read in the same
+    picture; `printed`: what the codes say besides product, lot and serial; `not_judged`: what came in beside them and
+    was not judged, a phrase each.
     """
 
     readable: Readable
@@ -112,3 +133,11 @@ class Facts:
     witnessing: Witnessing = Witnessing.NO_WITNESSES
     register_stale: bool = False
     hidden_lots: int = 0
+    labels_beside: tuple[Label, ...] = ()
+    printed: Printed = ()
+    not_judged: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """What all signatures say, each answer once."""
+        return tuple(dict.fromkeys((self.label, *self.labels_beside)))

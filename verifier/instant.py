@@ -15,6 +15,9 @@ DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+# RFC 3339 5.6: full date and time, any fraction of a second, Z or an offset; T and Z in either case
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+_EXPECTED = "expected RFC 3339 text with a zone, such as 2026-11-23T22:26:00Z"
 
 
 @lru_cache(maxsize=4_096)  # an answer names the same few instants as the one before it
@@ -33,3 +36,20 @@ def parse_instant(text: str) -> int:
     except ValueError as error:
         raise Malformed(f"couldn't read the instant {text!r}: {error}", code="instant") from error
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def read_instant(value: object) -> int:
+    """Milliseconds since 1970 of an RFC 3339 text as others write it; finer fractions are cut. Raises Malformed.
+
+    No number, no date alone, no text without a zone: each would be read as some instant that nobody meant.
+    """
+    shown = repr(value[:40] if isinstance(value, str) else value)
+    match = _RFC_3339.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise Malformed(f"couldn't read an instant: got {shown}, {_EXPECTED}", code="instant")
+    day, time, fraction, zone = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{time}{'+00:00' if zone in 'Zz' else zone}")
+    except ValueError as error:
+        raise Malformed(f"couldn't read the instant {shown}: {error}; {_EXPECTED}", code="instant") from error
+    return (moment - _EPOCH) // timedelta(milliseconds=1) + int(((fraction or "") + "000")[:3])

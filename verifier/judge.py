@@ -6,7 +6,7 @@ is listed in `not_checked`. Both are property tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from verifier.batch import RetireReason
@@ -14,6 +14,7 @@ from verifier.behaviour import behaviour
 from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
 from verifier.instant import format_instant
 from verifier.participant import SuspensionKind
+from verifier.printed import EXPIRY_AIS, expiries
 from verifier.reason import Reason, Tier, Verdict
 
 SUSPENSION_TIER = {
@@ -51,12 +52,31 @@ def undeclared_expiry(facts: Facts) -> Undeclared | None:
     return _undeclared(facts, "expiry date", lambda batch: batch.expires is None)
 
 
+def unchecked_label(facts: Facts) -> str | None:
+    """Why no signature was checked; None when one was."""
+    if Label.NO_KEY in facts.labels:
+        return "the code bears one, and its batch registered no key to check it with"
+    if facts.labels != (Label.NONE,):
+        return None
+    if facts.has_serial and facts.unit is Unit.ABSENT:
+        return "there is no registered unit to check one against"
+    return "this form of the code bears none"
+
+
+def _not_compared(ai: str, values: tuple[str, ...], facts: Facts) -> str | None:
+    """What a label says that the register holds nothing about; None when it was compared."""
+    if ai in EXPIRY_AIS and facts.batches and all(batch.expires is not None for batch in _on_pack(facts)):
+        return None
+    said = " and ".join(repr(value) for value in values)
+    return f"the label also says ({ai}) {said}: nothing registered to compare it with"
+
+
 def _undeclared(facts: Facts, what: str, leaves_open: Callable[[BatchFacts], bool]) -> Undeclared | None:
     """One open batch neither switches the check of the others off nor counts as checked with them."""
     open_ = [batch for batch in facts.batches if leaves_open(batch)]
     if not open_:
         return None
-    on_pack = [batch for batch in facts.batches if batch.lot_as_printed] or facts.batches
+    on_pack = _on_pack(facts)
     if len(open_) == len(facts.batches):
         return Undeclared(f"the batch declares no {what}", whole=True)
     lots = ", ".join(sorted(batch.lot for batch in open_))
@@ -94,9 +114,11 @@ def _reasons(facts: Facts) -> Iterator[Reason]:
     yield from _reading(facts)
     if facts.readable is Readable.GS1:
         yield from _register(facts)
-        yield from _label(facts)
+        for label in facts.labels:
+            yield from _label(label, facts)
         for batch in facts.batches:
             yield from _batch(batch, facts)
+        yield from _printed(facts)
         yield from _behaviour(facts)
     yield from _system(facts)
 
@@ -126,10 +148,10 @@ def _register(facts: Facts) -> Iterator[Reason]:
             yield Reason("lot_mismatch", Tier.INSPECT, {"lots": [batch.lot for batch in facts.batches]})
 
 
-def _label(facts: Facts) -> Iterator[Reason]:
+def _label(label: Label, facts: Facts) -> Iterator[Reason]:
     absent = facts.unit is Unit.ABSENT
-    match facts.label:
-        case Label.NONE:
+    match label:
+        case Label.NONE | Label.NO_KEY:
             return
         case Label.VALID if absent:
             yield Reason("signature_of_absent_unit", Tier.STOP)
@@ -167,6 +189,22 @@ def _batch(batch: BatchFacts, facts: Facts) -> Iterator[Reason]:
         yield _retired(reason, dict(evidence), facts.context)
 
 
+def _printed(facts: Facts) -> Iterator[Reason]:
+    """What the code itself says about its expiry, beside what the maker registered for the lot on the pack."""
+    for date in expiries(facts.printed, facts.today) if facts.batches else ():
+        for batch in _on_pack(facts):
+            if batch.expires is not None and batch.expires != date:
+                evidence = {"printed": date, "registered": batch.expires, "lot": batch.lot}
+                yield Reason("expiry_mismatch", Tier.INSPECT, evidence)
+        if date < facts.today:
+            yield Reason("expired", Tier.NOTIFY, {"expires": date, "printed": True})
+
+
+def _on_pack(facts: Facts) -> Sequence[BatchFacts]:
+    """The batches whose lot is printed; all of them if none is."""
+    return [batch for batch in facts.batches if batch.lot_as_printed] or facts.batches
+
+
 def _retired(reason: RetireReason, evidence: dict[str, object], context: Context) -> Reason:
     match reason:
         case RetireReason.STOLEN:
@@ -174,7 +212,7 @@ def _retired(reason: RetireReason, evidence: dict[str, object], context: Context
         case RetireReason.DESTROYED:
             return Reason("destroyed", Tier.STOP, evidence)
         case RetireReason.SOLD:
-            if context in (Context.OWNER, Context.UNKNOWN):
+            if context is Context.OWNER:  # whoever does not say may be buying
                 return Reason("sold", Tier.INFO, evidence)
             return Reason("sold_elsewhere", Tier.NOTIFY, {**evidence, "context": context.value})
 
@@ -211,8 +249,8 @@ def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "unit", "the code carries no serial"
     elif facts.unit is Unit.UNKNOWN:
         yield "unit", "it could not be told whether the unit is registered"
-    if facts.label is Label.NONE:
-        yield "label signature", "this form of the code bears none"
+    if unsigned := unchecked_label(facts):
+        yield "label signature", unsigned
     if facts.unit is Unit.PRESENT:
         if not facts.batches:
             yield "batch", "nothing is known about the batch"
@@ -226,6 +264,11 @@ def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
             yield "travel", "no officer's scan with coordinates"
         elif facts.officer and facts.sightings[-1].latitude is None:
             yield "travel", "this scan has no coordinates"
+    for ai, values in facts.printed:
+        if why := _not_compared(ai, values, facts):
+            yield f"printed {ai}", why
+    if facts.not_judged:
+        yield "other codes", "; ".join(facts.not_judged)
     if facts.hidden_lots:
         yield "other lots", f"{facts.hidden_lots} of this product cannot be searched on this server"
     if facts.witnessing is Witnessing.NO_WITNESSES:

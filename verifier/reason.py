@@ -6,7 +6,7 @@ Unknown, absent and contradicted are three different words: `prefix_unknown` say
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -53,6 +53,15 @@ SHOWN_AS: Mapping[Verdict, str] = {
     Verdict.REGISTERED: "Registered, no reports",
 }
 """The words people see. None of them speaks of an item as authentic or fake."""
+
+SOLD_SHOWN_AS = "Registered, reported sold"
+"""In place of "no reports", for the owner of a unit that was reported sold."""
+
+
+def shown_as(verdict: Verdict, reasons: Iterable[str]) -> str:
+    """The heading of an answer with reasons of these codes. The verdict alone does not tell it."""
+    return SOLD_SHOWN_AS if verdict is Verdict.REGISTERED and "sold" in reasons else SHOWN_AS[verdict]
+
 
 CAVEAT = "A registered code does not show that this item is genuine: printed codes can be copied."
 """Said beside every verdict."""
@@ -116,9 +125,10 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     "registration_withdrawn": (_D.REGISTER, "The maker has withdrawn this batch's registration."),
     "stolen": (_D.REGISTER, "This unit was reported stolen."),
     "destroyed": (_D.REGISTER, "This unit was reported destroyed, so the code should not be in use."),
-    "sold": (_D.REGISTER, "This unit was sold to a final buyer."),
-    "sold_elsewhere": (_D.REGISTER, "This unit was sold to a final buyer, so it should not be in trade here."),
-    "expired": (_D.REGISTER, "The batch's expiry date has passed."),
+    "sold": (_D.REGISTER, "This unit was reported sold to a final buyer."),
+    "sold_elsewhere": (_D.REGISTER, "This unit was reported sold to a final buyer, so it should not be for sale."),
+    "expired": (_D.REGISTER, "The expiry date has passed."),
+    "expiry_mismatch": (_D.REGISTER, "The expiry date in the code is not the one that the maker registered."),
     "register_stale": (_D.REGISTER, "The list of admitted companies is older than one day."),
     # rights
     "issuer_suspended": (_D.RIGHTS, "The maker is suspended from this ledger."),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.cli.output import Out
 from verifier.errors import Malformed
-from verifier.instant import SECOND
+from verifier.instant import SECOND, read_instant
 
 if TYPE_CHECKING:
     from api.cli.proposal import Draft
@@ -94,13 +93,4 @@ def parse_time(text: str | None) -> int:
 
     if text is None:
         return now_ms() // SECOND * SECOND
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Malformed(f"couldn't read the instant {text!r}: expected 2026-11-23T22:26:00Z", code="instant") from error
-    if moment.tzinfo is None:
-        raise Malformed(f"couldn't read the instant {text!r}: it names no time zone; end it with Z", code="instant")
-    try:
-        return int(moment.astimezone(UTC).timestamp() * SECOND)
-    except OverflowError as error:
-        raise Malformed(f"couldn't read the instant {text!r}: no calendar reaches it", code="instant") from error
+    return read_instant(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,11 +18,13 @@ from api.place import country_of, parse_unlocode
 from verifier.errors import Malformed
 
 if TYPE_CHECKING:
-    from api.asking import Scanned
     from api.cli.remote import Remote
+    from api.told import Symbol
     from ledger.home import Home
     from ledger.services.scan import ScanInput
     from ledger.wiring import Ledger
+    from verifier.facts import HowRead
+    from verifier.reading import Reading
 
 DEVICE = "carnet scan"
 
@@ -38,6 +41,14 @@ class ContextName(StrEnum):
     UNKNOWN = "unknown"
 
 
+class CarrierName(StrEnum):
+    """What bore the code."""
+
+    QR = "qr"
+    DATAMATRIX = "datamatrix"
+    TEXT = "text"
+
+
 def scan(
     code: Annotated[str | None, typer.Argument(help="The code as read; - reads it from standard input.")] = None,
     image: Annotated[
@@ -47,6 +58,13 @@ def scan(
         ContextName,
         typer.Option("--context", metavar="CONTEXT", help=f"Where in its life the item is: {one_of(ContextName)}."),
     ] = (ContextName.UNKNOWN),
+    carrier: Annotated[
+        CarrierName,
+        typer.Option("--carrier", metavar="CARRIER", help=f"What a device read it from: {one_of(CarrierName)}."),
+    ] = CarrierName.TEXT,
+    symbology: Annotated[
+        str | None, typer.Option("--symbology", help="The device's AIM identifier, such as ]d2.")
+    ] = None,
     country: Annotated[str | None, typer.Option("--country", help="Where you are, two capital letters.")] = None,
     unlocode: Annotated[str | None, typer.Option("--unlocode", help="Where you are, such as NLRTM.")] = None,
     latitude: Annotated[float | None, typer.Option("--latitude", help="Degrees north.", min=-90, max=90)] = None,
@@ -73,7 +91,7 @@ def scan(
         raise Malformed("couldn't scan: --latitude and --longitude come together", code="usage")
     country_of(country, parse_unlocode(unlocode) if unlocode is not None else None, None)
     where = {"country": country, "unlocode": unlocode, "latitude": latitude, "longitude": longitude}
-    given = _given(code, image)
+    given = _given(code, image, carrier.value, symbology)
     url = server or place.settings.server
     if url is not None:
         answer, data = _ask_server(place, out, url, token, given, context.value, where, proof is not None)
@@ -90,15 +108,33 @@ def scan(
         raise typer.Exit(ExitCode.NO)
 
 
-def _given(code: str | None, image: Path | None) -> str | bytes:
-    """What is to be judged: a text, or an image's bytes."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is to be judged: a text with what is known of its reading, or an image's bytes."""
+
+    code: str | bytes
+    carrier: str
+    symbology: str | None
+
+    @property
+    def machine_read(self) -> bool:
+        """Whether a device read the text; who types says nothing of carriers."""
+        return self.carrier != CarrierName.TEXT or self.symbology is not None
+
+    def told(self) -> dict[str, Any]:
+        """The text as a server takes it."""
+        known = {"code": self.code, "carrier": self.carrier, "symbology": self.symbology}
+        return {name: value for name, value in known.items() if value is not None}
+
+
+def _given(code: str | None, image: Path | None, carrier: str, symbology: str | None) -> Given:
     if image is not None:
-        return image.read_bytes()
+        return Given(image.read_bytes(), carrier, symbology)
     if code == "-":
         import sys
 
-        return sys.stdin.readline().rstrip("\r\n")
-    return str(code)
+        code = sys.stdin.readline().rstrip("\r\n")
+    return Given(str(code), carrier, symbology)
 
 
 def _ask_server(
@@ -106,7 +142,7 @@ def _ask_server(
     out: Out,
     url: str,
     token: str | None,
-    given: str | bytes,
+    given: Given,
     context: str,
     where: Mapping[str, Any],
     prove: bool,
@@ -123,21 +159,17 @@ def _ask_server(
         if token is None:
             if any(value is not None for value in where.values()):
                 out.warn("without a token this is a public look-up, and the place is not looked at")
-            answer = remote.get("/v1/verify", _public_question(given))
-        elif isinstance(given, bytes):
+            answer = remote.get("/v1/verify", _public_question(out, given, context))
+        elif isinstance(given.code, bytes):
             form = {name: str(value) for name, value in {**own, **where}.items() if value is not None}
-            answer = remote.post_file("/v1/scans/photo", "photo", given, form)
+            answer = remote.post_file("/v1/scans/photo", "photo", given.code, form)
         else:
-            answer = remote.post("/v1/scans", {**own, "code": given, "place": dict(where)})
+            told = {**own, **given.told(), "machine_read": given.machine_read, "place": dict(where)}
+            answer = remote.post("/v1/scans", told)
         if token is not None:
             sent = {"id": own["id"], "device": DEVICE, "context": context, "verdict": answer["verdict"]}
-            _keep_receipt(
-                place,
-                out,
-                remote,
-                answer,
-                sent if isinstance(given, bytes) else {**sent, "code": given.replace("\0", "\ufffd")},
-            )
+            code = {} if isinstance(given.code, bytes) else {"code": given.code.replace("\0", "\ufffd")}
+            _keep_receipt(place, out, remote, answer, {**sent, **code})
         data = remote.get_bytes(answer["proof"]) if prove and answer["proof"] else None
     return answer, data
 
@@ -156,45 +188,77 @@ def _keep_receipt(place: Home, out: Out, remote: Remote, answer: Mapping[str, An
         out.note(f"promised to be sealed by {format_instant(receipt.deadline)}; `carnet receipt check` asks")
 
 
-def _public_question(given: str | bytes) -> dict[str, str]:
+def _public_question(out: Out, given: Given, context: str) -> dict[str, str]:
     """A look-up sends the code that a photograph shows, not the photograph."""
-    if isinstance(given, str):
-        return {"code": given}
-    from api.photo import read_photo
+    from api.told import Told, understand
 
-    scanned = read_photo(given)
-    symbology = scanned.reading.symbology
+    asked = {"context": context} if context != ContextName.UNKNOWN else {}
+    if isinstance(given.code, str):
+        return {**given.told(), **asked}
+    question = understand(Told(_symbols(given), _how(given)))
+    if question.beside or question.not_judged:
+        out.warn("the picture shows several codes; a public look-up sends the most telling one of the item alone")
+    symbology = question.reading.symbology
     more = {"symbology": symbology} if symbology else {}
-    return {"code": scanned.reading.text, "carrier": scanned.carrier.value, **more}
+    return {"code": question.reading.text, "carrier": question.carrier.value, **more, **asked}
 
 
 def _ask_here(
     place: Home,
     out: Out,
-    given: str | bytes,
+    given: Given,
     context: str,
     where: Mapping[str, Any],
     record: bool,
     prove: bool,
 ) -> tuple[dict[str, Any], bytes | None]:
-    from api.asking import Scanned
-    from api.photo import read_photo
-    from verifier.reading import read
+    """The officer's answer from this home; whoever holds the home may see everything in it."""
+    from api.asking import keep_scan, show_to_officer
+    from api.makers import Makers
+    from api.scanning import officer_told
+    from api.told import understand
+    from ledger.services.token import Officer
 
-    scanned = read_photo(given) if isinstance(given, bytes) else Scanned(read(given))
+    scan_ = _scan_input(context, where)
+    told = officer_told(scan_, _symbols(given), _how(given))
+    question = understand(told)
+    scan_ = replace(scan_, code=question.reading.text)
     with opened(place, out) as ledger:
-        answer = _judged(ledger, scanned, _scan_input(scanned, context, where), record)
+        makers = Makers(ledger.participants)
         if record:
+            keeper = Officer(DEVICE, None)  # whoever holds the home: no administration's token was shown
+            answer, _ = keep_scan(ledger, makers, scan_, told, question, keeper)
             out.note("kept without a receipt: only the server that writes this ledger promises to seal scans")
-        return answer, _proof(ledger, scanned, answer) if prove else None
+        else:
+            shown, _ = show_to_officer(ledger, makers, told, question)
+            answer = {**shown, "scan": {"id": scan_.id, "recorded": False}, "receipt": None}
+        return answer, _proof(ledger, question.reading, answer) if prove else None
 
 
-def _proof(ledger: Ledger, scanned: Scanned, answer: Mapping[str, Any]) -> bytes | None:
+def _symbols(given: Given) -> tuple[Symbol, ...]:
+    from api.parameters import symbology_of
+    from api.photo import read_photo
+    from api.told import Symbol
+    from verifier.gs1 import Carrier
+
+    if isinstance(given.code, bytes):
+        return read_photo(given.code)
+    return (Symbol(given.code, Carrier(given.carrier), symbology_of(given.symbology)),)
+
+
+def _how(given: Given) -> HowRead:
+    from verifier.facts import HowRead
+
+    if isinstance(given.code, bytes):
+        return HowRead.PHOTOGRAPH
+    return HowRead.DECODER if given.machine_read else HowRead.TYPED
+
+
+def _proof(ledger: Ledger, reading: Reading, answer: Mapping[str, Any]) -> bytes | None:
     """The proof of what was answered about a unit, if there can be one."""
     from verifier.reading import ReadCode
     from verifier.reason import Verdict
 
-    reading = scanned.reading
     if not isinstance(reading, ReadCode) or answer["proof"] is None:
         return None
     if answer["verdict"] == Verdict.NOT_REGISTERED:
@@ -202,7 +266,7 @@ def _proof(ledger: Ledger, scanned: Scanned, answer: Mapping[str, Any]) -> bytes
     return ledger.proofs.for_unit(reading.code)
 
 
-def _scan_input(scanned: Scanned, context: str, where: Mapping[str, Any]) -> ScanInput:
+def _scan_input(context: str, where: Mapping[str, Any]) -> ScanInput:
     from api.place import country_of, parse_unlocode
     from ledger.services.append import now_ms
     from ledger.services.scan import ScanInput
@@ -211,7 +275,7 @@ def _scan_input(scanned: Scanned, context: str, where: Mapping[str, Any]) -> Sca
     unlocode = parse_unlocode(where["unlocode"]) if where["unlocode"] else None
     return ScanInput(
         id=str(uuid.uuid4()),
-        code=scanned.reading.text,
+        code="",
         scanned_at=now_ms(),
         device=DEVICE,
         context=Context(context),
@@ -220,41 +284,6 @@ def _scan_input(scanned: Scanned, context: str, where: Mapping[str, Any]) -> Sca
         latitude=where["latitude"],
         longitude=where["longitude"],
     )
-
-
-def _judged(ledger: Ledger, scanned: Scanned, scan_: ScanInput, record: bool) -> dict[str, Any]:
-    """The officer's answer from this home; whoever holds the home may see everything in it."""
-    from api.advice import Face
-    from api.answer import repairs_of, view
-    from api.makers import Makers
-    from ledger.services.token import Officer
-    from ledger.services.verification import Question
-    from verifier.instant import format_instant
-    from verifier.reading import read
-
-    def question(reading: Any) -> Question:
-        return Question(
-            reading=reading,
-            today=format_instant(scan_.scanned_at)[:10],
-            context=scan_.context,
-            market=scan_.country,
-            officer=True,
-            scan=scan_.sighting(),
-            machine_read=scanned.machine_read,
-            decodes=scanned.decodes,
-        )
-
-    answer = ledger.verification.answer(question(scanned.reading))
-    leads_to = {
-        repair.text: ledger.verification.answer(question(read(repair.text))).judgement.verdict.value
-        for repair in repairs_of(answer, scanned.carrier)
-    }
-    shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=scanned.carrier, leads_to=leads_to)
-    response = {**shown, "scan": {"id": scan_.id, "recorded": record}}
-    if not record:
-        return {**response, "receipt": None}
-    keeper = Officer(DEVICE, None)  # whoever holds the home: no administration's token was shown
-    return ledger.scans.answer(ledger.scans.record(scan_, keeper, answer, response, machine_read=scanned.machine_read))
 
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from api.advice import Face
-from api.answer import view
+from api.asking import ask
+from api.asking import keep_scan as keep
 from api.demo.cast import MOMBASA, ROTTERDAM, SANTOS, Batch, Place
 from api.demo.maker import Run
 from api.demo.state import DemoState
 from api.makers import Makers
+from api.scanning import officer_told
+from api.told import Symbol, Told, understand
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
 from ledger.services.token import Officer
-from ledger.services.verification import Question
 from ledger.wiring import Ledger
-from verifier.facts import Context, Unit
+from verifier.facts import Context, HowRead, Unit
 from verifier.gs1 import Carrier
-from verifier.instant import DAY, HOUR, MINUTE, format_instant
-from verifier.reading import read
+from verifier.instant import DAY, HOUR, MINUTE
 
 BASE = "https://carnet.example"
 """Host of links in planted scans; hosts do not count in reading."""
@@ -60,20 +60,10 @@ def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
         latitude=past.place.latitude,
         longitude=past.place.longitude,
     )
-    question = Question(
-        reading=read(text, carrier=Carrier.QR),
-        today=format_instant(scan.scanned_at)[:10],
-        context=scan.context,
-        market=scan.country,
-        officer=True,
-        scan=scan.sighting(),
-        machine_read=True,
-    )
-    answer = ledger.verification.answer(question)
-    shown = view(answer, Face.OFFICER, Makers(ledger.participants), carrier=Carrier.QR)
-    response = {**shown, "scan": {"id": scan.id, "recorded": True}}
+    past_told = officer_told(scan, (Symbol(text, Carrier.QR),), HowRead.DECODER)
+    told = replace(past_told, keeper_time=scan.scanned_at)  # as it was judged then
     officer = Officer(f"officer {past.place.unlocode}", past.place.unlocode[:2])
-    ledger.scans.record(scan, officer, answer, response, machine_read=True)
+    keep(ledger, Makers(ledger.participants), scan, told, understand(told), officer)
 
 
 def _journeys(runs: Mapping[Batch, Run]) -> Iterator[PastScan]:
@@ -99,7 +89,7 @@ def _special(state: DemoState) -> Iterator[PastScan]:
 
 
 def _look_up(ledger: Ledger, text: str, times: int) -> None:
-    answer = ledger.verification.answer(Question(reading=read(text, carrier=Carrier.QR), today="2026-01-01"))
+    answer = ask(ledger, understand(Told((Symbol(text, Carrier.QR),))))
     if answer.facts.unit is Unit.PRESENT and answer.subject is not None:
         for _ in range(times):
             ledger.scans.count_lookup(answer.subject)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from api.asking import ask as answer_of
 from api.demo.state import DemoState
 from api.demo.story import CASES, Case
-from ledger.services.append import now_ms
-from ledger.services.verification import Answer, Question
+from api.told import Symbol, Told, understand
+from ledger.services.verification import Answer
 from ledger.wiring import Ledger
-from verifier.instant import format_instant
-from verifier.reading import read
+from verifier.facts import HowRead
 
 
 def ask(ledger: Ledger, case: Case, text: str) -> Answer:
     """The answer to a planted case, asked from where it is to be asked; nothing is kept. Raises Unavailable."""
-    question = Question(
-        reading=read(text, carrier=case.carrier),
-        today=format_instant(now_ms())[:10],
+    return answer_of(ledger, understand(told_of(case, text)))
+
+
+def told_of(case: Case, text: str) -> Told:
+    """What is told where a planted case is asked: by a device in a port, by a photograph, or by hand."""
+    return Told(
+        (Symbol(text, case.carrier, decodes=2 if case.photo else 1),),
+        how=HowRead.PHOTOGRAPH if case.photo else HowRead.TYPED,
         context=case.context,
-        market=case.place.country if case.place else None,
+        country=case.place.country if case.place else None,
         officer=case.place is not None,
-        machine_read=case.photo,
-        decodes=2 if case.photo else 1,
     )
-    return ledger.verification.answer(question)
 
 
 def missing(ledger: Ledger, state: DemoState, base_url: str) -> list[str]:

@@ -21,7 +21,7 @@ from verifier.errors import ProofInvalid, Refused, Unavailable
 from verifier.evidence_file import decode_evidence
 from verifier.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
 from verifier.note import Note
-from verifier.reason import SHOWN_AS
+from verifier.reason import shown_as
 from verifier.witness import format_request
 
 BASE = "https://carnet.example"
@@ -100,7 +100,8 @@ def rewrite(
 def _recalled(ledger: Ledger, state: DemoState) -> str:
     """What a ledger says about a label of the recalled lot."""
     case = next(case for case in CASES if case.slug == "recalled")
-    return SHOWN_AS[ask(ledger, case, state.text("recalled", BASE)).judgement.verdict]
+    judgement = ask(ledger, case, state.text("recalled", BASE)).judgement
+    return shown_as(judgement.verdict, [reason.code for reason in judgement.reasons])
 
 
 def _anchor(ledger: Ledger, forged: ForgedLog, head: Checkpoint) -> Refusal:

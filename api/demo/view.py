@@ -8,6 +8,7 @@ from typing import Any
 
 from api.advice import Face
 from api.answer import view
+from api.asking import ask as answer_of
 from api.demo import atlas
 from api.demo.cast import BATCHES, COUNTRIES, MOMBASA, PORTS, SANTOS, Batch, Place
 from api.demo.commands import commands
@@ -15,14 +16,14 @@ from api.demo.readiness import ask
 from api.demo.stage import Stage
 from api.demo.story import CASES, Case
 from api.makers import Makers
+from api.told import Symbol, Told, understand
 from ledger.services.append import now_ms
 from ledger.services.label import LabelKind, render
-from ledger.services.verification import Answer, Question
+from ledger.services.verification import Answer
 from verifier.behaviour import Sighting
 from verifier.gs1 import Carrier
-from verifier.instant import DAY, MINUTE, format_instant
-from verifier.reading import read
-from verifier.reason import CAVEAT, SHOWN_AS
+from verifier.instant import DAY, MINUTE
+from verifier.reason import CAVEAT, shown_as
 
 MOST_EVENTS = 4
 """Events shown at one station."""
@@ -34,9 +35,8 @@ def live(stage: Stage) -> dict[str, Any]:
     """The part of the page that changes by itself."""
     label = stage.state.label
     link = label.link(stage.link_base)
-    question = Question(read(link, carrier=Carrier.QR), format_instant(now_ms())[:10])
-    answer = stage.ledger.verification.answer(question)
-    shown = view(answer, Face.PUBLIC, Makers(stage.ledger.participants), carrier=Carrier.QR)
+    answer = answer_of(stage.ledger, understand(Told((Symbol(link, Carrier.QR),))))
+    shown = view(answer, Face.PUBLIC, Makers(stage.ledger.participants))
     return {
         "label": {
             "product": next(plan.product for plan in BATCHES if plan.batch is Batch.HERO),
@@ -62,7 +62,7 @@ def still(stage: Stage) -> dict[str, Any]:
             "title": case.title,
             "tale": case.tale,
             "verdict": case.verdict.value,
-            "shown_as": SHOWN_AS[case.verdict],
+            "shown_as": shown_as(case.verdict, case.reasons),
             "asked": _asked(case),
         }
         for case in CASES
@@ -87,7 +87,7 @@ def asked(stage: Stage, case: Case) -> dict[str, Any]:
     return {
         "case": case,
         "asked": _asked(case),
-        "answer": view(answer, face, Makers(stage.ledger.participants), carrier=case.carrier),
+        "answer": view(answer, face, Makers(stage.ledger.participants)),
         "code": code,
         "base_url": stage.base_url,
     }

@@ -17,23 +17,24 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from api.asking import Scanned, ask_as_officer
+from api.asking import ask_as_officer
 from api.guard import Guarded
+from api.parameters import carrier_of, symbology_of
 from api.photo import decode_photo
 from api.problem import kind_of
 from api.receipts import earlier_scans
-from api.scanning import fields_from_form, scan_input
+from api.scanning import fields_from_form, officer_told, scan_input
 from api.site import Site, caller_of, site
 from api.timeline import timeline
+from api.told import Symbol, Told, understand
 from ledger.services.append import now_ms
+from ledger.services.question import Question
 from ledger.services.scan import ScanInput
 from ledger.services.token import Caller
 from ledger.services.verification import Answer
 from verifier.errors import Malformed, Refused
-from verifier.facts import Context
+from verifier.facts import Context, HowRead
 from verifier.instant import DAY, format_instant
-from verifier.reading import read
-from verifier.reason import SHOWN_AS
 from verifier.repair import RepairName
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
@@ -77,12 +78,11 @@ async def scan(request: Request) -> Response:
     try:
         _check_officer(given.get("officer"), who)
         given["scanned_at"] = format_instant(now_ms() - _waited(given.get("waited", "")))
-        fields = fields_from_form(given)
-        scanned = await _scanned(here, given, form.get("photo"))
-        if scanned is None:
-            raise Malformed(NOTHING_GIVEN)
-        entry = scan_input(fields, scanned.reading.text, who)
-        answer, judged = await run_in_threadpool(_ask, here, entry, scanned, who)
+        entry = scan_input(fields_from_form(given), "", who)
+        told = await _told(here, entry, given, form.get("photo"))
+        question = understand(told)
+        entry = replace(entry, code=question.reading.text)
+        answer, judged = await run_in_threadpool(_ask, here, entry, told, question, who)
     except (Malformed, Refused) as error:
         if part:
             raise
@@ -100,18 +100,18 @@ async def scan(request: Request) -> Response:
     return response
 
 
-def _ask(here: Site, entry: ScanInput, scanned: Scanned, who: Caller) -> tuple[dict[str, Any], Answer]:
+def _ask(here: Site, entry: ScanInput, told: Told, question: Question, who: Caller) -> tuple[dict[str, Any], Answer]:
     """The answer about a scan; one that was sent before, or is being sent just now, is found by its id.
 
     Only its time may differ then: it is counted back from when the form arrived. Raises Refused (`scan_id_reused`).
     """
     try:
-        return ask_as_officer(here, _as_kept(here, entry), scanned, who.officer)
+        return ask_as_officer(here, _as_kept(here, entry), told, question, who.officer)
     except Refused as error:  # or the first sending was kept between our look and our writing
         again = _as_kept(here, entry)
         if error.code != "scan_id_reused" or again == entry:
             raise
-        return ask_as_officer(here, again, scanned, who.officer)
+        return ask_as_officer(here, again, told, question, who.officer)
 
 
 def _as_kept(here: Site, entry: ScanInput) -> ScanInput:
@@ -149,22 +149,22 @@ def _check_officer(expected: str | None, who: Caller) -> None:
         )
 
 
-async def _scanned(here: Site, given: Mapping[str, str], photo: Any) -> Scanned | None:
-    """What was scanned; None if the form brings neither a code nor a photograph, which is no scan."""
+async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: Any) -> Told:
+    """What the form tells. A repaired text that was chosen comes with what had borne the code, as its lead was judged.
+
+    Raises Malformed if it brings neither a code nor a photograph, which is no scan, or several codes.
+    """
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
-        return await decode_photo(here, data)
-    if not given.get("code", "").strip():
-        return None
-    if "\n" in given["code"]:
-        count = len(given["code"].split())
-        raise Malformed(f"couldn't take several codes at once: expected one line, got {count}", at="code")
-    repair, by_wedge = given.get("repair", ""), given.get("machine_read") == _WEDGE
-    return Scanned(
-        reading=read(given.get("code", ""), machine_read=by_wedge),
-        machine_read=by_wedge,
-        repairs=(repair,) if repair in set(RepairName) else (),
-    )
+        return officer_told(scan, await decode_photo(here, data), HowRead.PHOTOGRAPH)
+    code, repair = given.get("code", ""), given.get("repair", "")
+    if not code.strip():
+        raise Malformed(NOTHING_GIVEN)
+    if "\n" in code:
+        raise Malformed(f"couldn't take several codes at once: expected one line, got {len(code.split())}", at="code")
+    symbol = Symbol(code, carrier_of(given.get("carrier") or None), symbology_of(given.get("symbology") or None))
+    how = HowRead.WEDGE if given.get("machine_read") == _WEDGE else HowRead.TYPED
+    return officer_told(scan, (symbol,), how, (repair,) if repair in set(RepairName) else ())
 
 
 def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:
@@ -179,7 +179,6 @@ def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **sho
         contexts=[context.value for context in Context],
         scan_id=str(uuid.uuid4()),
         next_ids=[str(uuid.uuid4()) for _ in answer["repairs"]] if answer else [],
-        shown_as={verdict.value: shown for verdict, shown in SHOWN_AS.items()},
         **values,
     )
 

@@ -16,8 +16,11 @@ from api.problem_texts import CLASSES, CODES, Problem
 from api.reply import reply
 from api.routes.ledger import about
 from api.site import site
+from api.told import Symbol, Told, understand
 from verifier.errors import NotFound
-from verifier.reading import LONGEST_TEXT, read
+from verifier.facts import Context
+from verifier.gs1 import Carrier
+from verifier.reading import LONGEST_TEXT
 from verifier.reason import CAVEAT, SHOWN_AS, Verdict
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
@@ -40,11 +43,17 @@ _ASSETS: Mapping[str, str] = {
 
 
 @router.get("/")
-async def home(request: Request, code: Annotated[str | None, Query(max_length=2 * LONGEST_TEXT)] = None) -> Response:
-    """The form for a code, or its answer."""
+async def home(
+    request: Request,
+    code: Annotated[str | None, Query(max_length=2 * LONGEST_TEXT)] = None,
+    carrier: Carrier = Carrier.TEXT,
+    context: Context = Context.UNKNOWN,
+) -> Response:
+    """The form for a code, or its answer. `carrier`: what bore it, where a link was repaired."""
     here = site(request)
     if code is not None and code.strip():
-        return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(request, read(code)))
+        question = understand(Told((Symbol(code, carrier),), context=context))
+        return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(request, question))
     verdicts = [(verdict.value, SHOWN_AS[verdict], meaning) for verdict, meaning in MEANINGS.items()]
     return here.pages.respond("home.html", request, verdicts=verdicts, caveat=CAVEAT)
 

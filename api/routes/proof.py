@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.asking import charge_search, today
+from api.asking import ask, charge_search
 from api.examples import EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.site import Site, caller_or_none, site
+from api.told import typed, understand
 from ledger.services.token import Scope
-from ledger.services.verification import Answer, Question
+from ledger.services.verification import Answer
 from verifier.errors import Malformed, NotFound
 from verifier.facts import Unit
 from verifier.gs1 import UnitCode, parse_gtin, parse_lot
-from verifier.reading import LONGEST_TEXT, ReadCode, read
+from verifier.reading import LONGEST_TEXT, ReadCode
 
 router = APIRouter(route_class=Guarded, tags=["proofs"])
 _FILE: dict[int | str, dict[str, Any]] = {200: {"description": "A .tlog-proof file.", "content": {"text/plain": {}}}}
@@ -55,15 +57,15 @@ async def unit(
     404.
     """
     here = site(request)
-    reading = read(code)
-    if not isinstance(reading, ReadCode) or reading.code.serial is None:
-        raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
     who = caller_or_none(request)
     entitled = who is not None and Scope.PROOF in who.scopes
+    question = understand(replace(typed(code), officer=entitled))
+    reading = question.reading
+    if not isinstance(reading, ReadCode) or reading.code.serial is None:
+        raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
     if not entitled:
         charge_search(request, reading)
-    question = Question(reading, today=today(), officer=entitled)
-    answer = await run_in_threadpool(here.ledger.verification.answer, question)
+    answer = await run_in_threadpool(ask, here.ledger, question)
     data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)
     return _file(data, f"unit-{reading.code.gtin}")
 

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.asking import Scanned, ask_as_officer
+from api.asking import ask_as_officer
 from api.examples import ANSWER, EXAMPLE_SCAN, problems
 from api.guard import Guarded
 from api.photo import decode_photo
 from api.receipts import PENDING, receipt_state, retry_after
 from api.reply import NO_STORE, reply
-from api.scanning import ScanIn, fields_from_form, scan_input
+from api.scanning import ScanIn, fields_from_form, officer_told, scan_input
 from api.schema import ReceiptStateOut
 from api.site import caller_of, site
+from api.told import Symbol, understand
 from verifier import canonical
-from verifier.facts import Context
-from verifier.reading import read
+from verifier.facts import Context, HowRead
 
 router = APIRouter(route_class=Guarded, tags=["officers"])
 _PROBLEMS = problems("malformed", "unauthenticated", "scope_missing", "scan_id_reused", "scan_time", "unavailable")
@@ -35,13 +36,13 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
     """
     here, who = site(request), caller_of(request)
     kept = scan_input(body, body.code, who)
-    scanned = Scanned(
-        reading=read(body.code, carrier=body.carrier, symbology=body.symbology, machine_read=body.machine_read),
-        carrier=body.carrier,
-        machine_read=body.machine_read,
-        repairs=tuple(repair.value for repair in body.repairs),
+    told = officer_told(
+        kept,
+        (Symbol(body.code, body.carrier, body.symbology),),
+        HowRead.DECODER if body.machine_read else HowRead.TYPED,
+        tuple(repair.value for repair in body.repairs),
     )
-    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.officer)
+    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, told, understand(told), who.officer)
     return reply(answer)
 
 
@@ -70,9 +71,11 @@ async def scan_photo(
     given = {"id": id, "scanned_at": scanned_at, "device": device, "context": context.value}
     given |= {"latitude": latitude, "longitude": longitude, "unlocode": unlocode, "country": country}
     fields = fields_from_form(given)
-    scanned = await decode_photo(here, await photo.read())
-    kept = scan_input(fields, scanned.reading.text, who)
-    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, scanned, who.officer)
+    kept = scan_input(fields, "", who)
+    told = officer_told(kept, await decode_photo(here, await photo.read()), HowRead.PHOTOGRAPH)
+    question = understand(told)
+    kept = replace(kept, code=question.reading.text)
+    answer, _ = await run_in_threadpool(ask_as_officer, here, kept, told, question, who.officer)
     return reply(answer)
 
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.advice import Face
 from api.answer import view
-from api.asking import ask_from_the_loop, unread
+from api.asking import ask, ask_from_the_loop
 from api.examples import ANSWER, EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.negotiate import wants_page
+from api.parameters import SYMBOLOGY, carrier_of, context_of, symbology_of
 from api.problem import problem_response
 from api.reply import reply
-from api.scanning import SYMBOLOGY
 from api.site import Site, site
+from api.told import Symbol, Told, understand
+from ledger.services.question import Question
 from verifier.digital_link import parse_digital_link_path
 from verifier.errors import Malformed
+from verifier.facts import Context
 from verifier.gs1 import Carrier
-from verifier.reading import LONGEST_TEXT, ReadCode, Unreadable, read
+from verifier.reading import LONGEST_TEXT, ReadCode, Unreadable
 from verifier.repair import find_repairs
 
 router = APIRouter(route_class=Guarded)
@@ -31,8 +34,13 @@ stems = APIRouter(route_class=Guarded)  # of its own: it matches almost everythi
 MOST_CODE = 2 * LONGEST_TEXT
 """Characters of a code that are taken in at all; a code of more than half as many could not be read."""
 
-_SYMBOLOGY = re.compile(SYMBOLOGY)
 
+CONTEXT_PARAMETER: dict[str, Any] = {
+    "name": "context",
+    "in": "query",
+    "description": "Where in its life the item is. Not said is taken as offered for sale; only `owner` says it is not.",
+    "schema": {"type": "string", "enum": [context.value for context in Context], "default": "unknown"},
+}
 
 # Read by hand, the parameters cost a tenth of what their declaration would: this is the busiest route there is.
 _PARAMETERS: list[dict[str, Any]] = [
@@ -55,6 +63,7 @@ _PARAMETERS: list[dict[str, Any]] = [
         "description": "The device's AIM identifier, such as `]d2`.",
         "schema": {"type": "string", "pattern": SYMBOLOGY},
     },
+    CONTEXT_PARAMETER,
 ]
 
 
@@ -71,18 +80,13 @@ async def verify(request: Request) -> Response:
     Every verdict is a 200. Looking up is counted for registered units and never moves a verdict.
     """
     query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
-    code, symbology = query.get("code"), query.get("symbology")
+    code = query.get("code")
     if code is None or len(code) > MOST_CODE:
         got = "nothing" if code is None else f"{len(code)} characters"
         raise Malformed(f"couldn't read the code: got {got}, expected at most {MOST_CODE} characters", at="?code")
-    try:
-        carrier = Carrier(query.get("carrier", "text"))
-    except ValueError as error:
-        raise Malformed(f"couldn't read the carrier: {error}, expected {', '.join(Carrier)}", at="?carrier") from error
-    if symbology is not None and not _SYMBOLOGY.fullmatch(symbology):
-        raise Malformed("couldn't read the symbology: expected an AIM identifier such as ]d2", at="?symbology")
-    reading = read(code, carrier=carrier, symbology=symbology)
-    return reply(await ask_from_the_loop(request, reading, carrier))
+    symbol = Symbol(code, carrier_of(query.get("carrier")), symbology_of(query.get("symbology")))
+    told = Told((symbol,), context=context_of(query.get("context")))
+    return reply(await ask_from_the_loop(request, understand(told)))
 
 
 @router.get(
@@ -90,6 +94,7 @@ async def verify(request: Request) -> Response:
     tags=["look up"],
     summary="A printed link",
     responses={200: ANSWER, **problems("digital_link", "rate_limited", "unavailable")},
+    openapi_extra={"parameters": [CONTEXT_PARAMETER]},
 )
 async def resolve(request: Request) -> Response:
     """The answer for a GS1 Digital Link on this host, as a page or, by `Accept: application/json`, as JSON.
@@ -107,29 +112,38 @@ async def resolve_with_stem(request: Request) -> Response:
 
 async def _resolve(request: Request) -> Response:
     here = site(request)
-    raw_path, query = request.scope["raw_path"], request.scope["query_string"]
+    raw_path, (query, context) = request.scope["raw_path"], _without_context(request.scope["query_string"])
     # As it came over the wire: an escaped slash belongs to a lot; in the unescaped path nobody could tell.
     text = here.settings.base_url.rstrip("/") + raw_path.decode("latin-1")
     text = f"{text}?{query.decode('latin-1')}" if query else text
+    # Links come to a server out of QR codes; one without the signature its batch's labels bear is worth a look.
+    question = understand(Told((Symbol(text, Carrier.QR),), context=context_of(context)))
     try:
         parse_digital_link_path(raw_path, query)
-        # Links come to a server out of QR codes; one without the signature its batch's labels bear is worth a look.
-        reading = read(text, carrier=Carrier.QR)
-        if not isinstance(reading, ReadCode):
-            raise Malformed(reading.message, code="digital_link")
+        if not isinstance(question.reading, ReadCode):
+            raise Malformed(question.reading.message, code="digital_link")
     except Malformed as error:
-        return _unreadable(request, here, text, error)
-    answer = await ask_from_the_loop(request, reading, Carrier.QR)
+        return _unreadable(request, here, text, question, error)
+    answer = await ask_from_the_loop(request, question)
     if wants_page(request):
         return here.pages.respond("answer.html", request, answer=answer)
     return reply(answer, headers={"Vary": "Accept"})
 
 
-def _unreadable(request: Request, here: Site, text: str, error: Malformed) -> Response:
-    reading = Unreadable(
-        text[:LONGEST_TEXT], error.code, str(error), None, find_repairs(text[:LONGEST_TEXT], Carrier.QR)
-    )
-    answer = view(unread(here, reading), Face.PUBLIC, here.makers, carrier=Carrier.QR)
+def _without_context(query: bytes) -> tuple[bytes, str | None]:
+    """The query of a printed link, and what was answered to the question whether the item is for sale."""
+    if b"context=" not in query:
+        return query, None
+    parts = query.split(b"&")
+    own = [part for part in parts if part.startswith(b"context=")]
+    printed = b"&".join(part for part in parts if part not in own)
+    return printed, unquote_plus(own[-1].partition(b"=")[2].decode("latin-1")) if own else None
+
+
+def _unreadable(request: Request, here: Site, text: str, question: Question, error: Malformed) -> Response:
+    text = text[:LONGEST_TEXT]
+    reading = Unreadable(text, error.code, str(error), None, find_repairs(text, Carrier.QR))
+    answer = view(ask(here.ledger, replace(question, reading=reading)), Face.PUBLIC, here.makers)
     if wants_page(request):
         return here.pages.respond("answer.html", request, status=400, answer=answer)
     return problem_response(

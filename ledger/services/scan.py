@@ -19,7 +19,7 @@ from ledger.services.verification import Answer, History
 from verifier import canonical
 from verifier.behaviour import Sighting
 from verifier.errors import Malformed, Refused, Unavailable
-from verifier.facts import Context, Label
+from verifier.facts import Context
 from verifier.scan_receipt import ADMINISTRATION, ScanReceipt, scan_leaf
 
 FLUSH_SECONDS = 1.0
@@ -175,14 +175,11 @@ class Scans:
             raise Refused(f"couldn't keep scan {scan.id}: its id stands for another scan", code="scan_id_reused")
         return self._promised_now(kept) if kept is not None else None
 
-    def record(
-        self, scan: ScanInput, officer: Officer, answer: Answer, response: Mapping[str, Any], *, machine_read: bool
-    ) -> StoredScan:
+    def record(self, scan: ScanInput, officer: Officer, answer: Answer, response: Mapping[str, Any]) -> StoredScan:
         """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`).
 
-        A wrong label signature is remembered only if a decoder read it: what somebody typed confirms no later reading.
+        A wrong label signature is remembered only if it was read surely: what somebody typed confirms no later reading.
         """
-        wrong = machine_read and answer.facts.label in (Label.WRONG_ONCE, Label.WRONG_TWICE)
         stored = StoredScan(
             id=scan.id,
             subject=answer.subject,
@@ -190,7 +187,7 @@ class Scans:
             scan=scan,
             recorded_at=self._clock(),
             verdict=answer.judgement.verdict.value,
-            wrong_signature=answer.code.signature.upper() if wrong and answer.code and answer.code.signature else None,
+            wrong_signature=answer.wrong_signature,
             salt=secrets.token_bytes(32),
             body=canonical.encode(_canonical_scan(scan, officer, answer)),
             response=response,

@@ -14,14 +14,17 @@ from ledger.ports import Segments
 from ledger.services.batch import Batches
 from ledger.services.judging import Judge
 from ledger.services.mirroring import MirrorView
+from ledger.services.question import Question as Question
+from ledger.services.question import ReadBeside, read_surely
 from verifier.batch import Batch, RetireReason
 from verifier.behaviour import Sighting
 from verifier.errors import NotFound, ProofInvalid, Unavailable
-from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
-from verifier.gs1 import UnitCode, gs1_office
+from verifier.facts import BatchFacts, Facts, Label, Readable, Unit, Witnessing
+from verifier.gs1 import Carrier, UnitCode, gs1_office
 from verifier.instant import format_instant
 from verifier.judge import Judgement, judge
 from verifier.label import LabelCheck, verify_label
+from verifier.printed import printed_fields
 from verifier.reading import NotGs1, ReadCode, Reading
 from verifier.record import Record
 from verifier.segment import SegmentView, blind, unit_key
@@ -31,25 +34,6 @@ PUBLIC_BATCH_LIMIT = 4_096
 
 _NO_KEY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 """A valid key (RFC 8032 7.1, test 1) to check against when no batch fits, so that every answer takes the same work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One code to be judged, and who asks where.
-
-    `market`: the asker's country; `scan`: the present scan of an officer, counted among the sightings; `machine_read`:
-    the code came from a decoder and not from a keyboard; `decodes`: in how many decodings of one image it was equal.
-    """
-
-    reading: Reading
-    today: str
-    context: Context = Context.UNKNOWN
-    market: str | None = None
-    officer: bool = False
-    scan: Sighting | None = None
-    machine_read: bool = False
-    decodes: int = 1
-    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +80,11 @@ class AsOf:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A judged code with what it was judged from. `subject` (32 bytes) names the unit, or the code, in scan history."""
+    """A judged code with what it was judged from. `subject` (32 bytes) names the unit, or the code, in scan history.
+
+    `carrier` is what bore the code as read. `wrong_signature`: a label signature that is well formed, wrong, and read
+    so surely that reading it once more would confirm it.
+    """
 
     judgement: Judgement
     facts: Facts
@@ -107,6 +95,8 @@ class Answer:
     subject: bytes | None
     seen: Seen
     as_of: AsOf
+    carrier: Carrier = Carrier.TEXT
+    wrong_signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +162,15 @@ class Verification:
         printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
         subject = found[0].key if found else _subject(code)
         history = self._history([one.key for one in found] or [subject]) if code.serial is not None else History()  # 3
-        label = self._label(question, code, found, printed, history)  # 4
-        facts = self._facts(question, code, found, printed, history, label, as_of)
+        labels, wrong = self._labels(question, code, found, printed, history)  # 4
+        facts = self._facts(question, code, found, printed, history, labels, as_of)
         facts, judgement = self._judge(replace(facts, hidden_lots=hidden) if hidden else facts)
         batches = tuple(f.batch for f in found)
-        if not batches and printed is not None and (question.officer or code.serial is None):
+        if not batches and printed is not None:
             batches = (printed,)
         return Answer(  # 5
             judgement, facts, question.reading, code, batches, found[0].key if found else None, subject,
-            _seen(history), as_of,
+            _seen(history), as_of, question.carrier, wrong,
         )  # fmt: skip
 
     def unit(self, code: UnitCode, batch: Batch) -> tuple[bytes, bytes]:
@@ -256,29 +246,42 @@ class Verification:
         wrong = frozenset().union(*(one.wrong_signatures for one in kept))
         return History(tuple(sightings), sum(one.lookups for one in kept), wrong)
 
-    def _label(
+    def _labels(
         self, question: Question, code: UnitCode, found: list[_Found], printed: Batch | None, history: History
-    ) -> Label:
+    ) -> tuple[list[Label], str | None]:
+        """What the signature of every code that was read says, the first one's first, and a surely wrong one."""
         batch = found[0].batch if found else printed
-        if code.signature is None:
-            borne = batch is not None and bool(found) and code.carrier.value in batch.label_carriers
+        sure = read_surely(question, bool(found))
+        labels, wrong = [], None
+        for one in (ReadBeside(code, question.decodes), *question.beside):
+            label = self._label(one.code, code, batch, bool(found))
+            if label is Label.WRONG_ONCE and sure and one.code.signature is not None:
+                wrong = one.code.signature.upper()
+                if one.decodes >= 2 or wrong in history.wrong_signatures:
+                    label = Label.WRONG_TWICE
+            labels.append(label)
+        return labels, wrong
+
+    def _label(self, one: UnitCode, item: UnitCode, batch: Batch | None, found: bool) -> Label:
+        """What the signature of one code says about the item that it names. Wrong is wrong once, here."""
+        if one.signature is None:
+            borne = batch is not None and found and one.carrier.value in batch.label_carriers
             return Label.MISSING if borne else Label.NONE
         key = batch.label_key if batch is not None and batch.label_key is not None else _NO_KEY
-        lot = batch.lot if batch is not None else code.lot or ""
+        lot = batch.lot if batch is not None else item.lot or ""
         log_id = self._record.founding.log_id
-        check = verify_label(key, log_id, code.gtin, lot, code.serial or "", code.signature)
-        if batch is None or batch.label_key is None or code.serial is None:
+        check = verify_label(key, log_id, item.gtin, lot, item.serial or "", one.signature)
+        if batch is None or item.serial is None:
             return Label.NONE
-        if not found and not question.officer:
-            return Label.NONE  # the public gets one answer for all that is not registered, whatever `s` says
+        if batch.label_key is None:
+            return Label.NO_KEY
         match check:
             case LabelCheck.VALID:
                 return Label.VALID
             case LabelCheck.MALFORMED:
                 return Label.MALFORMED
             case LabelCheck.WRONG:
-                again = question.decodes >= 2 or code.signature.upper() in history.wrong_signatures
-                return Label.WRONG_TWICE if question.machine_read and again else Label.WRONG_ONCE
+                return Label.WRONG_ONCE
 
     def _facts(
         self,
@@ -287,7 +290,7 @@ class Verification:
         found: list[_Found],
         printed: Batch | None,
         history: History,
-        label: Label,
+        labels: Sequence[Label],
         as_of: AsOf,
     ) -> Facts:
         named = found or ([_Found(printed, b"")] if printed is not None and code.serial is None else [])
@@ -301,9 +304,12 @@ class Verification:
             holder=holder,
             gs1_office=gs1_office(code.gtin),
             unit=_unit_state(code, found),
-            absence=self._absence(question, code, printed),
+            absence=self._absence(code, printed),
             batches=tuple(self._batch_facts(f, code) for f in named),
-            label=label,
+            label=labels[0],
+            labels_beside=tuple(labels[1:]),
+            printed=printed_fields(code, *(one.code for one in question.beside)),
+            not_judged=question.not_judged,
             market=question.market,
             sightings=history.sightings + ((question.scan,) if question.scan else ()),
             officer=question.scan is not None,
@@ -325,16 +331,13 @@ class Verification:
             return Witnessing.AWAITING
         return Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES
 
-    def _absence(self, question: Question, code: UnitCode, printed: Batch | None) -> dict[str, object]:
-        """What absence rests on: for officers a proof, or the confirmed index; else the operator's statement.
-
-        To the public it is the same for every code.
-        """
-        if question.officer and printed is not None:
+    def _absence(self, code: UnitCode, printed: Batch | None) -> dict[str, object]:
+        """What absence rests on: a proof, or the confirmed index; else the operator's statement."""
+        if printed is not None:
             return {"rests_on": "proof", "batch": "0x" + printed.id.hex(), "lot": printed.lot}
         sealed = self._record.confirmed_index
         unknown = code.lot is not None or code.gtin not in self._record.by_gtin
-        if question.officer and sealed is not None and unknown:
+        if sealed is not None and unknown:
             # Entries after it are looked at one by one: the record holds them, and none registers this lot.
             return {"rests_on": "index", "size": sealed.head.size, "confirmed_by": ", ".join(sealed.confirmed)}
         return {"rests_on": "operator_statement"}
@@ -380,13 +383,15 @@ def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
         readable=Readable.NOT_GS1 if isinstance(reading, NotGs1) else Readable.UNREADABLE,
         today=question.today,
         context=question.context,
+        repairs=question.repairs,
+        not_judged=question.not_judged,
         why_unreadable=why,
         suspects=tuple(suspect.value for suspect in reading.suspects) if isinstance(reading, ReadCode) else (),
         officer=question.officer,
         # Nothing of it rests on the log.
         witnessing=Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES,
     )
-    return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of)
+    return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of, question.carrier)
 
 
 def _prove_absent(elsewhere: Sequence[tuple[SegmentView, bytes]]) -> None:

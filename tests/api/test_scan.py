@@ -15,10 +15,10 @@ import qrcode
 from PIL import Image
 from served import WATCH, Stage, client
 
-from api.asking import Scanned
 from api.examples import EXAMPLE_SCAN
 from api.photo import read_photo
 from api.schema import AnswerOut
+from api.told import Symbol
 
 pytestmark = pytest.mark.node
 
@@ -183,7 +183,7 @@ def test_a_photograph_is_decoded_here(stage: Stage, http: httpx.Client) -> None:
 def test_few_photographs_are_decoded_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     now, most, lock = [0], [0], threading.Lock()
 
-    def slowly(data: bytes) -> Scanned:
+    def slowly(data: bytes) -> tuple[Symbol, ...]:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])

@@ -28,7 +28,7 @@ from verifier.checkpoint import open_checkpoint
 from verifier.digital_link import format_digital_link
 from verifier.entry import CHAIN_START, chain_head, encode_entry
 from verifier.errors import NotFound, ProofInvalid, Refused, Stopped, Unavailable
-from verifier.facts import Context
+from verifier.facts import Context, HowRead
 from verifier.gs1 import Carrier
 from verifier.merkle import Frontier, leaf_hash, root_of
 from verifier.participant import Role
@@ -95,8 +95,8 @@ def test_label_signatures_count_as_designed(scene: Scene) -> None:
     one, other = scene.batch.serials[:2]
     swapped = scene.signed(other)
     assert scene.codes(scene.ask(one)) >= {"signature_missing"}
-    assert scene.ask(one, signature=swapped, machine_read=True).judgement.verdict is Verdict.CHECK
-    assert scene.ask(one, signature=swapped, machine_read=True, decodes=2).judgement.verdict is Verdict.STOP
+    assert scene.ask(one, signature=swapped, how=HowRead.DECODER).judgement.verdict is Verdict.CHECK
+    assert scene.ask(one, signature=swapped, how=HowRead.DECODER, decodes=2).judgement.verdict is Verdict.STOP
     leaked = scene.world.label(scene.ledger, scene.batch, "INVENTED")
     assert scene.ask("INVENTED", signature=leaked, officer=True).judgement.verdict is Verdict.STOP
     assert scene.ask("INVENTED", signature=leaked).judgement.verdict is Verdict.NOT_REGISTERED  # the public: no oracle
@@ -197,7 +197,7 @@ def test_a_copied_code_contradicts_itself(scene: Scene) -> None:
     )  # fmt: skip
     first = scene.ask(serial, signature=scene.signed(serial), officer=True, scan=rotterdam.sighting())
     assert first.judgement.verdict is Verdict.REGISTERED
-    scene.ledger.scans.record(rotterdam, "officer", first, {}, machine_read=True)
+    scene.ledger.scans.record(rotterdam, "officer", first, {})
     santos = ScanInput(
         "00000000-0000-4000-8000-000000000002", "x", 1_795_403_600_000, "pier 2", Context.IMPORT, "BR", "BRSSZ",
         -23.95, -46.33,

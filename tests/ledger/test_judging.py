@@ -52,6 +52,10 @@ FACTS = st.builds(
     public_lookups=st.integers(0, 2),
     witnessing=st.sampled_from(Witnessing),
     register_stale=st.booleans(),
+    hidden_lots=st.integers(0, 1),
+    labels_beside=st.sampled_from([(), (Label.VALID,), (Label.WRONG_ONCE,)]),
+    printed=st.sampled_from([(), (("17", ("290331",)),), (("22", ("A",)),)]),
+    not_judged=st.sampled_from([(), ("a further code",)]),
 )
 
 

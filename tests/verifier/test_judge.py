@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from verifier.batch import RetireReason
@@ -16,7 +16,7 @@ from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Wi
 from verifier.instant import HOUR
 from verifier.judge import judge, undeclared_expiry, undeclared_markets
 from verifier.participant import Suspension, SuspensionKind
-from verifier.reason import REASONS, Tier, Verdict
+from verifier.reason import REASONS, Tier, Verdict, shown_as
 
 TODAY = "2026-11-23"
 MAKER = "0x" + "aa" * 20
@@ -105,6 +105,7 @@ TABLE: list[tuple[Facts, Verdict, str, Tier]] = [
     (replace(GOOD, batches=(LIVE, LIVE)), Verdict.CHECK, "lot_mismatch", Tier.INSPECT),
     (with_batch(GOOD, maker_holds_prefix=False), Verdict.CHECK, "prefix_moved", Tier.NOTIFY),
     (with_batch(GOOD, expires="2026-11-22"), Verdict.CHECK, "expired", Tier.NOTIFY),
+    (replace(GOOD, printed=(("17", ("290331",)),)), Verdict.CHECK, "expiry_mismatch", Tier.INSPECT),
     (replace(GOOD, market="KE"), Verdict.CHECK, "market_mismatch", Tier.INSPECT),
     (with_batch(GOOD, retired={RetireReason.SOLD: {}}), Verdict.CHECK, "sold_elsewhere", Tier.NOTIFY),
     (replace(GOOD, suspects=("separator",)), Verdict.CHECK, "separator_suspected", Tier.NOTIFY),
@@ -127,9 +128,63 @@ def test_each_fact_has_its_row_and_its_weight(facts: Facts, verdict: Verdict, co
 @pytest.mark.parametrize("context", Context)
 def test_sold_is_ordinary_with_its_owner_and_odd_in_trade(context: Context) -> None:
     facts = replace(with_batch(GOOD, retired={RetireReason.SOLD: {}}), context=context)
-    ordinary = context in (Context.OWNER, Context.UNKNOWN)
+    ordinary = context is Context.OWNER  # whoever does not say may be buying
     assert codes(facts) & {"sold", "sold_elsewhere"} == ({"sold"} if ordinary else {"sold_elsewhere"})
-    assert judge(facts).verdict is (Verdict.REGISTERED if ordinary else Verdict.CHECK)
+    judged = judge(facts)
+    assert judged.verdict is (Verdict.REGISTERED if ordinary else Verdict.CHECK)
+    heading = shown_as(judged.verdict, [reason.code for reason in judged.reasons])
+    assert heading == ("Registered, reported sold" if ordinary else "Check further")
+
+
+def dated(expires: str | None = "2030-12-31", today: str = TODAY, **printed: str) -> Facts:
+    """A unit of a lot with this registered date, and what its label says, by AI."""
+    fields = tuple((ai.removeprefix("ai"), (value,)) for ai, value in printed.items())
+    return replace(with_batch(GOOD, expires=expires), printed=fields, today=today)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (dated(ai17="301231"), None),
+        (dated(ai17="301200"), None),  # day 00: the last of the month
+        (dated("2028-02-29", ai17="280200"), None),
+        (dated(ai7003="3012311159"), None),
+        (dated(ai17="301230"), "expiry_mismatch"),
+        (dated(ai17="290331"), "expiry_mismatch"),
+        (dated(ai7003="2903311200"), "expiry_mismatch"),
+        (dated(None, ai17="240331"), "expired"),
+        (dated("2024-03-31", ai17="240331"), "expired"),
+        (dated("2103-05-31", today="2098-01-01", ai17="030531"), None),  # the century in which the year is nearest
+        (dated("1999-05-31", ai17="990531"), "expired"),
+        (dated("2076-05-31", ai17="760531"), None),
+        (dated("1977-05-31", ai17="770531"), "expired"),
+    ],
+)
+def test_a_printed_expiry_date_is_compared_with_the_registered_one(facts: Facts, reason: str | None) -> None:
+    found = codes(facts) & {"expiry_mismatch", "expired"}
+    assert found - {"expired"} == ({reason} - {"expired"} if reason else set())
+    assert (reason is None) == (not found)
+    assert judge(facts).verdict is (Verdict.CHECK if reason else Verdict.REGISTERED)
+
+
+def test_what_is_printed_and_not_registered_is_listed_as_not_compared() -> None:
+    listed = dict(judge(dated(None, ai17="301231", ai22="ABC", ai422="528", ai240="X9")).not_checked)
+    assert listed["printed 22"] == "the label also says (22) 'ABC': nothing registered to compare it with"
+    assert {"printed 17", "printed 422", "printed 240", "expiry"} <= listed.keys()
+    assert "printed 17" not in dict(judge(dated(ai17="301231", ai22="ABC")).not_checked), "it was compared"
+
+
+def test_of_several_codes_of_one_item_each_signature_counts() -> None:
+    both = replace(GOOD, label=Label.MISSING, labels_beside=(Label.VALID, Label.WRONG_TWICE))
+    assert {"signature_missing", "signature_valid", "signature_wrong"} <= codes(both)
+    assert judge(both).verdict is Verdict.STOP
+    unchecked = judge(replace(GOOD, label=Label.NO_KEY)).not_checked
+    assert [check for check, _ in unchecked] == ["label signature"], "borne, and no key to check it with"
+
+
+def test_what_came_in_and_was_not_judged_is_said() -> None:
+    beside = replace(GOOD, not_judged=("a further code in the picture could not be read",))
+    assert dict(judge(beside).not_checked)["other codes"] == "a further code in the picture could not be read"
 
 
 @pytest.mark.parametrize("kind", SuspensionKind)
@@ -220,25 +275,51 @@ all_facts = st.builds(
     public_lookups=st.integers(0, 5),
     witnessing=st.sampled_from(list(Witnessing)),
     register_stale=st.booleans(),
-).filter(lambda facts: not facts.officer or bool(facts.sightings))
+    hidden_lots=st.integers(0, 1),
+    labels_beside=st.lists(st.sampled_from(list(Label)), max_size=2).map(tuple),
+    printed=st.sampled_from([(), (), (("17", ("301231",)),), (("17", ("200100", "291231")), ("22", ("A",)))]),
+    not_judged=st.sampled_from([(), ("a further code",)]),
+).map(lambda facts: replace(facts, officer=facts.officer and bool(facts.sightings)))
 
 
-def on_some_batch(**changes: Any) -> Callable[[Facts], Facts | None]:
-    return lambda facts: with_batch(facts, **changes) if facts.batches else None
+Change = Callable[[Facts], Facts]
 
 
-def retired(reason: RetireReason) -> Callable[[Facts], Facts | None]:
-    def add(facts: Facts) -> Facts | None:
-        return with_batch(facts, retired={**facts.batches[0].retired, reason: {}}) if facts.batches else None
-
-    return add
+def in_a_batch(facts: Facts) -> Facts:
+    """The facts with a batch to speak about: what is adverse needs something that it speaks against."""
+    return facts if facts.batches else replace(facts, batches=(LIVE,))
 
 
-def label(worse: Label) -> Callable[[Facts], Facts | None]:
-    return lambda facts: replace(facts, label=worse) if facts.label is Label.NONE else None
+def present(facts: Facts) -> Facts:
+    return replace(facts, unit=Unit.PRESENT)
 
 
-ADVERSE: dict[str, Callable[[Facts], Facts | None]] = {
+def unsigned(facts: Facts) -> Facts:
+    return replace(facts, label=Label.NONE)
+
+
+def registered_until_2030(facts: Facts) -> Facts:
+    return with_batch(in_a_batch(facts), expires="2030-12-31", lot_as_printed=True)
+
+
+def on_some_batch(**changes: Any) -> tuple[Change, Change]:
+    return in_a_batch, lambda facts: with_batch(facts, **changes)
+
+
+def retired(reason: RetireReason) -> tuple[Change, Change]:
+    return in_a_batch, lambda facts: with_batch(facts, retired={**facts.batches[0].retired, reason: {}})
+
+
+def label(worse: Label) -> tuple[Change, Change]:
+    return unsigned, lambda facts: replace(facts, label=worse)
+
+
+def always(add: Change) -> tuple[Change, Change]:
+    return lambda facts: facts, add
+
+
+ADVERSE: dict[str, tuple[Change, Change]] = {
+    # name: the facts made so that it can be said of them, and the adverse fact
     "recalled": on_some_batch(recall={"entry": 5}),
     "withdrawn": on_some_batch(withdrawn=True),
     "registered while suspended": on_some_batch(registered_while_suspended=True),
@@ -246,9 +327,17 @@ ADVERSE: dict[str, Callable[[Facts], Facts | None]] = {
     "suspended for fraud": on_some_batch(maker_suspension=Suspension(SuspensionKind.FRAUD, 5)),
     "prefix moved": on_some_batch(maker_holds_prefix=False),
     "expired": on_some_batch(expires="2020-01-01"),
-    "other market": lambda facts: replace(facts, market="XX"),
+    "another expiry date printed": (
+        registered_until_2030,
+        lambda facts: replace(facts, printed=(*(p for p in facts.printed if p[0] != "17"), ("17", ("291231",)))),
+    ),
+    "an old expiry date printed": (
+        in_a_batch,
+        lambda facts: replace(facts, printed=(*(p for p in facts.printed if p[0] != "17"), ("17", ("200131",)))),
+    ),
+    "other market": always(lambda facts: replace(facts, market="XX")),
     "other lot": on_some_batch(lot_as_printed=False),
-    "second lot": lambda facts: replace(facts, batches=(*facts.batches, LIVE)) if facts.batches else None,
+    "second lot": (in_a_batch, lambda facts: replace(facts, batches=(*facts.batches, LIVE))),
     "sold": retired(RetireReason.SOLD),
     "destroyed": retired(RetireReason.DESTROYED),
     "stolen": retired(RetireReason.STOLEN),
@@ -256,14 +345,21 @@ ADVERSE: dict[str, Callable[[Facts], Facts | None]] = {
     "label wrong once": label(Label.WRONG_ONCE),
     "label wrong twice": label(Label.WRONG_TWICE),
     "label malformed": label(Label.MALFORMED),
-    "absent": lambda facts: replace(facts, unit=Unit.ABSENT) if facts.unit is Unit.PRESENT else None,
-    "not known": lambda facts: replace(facts, unit=Unit.UNKNOWN) if facts.unit is Unit.PRESENT else None,
-    "no serial": lambda facts: replace(facts, has_serial=False) if facts.unit is Unit.PRESENT else None,
-    "suspected": lambda facts: replace(facts, suspects=("separator",)),
-    "stale register": lambda facts: replace(facts, register_stale=True),
-    "scanned elsewhere": lambda facts: replace(facts, sightings=(Sighting(0, "BR", -23.95, -46.33), *facts.sightings)),
-    "scanned everywhere at once": lambda facts: replace(
-        facts, sightings=(Sighting(9, "BR", -23.95, -46.33), Sighting(9, "JP", 35.6, 139.8), *facts.sightings)
+    "a second code's label wrong": always(
+        lambda facts: replace(facts, labels_beside=(*facts.labels_beside, Label.WRONG_TWICE))
+    ),
+    "absent": (present, lambda facts: replace(facts, unit=Unit.ABSENT)),
+    "not known": (present, lambda facts: replace(facts, unit=Unit.UNKNOWN)),
+    "no serial": (present, lambda facts: replace(facts, has_serial=False)),
+    "suspected": always(lambda facts: replace(facts, suspects=("separator",))),
+    "stale register": always(lambda facts: replace(facts, register_stale=True)),
+    "scanned elsewhere": always(
+        lambda facts: replace(facts, sightings=(Sighting(0, "BR", -23.95, -46.33), *facts.sightings))
+    ),
+    "scanned everywhere at once": always(
+        lambda facts: replace(
+            facts, sightings=(Sighting(9, "BR", -23.95, -46.33), Sighting(9, "JP", 35.6, 139.8), *facts.sightings)
+        )
     ),
 }
 
@@ -271,18 +367,17 @@ ADVERSE: dict[str, Callable[[Facts], Facts | None]] = {
 @pytest.mark.parametrize("name", ADVERSE)
 @given(facts=all_facts)
 def test_an_adverse_fact_never_moves_the_verdict_towards_registered(name: str, facts: Facts) -> None:
-    worse = ADVERSE[name](facts)
-    assume(worse is not None)
-    assert worse is not None
-    assert place(worse) <= place(facts)
+    ground, add = ADVERSE[name]
+    before = ground(facts)
+    assert place(add(before)) <= place(before)
 
 
 @pytest.mark.parametrize("name", ADVERSE)
 def test_each_adverse_fact_is_seen_where_all_else_is_well(name: str) -> None:
     """So that no property above holds for want of effect; a second scan place alone is only information."""
-    base = replace(GOOD, label=Label.NONE)
-    worse = ADVERSE[name](base)
-    assert worse is not None
+    ground, add = ADVERSE[name]
+    base = ground(replace(GOOD, label=Label.NONE))
+    worse = add(base)
     assert codes(worse) != codes(base) or name == "not known"
     assert place(worse) < place(base)
 
@@ -343,8 +438,12 @@ def test_what_was_left_out_is_listed(name: str) -> None:
 def test_what_was_left_out_counts_for_no_more_than_the_best_answer(name: str, facts: Facts) -> None:
     """On units not known to be absent, where a valid signature or a read serial would be the best answer."""
     _, leave_out, at_best = LEFT_OUT[name]
-    assume(facts.batches)
-    quiet = replace(facts, sightings=GOOD.sightings, unit=Unit.UNKNOWN if facts.unit is Unit.ABSENT else facts.unit)
+    quiet = replace(
+        in_a_batch(facts),
+        printed=(),
+        sightings=GOOD.sightings,
+        unit=Unit.UNKNOWN if facts.unit is Unit.ABSENT else facts.unit,
+    )
     assert place(leave_out(quiet)) <= place(at_best(quiet))
 
 

@@ -1,0 +1,165 @@
+"""What a device told about one scan, and how it is understood: everything goes into one question, nothing is dropped.
+
+Command line, pages, API, photographs and the demo all come this way, and a repaired text goes it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from ledger.services.append import now_ms
+from ledger.services.question import Question, ReadBeside
+from verifier.behaviour import Sighting
+from verifier.facts import Context, HowRead
+from verifier.gs1 import Carrier
+from verifier.instant import DAY, format_instant
+from verifier.reading import ReadCode, Reading, Unreadable, read
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One code as it came in. `decodes`: in how many decodings of one image it was equal."""
+
+    text: str | bytes
+    carrier: Carrier = Carrier.TEXT
+    symbology: str | None = None
+    decodes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Everything a device told. Several `symbols` come from one picture, none from a picture without a code.
+
+    `repairs`: faults undone before, by name; `country`: where it was scanned; `scan`: an officer's own scan, as history
+    sees it; `device_time`, `keeper_time`: milliseconds since 1970 by either's clock, the latter now if not given.
+    """
+
+    symbols: tuple[Symbol, ...]
+    how: HowRead = HowRead.TYPED
+    repairs: tuple[str, ...] = ()
+    context: Context = Context.UNKNOWN
+    country: str | None = None
+    scan: Sighting | None = None
+    device_time: int | None = None
+    keeper_time: int | None = None
+    officer: bool = False
+
+    def repaired(self, text: str, name: str) -> Told:
+        """The same with its first code repaired, and that said."""
+        first, *others = self.symbols
+        return replace(self, symbols=(replace(first, text=text), *others), repairs=(*self.repairs, name))
+
+
+def typed(text: str) -> Told:
+    """A code that somebody typed, and nothing else."""
+    return Told((Symbol(text),))
+
+
+def understand(told: Told) -> Question:
+    """The question that was asked. Never raises: what cannot be read is an answer of its own.
+
+    1. read every code; 2. those that name one item are judged together; 3. what else came in is named.
+    """
+    found = [_Found(symbol, _read(symbol, told)) for symbol in told.symbols]  # 1
+    if not found:
+        return _question(told, Symbol(""), _none("no_code", "couldn't read the photograph: no code was found in it"))
+    items = _items(found)  # 2
+    if not items:
+        several = "couldn't read the photograph: it shows several items' codes; take one at a time"
+        return _question(told, Symbol(""), _none("several_codes", several))
+    first, *beside = items
+    of_first = [ReadBeside(one.reading.code, one.symbol.decodes) for one in beside if isinstance(one.reading, ReadCode)]
+    others = [one for one in found if one not in items]  # 3
+    question = _question(told, first.symbol, first.reading)
+    return replace(question, beside=tuple(of_first), not_judged=_not_judged(others, first.reading))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    symbol: Symbol
+    reading: Reading
+
+
+def _read(symbol: Symbol, told: Told) -> Reading:
+    machine_read = told.how is not HowRead.TYPED
+    return read(symbol.text, carrier=symbol.carrier, symbology=symbol.symbology, machine_read=machine_read)
+
+
+def _question(told: Told, symbol: Symbol, reading: Reading) -> Question:
+    now = now_ms() if told.keeper_time is None else told.keeper_time
+    return Question(
+        reading=reading,
+        # by whichever clock is later: no claimed time makes anything young again
+        today=_date(max(now, now if told.device_time is None else told.device_time) // DAY),
+        carrier=symbol.carrier,
+        how=told.how,
+        decodes=symbol.decodes,
+        repairs=told.repairs,
+        context=told.context,
+        market=told.country,
+        officer=told.officer,
+        scan=told.scan,
+    )
+
+
+@lru_cache(maxsize=4)
+def _date(days: int) -> str:
+    return format_instant(days * DAY)[:10]
+
+
+def _items(found: Sequence[_Found]) -> list[_Found]:
+    """The codes to be judged together, the most telling first. Empty: they name several items.
+
+    Codes of units first. Without any, one that could not be read is the answer: the EAN beside it says less.
+    """
+    units = [one for one in found if isinstance(one.reading, ReadCode) and one.reading.code.serial is not None]
+    if units:
+        units.sort(key=_telling)
+        return units if len({_unit(one)[:2] for one in units}) == 1 and len(_lots(units)) <= 1 else []
+    unread = [one for one in found if isinstance(one.reading, Unreadable)]
+    products = [one for one in found if isinstance(one.reading, ReadCode)]
+    chosen = unread or products or list(found)
+    if len({_unit(one) for one in chosen}) > 1:
+        return []
+    return sorted(chosen, key=_telling) if chosen is products else chosen[:1]
+
+
+def _telling(one: _Found) -> tuple[bool, bool, int]:
+    code = one.reading.code if isinstance(one.reading, ReadCode) else None
+    return code is None or code.lot is None, code is None or code.signature is None, -one.symbol.decodes
+
+
+def _unit(one: _Found) -> tuple[str | None, ...]:
+    code = one.reading.code if isinstance(one.reading, ReadCode) else None
+    return (code.gtin, code.serial, code.lot) if code else (one.reading.text,)
+
+
+def _lots(units: Sequence[_Found]) -> set[str]:
+    codes = [one.reading.code for one in units if isinstance(one.reading, ReadCode)]
+    return {code.lot for code in codes if code.lot is not None}
+
+
+def _not_judged(others: Sequence[_Found], first: Reading) -> tuple[str, ...]:
+    """What came in beside the item's codes and was not judged, a phrase each.
+
+    The item's own product code says nothing more; neither does another address or text.
+    """
+    item = first.code.gtin if isinstance(first, ReadCode) else None
+    said: dict[str, None] = {}
+    for one in others:
+        match one.reading:
+            case Unreadable():
+                said["a further code in the picture could not be read"] = None
+            case ReadCode(code=code) if code.gtin != item:
+                said[f"the picture also shows a code of product {code.gtin}"] = None
+            case ReadCode(code=code) if code.lot is not None or code.extra:
+                said["a further code of this product has no serial"] = None
+            case _:
+                pass
+    return tuple(said)
+
+
+def _none(why: str, message: str) -> Unreadable:
+    return Unreadable("", why, message)
