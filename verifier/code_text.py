@@ -18,6 +18,7 @@ _SGTIN = re.compile(r"urn:epc:(?:id:sgtin:|tag:sgtin-(?:96|198):[0-7]\.)(\d{6,12
 _GTIN_DIGITS = 15  # digits alone, up to here, were meant as a GTIN; the shortest element string with one has 16
 _ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01\d{7}")
 _WEB = re.compile(r"https?:", re.IGNORECASE)
+_SECOND_LINK = re.compile(r"(?<!^)(?<!=)https?://", re.IGNORECASE)  # behind = it is a value of the query
 _BRACKET = re.compile(r"\((\d{2,4})\)")
 _KEY_BRACKET = "(01)"
 _WITH_ADD_ON = "]E3"  # an EAN and the two or five digits beside it
@@ -63,6 +64,8 @@ def parse_code(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None
 
 
 def _parse_link(text: str, carrier: Carrier) -> UnitCode | Foreign:
+    if _SECOND_LINK.search(text) and is_digital_link(text):
+        raise Malformed("couldn't read the code: two readings came in as one; scan it again", code="fragment")
     try:
         return read_digital_link(text, carrier) or Foreign.NO_GTIN
     except Malformed:

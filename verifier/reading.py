@@ -7,12 +7,14 @@ are offered beside the literal reading.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
+from verifier.fragment import cut_scheme, find_fragment
 from verifier.gs1 import Carrier, UnitCode
+from verifier.keyboard import unknown_layout
 from verifier.repair import Repair, RepairName, find_repairs, find_suspects
 
 LONGEST_TEXT = 2_048
@@ -77,12 +79,14 @@ def read(
     carrier: Carrier = Carrier.TEXT,
     symbology: str | None = None,
     machine_read: bool = False,
+    hosts: Collection[str] = (),
 ) -> Reading:
     """Read what a device sent. Never raises: what cannot be read is an answer of its own.
 
     `carrier` says what bore the code; `symbology` is the device's AIM identifier such as `]d2`, if it gave one apart
     from the text; `machine_read` says that a decoder gave the text although nobody knows what bore it. A text that is
-    no code is another thing when a decoder read it, and half a code when somebody typed it.
+    no code is another thing when a decoder read it, and half a code when somebody typed it. `hosts` are those that the
+    caller knows, such as the ledger's own, with a port where they have one: what shows one of them is no other thing.
     """
     decoded = _decode(text, symbology)
     if isinstance(decoded, Unreadable):
@@ -92,20 +96,37 @@ def read(
     except Malformed as error:
         return Unreadable(decoded, error.code, str(error), symbology, find_repairs(decoded, carrier, symbology))
     if isinstance(code, Foreign):
-        if repairs := find_repairs(decoded, carrier, symbology):
-            message = "couldn't read the code as it came in: it looks like a product code that a device has changed"
-            return Unreadable(decoded, "device_fault", message, symbology, repairs)
         typed = carrier is Carrier.TEXT and symbology is None and not machine_read
-        if typed and code is Foreign.TEXT and not _URI.match(decoded):
-            return Unreadable(decoded, "no_identifiers", _NO_IDENTIFIERS, symbology)
-        return NotGs1(decoded, code, symbology)
+        return _not_a_code(decoded, code, carrier, symbology, hosts, typed=typed)
     suspects = find_suspects(decoded, code)
     repairs = find_repairs(decoded, carrier, symbology) if suspects else ()
     suspected = tuple(repair for repair in repairs if repair.name in suspects)
     return ReadCode(decoded, code, symbology, suspects, suspected)
 
 
+def _not_a_code(
+    text: str, what: Foreign, carrier: Carrier, symbology: str | None, hosts: Collection[str], *, typed: bool
+) -> Reading:
+    """1. a fault of a device; 2. a piece of a code; 3. a value typed alone; 4. another thing."""
+    repairs = find_repairs(text, carrier, symbology)
+    if repairs and not cut_scheme(text):  # 1
+        message = "couldn't read the code as it came in: it looks like a product code that a device has changed"
+        return Unreadable(text, "device_fault", message, symbology, repairs)
+    if what is not Foreign.NO_GTIN:
+        if fragment := find_fragment(text, hosts):  # 2
+            return Unreadable(text, "fragment", fragment, symbology, repairs)
+        if unknown_layout(text):
+            return Unreadable(text, "keyboard_layout", _UNKNOWN_LAYOUT, symbology)
+    if typed and what is Foreign.TEXT and not _URI.match(text):  # 3
+        return Unreadable(text, "no_identifiers", _NO_IDENTIFIERS, symbology)
+    return NotGs1(text, what, symbology)  # 4
+
+
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:\S")  # RFC 3986 3.1; one letter and a colon is no scheme in use
+_UNKNOWN_LAYOUT = (
+    "couldn't read the code: its form is that of a link, typed through a keyboard layout that is not known here; "
+    "set the scanner to the keyboard's country"
+)
 _NO_IDENTIFIERS = "couldn't read the code: type it with the numbers in brackets, as printed"
 
 

@@ -16,8 +16,9 @@ from itertools import islice
 
 from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
+from verifier.fragment import CUT_SCHEME, cut_scheme
 from verifier.gs1 import Carrier, CodeForm, UnitCode
-from verifier.keyboard import LAYOUTS
+from verifier.keyboard import swapped_letters, undone
 from verifier.separator import COMMON, shown_inside_values, with_lost_separators, with_shown_separators
 from verifier.symbology import AI_DATA, split_symbology
 
@@ -108,8 +109,8 @@ def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
     if plain != text:
         yield RepairName.FRAMING, plain, "The device sent the control characters that frame a message with the code."
         yield from ((RepairName.FRAMING, repaired, why) for _, repaired, why in _separators_shown(plain, None))
-    if literal is None and len(text) % 2 == 0 and text[: len(text) // 2] == text[len(text) // 2 :]:
-        yield RepairName.REPEATED, text[: len(text) // 2], "The device sent the code twice in a row."
+    if literal is None and (once := _sent_once(text)):
+        yield RepairName.REPEATED, once, "The device sent the code twice in a row."
     lost = list(_separators_lost(text, literal))  # 2
     yield from _separators_shown(text, literal)
     yield from (attempt for common, attempt in lost if common)
@@ -127,9 +128,29 @@ def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
         explanation = "Caps lock may have been on: small and capital letters are exchanged."
         yield RepairName.CASE, text.swapcase(), explanation
     if literal is None:  # a layout that changed anything which can be told from letters has spoilt the form as well
-        for layout in filter(lambda layout: layout.marks(text), LAYOUTS):
-            explanation = f"The scanner's US keys may have been read as {layout.name} ones."
-            yield RepairName.KEYBOARD_LAYOUT, layout.undo(text), explanation
+        for meant, names in undone(text):
+            explanation = f"The scanner's US keys may have been read as {' or '.join(names)} ones."
+            yield RepairName.KEYBOARD_LAYOUT, meant, explanation
+            yield from ((RepairName.KEYBOARD_LAYOUT, again, explanation) for again in _also(meant))
+    elif literal.form is not CodeForm.GTIN and (swapped := swapped_letters(text)):
+        explanation = (
+            "Y and Z may be exchanged: possible, where a German keyboard or one like it takes the scanner's keys."
+        )
+        yield RepairName.KEYBOARD_LAYOUT, swapped, explanation
+
+
+def _also(text: str) -> Iterator[str]:
+    """The same with separators shown, when the layout was not the only thing between the scanner and the code."""
+    if not _SCHEME.match(text):
+        yield from (repaired for _, repaired in with_shown_separators(text))
+
+
+def _sent_once(text: str) -> str | None:
+    parts = text.split()
+    if len(parts) > 1 and len(set(parts)) == 1:
+        return parts[0]
+    half = text[: len(text) // 2]
+    return half if half * 2 == text else None
 
 
 def _separators_shown(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
@@ -210,6 +231,9 @@ def _hosts(text: str) -> Iterator[_Attempt]:
         if not (scheme[0].islower() or scheme[0].isupper()):
             explanation = "The web address starts with capital and small letters mixed."
             yield RepairName.HOST, scheme[0].lower() + text[scheme.end() :], explanation
+    elif cut_scheme(text):
+        explanation = "The first characters of the web address are missing."
+        yield RepairName.HOST, CUT_SCHEME.sub("https://", text, count=1), explanation
     elif _LINK_PATH.fullmatch(text):
         explanation = "The web address was typed without its beginning."
         yield RepairName.HOST, "https://" + text.lstrip("/"), explanation

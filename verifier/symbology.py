@@ -11,8 +11,8 @@ from enum import StrEnum
 
 _IDENTIFIER = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 
-AI_DATA = frozenset({"]C1", "]d2", "]d5", "]Q3", "]Q4", "]J1", "]J4", "]e0", "]e1", "]e2", "]e3"})
-"""FNC1 stood first: what follows is AI data. GS1-128, DataMatrix, QR Code and DotCode (with ECI too), DataBar and
+AI_DATA = frozenset({"]C1", "]d2", "]d5", "]Q3", "]Q4", "]J1", "]J4", "]e0", "]e1", "]e2", "]e3", "]z1", "]z4"})
+"""FNC1 stood first: what follows is AI data. GS1-128, DataMatrix, QR Code, DotCode, Aztec (with ECI too), DataBar and
 composite components."""
 _NUMBERS = frozenset({"]E0", "]E3", "]E4", "]I0", "]I1"})
 _ADD_ON = frozenset({"]E1", "]E2"})

@@ -156,8 +156,8 @@ class Verification:
         code = reading.code
         candidates = self._candidates(code, question.officer)
         found, hidden = self._find(code, candidates)  # 2
-        if reading.suspects and not found:
-            # The text shows a device fault, so the literal code's absence says nothing: it was not read.
+        if reading.suspects and not any(code.lot in (None, one.batch.lot) for one in found):
+            # The text shows a device fault, so that the literal code is not registered says nothing: it was not read.
             return _unread(question, reading.suspects[0].value, as_of)
         printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
         subject = found[0].key if found else _subject(code)

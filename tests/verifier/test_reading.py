@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from verifier.digital_link import format_digital_link
 from verifier.element_string import GS, format_element_string
 from verifier.gs1 import CSET82, Carrier, UnitCode
-from verifier.keyboard import LAYOUTS, Layout
+from verifier.keyboard import Layout, layouts
+from verifier.keyboard_table import ROWS, US
 from verifier.reading import NotGs1, ReadCode, Unreadable, read
 from verifier.repair import MOST_REPAIRS, RepairName, find_repairs
 
@@ -88,24 +90,58 @@ def test_a_replaced_separator_is_undone(lot: str, serial: str, stand_in: str) ->
     assert (lot, serial) in [(repair.code.lot, repair.code.serial) for repair in reading.repairs]
 
 
+def typed(text: str, name: str) -> str:
+    """What a computer sees when a US scanner types a text under a layout.
+
+    The mark of a dead key melts with the next letter; where it cannot, it is shown by itself.
+    """
+    seen, mark = "", ""
+    for one in text:
+        key = dict(zip(US, ROWS[name], strict=True)).get(one, one)
+        if "\u0300" <= key <= "\u036f":
+            seen, mark = seen + ALONE.get(mark, ""), key
+            continue
+        melted = unicodedata.normalize("NFC", key + mark) if mark else key
+        seen, mark = seen + (melted if len(melted) == 1 else ALONE[mark] + key), ""
+    return seen + ALONE.get(mark, "")
+
+
+ALONE = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327\u0328", "`´^~¯˘˙¨˚˝ˇ¸˛", strict=True)
+)
+LINK = f"https://id.example/01/{GTIN}/10/DF-7/21/GHK3?s=GHKL"
+
+
+@pytest.mark.parametrize("layout", layouts(), ids=lambda layout: layout.name)
+def test_a_link_typed_under_any_layout_is_a_fault_with_its_repair(layout: Layout) -> None:
+    """Also where a decoder is said to have read it: a wedge scanner is a machine, and the keys are still in between."""
+    seen = typed(LINK, layout.name)
+    reading = read(seen, machine_read=True)
+    if seen == LINK:  # nothing of the link is on keys that this layout moves
+        assert isinstance(reading, ReadCode)
+    elif not set(LINK) <= set(layout.seen.values()) | set(DEAD[layout.name]):
+        assert layout.undo(seen) is None  # two of its keys give one sign: which was meant would be a guess
+    else:
+        assert isinstance(reading, Unreadable)
+        assert any(
+            layout.name in repair.explanation and (repair.code.lot, repair.code.serial) == ("DF-7", "GHK3")
+            for repair in reading.repairs
+        )
+
+
+DEAD = {name: [one for one, key in zip(US, keys, strict=True) if key in ALONE] for name, keys in ROWS.items()}
+
+
 @given(data=st.data())
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", layouts(), ids=lambda layout: layout.name)
 def test_a_layout_undoes_what_it_did(layout: Layout, data: st.DataObject) -> None:
-    does = {meant: seen for seen, meant in layout.seen.items()}
-    # a character that a dead key or no key of the layout makes is one that this test cannot damage
-    typed = [c for c in CSET82 if c in does or c not in layout.seen]
-    serial = data.draw(st.text(typed, min_size=1, max_size=20))
-    assert layout.undo("".join(does.get(character, character) for character in serial)) == serial
-
-
-def test_letters_and_digits_survive_every_layout() -> None:
-    for layout in LAYOUTS:
-        typed = {layout.seen.get(c, c) for c in {*layout.seen, *CSET82}}
-        assert set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") <= typed
+    meant = [one for one in CSET82 if one in layout.seen.values() and one not in DEAD[layout.name]]
+    serial = data.draw(st.text(meant, min_size=1, max_size=20))
+    assert layout.undo(typed(serial, layout.name)) == serial
 
 
 def test_an_accent_that_melted_with_the_next_letter_is_taken_apart() -> None:
-    german = LAYOUTS[0]
+    german = next(layout for layout in layouts() if layout.name == "German")
     assert [german.undo(text) for text in ("_sÁB", "_s´´B", "_sÀ", "Â")] == ["?s=AB", "?s==B", "?s+A", "`A"]
 
 
@@ -119,13 +155,16 @@ def test_caps_lock_is_undone_where_the_form_shows_it(before: str, serial: str) -
 
 @given(lot=st.none() | VALUES, serial=LOOK_ALIKE_FREE)
 def test_letters_alone_speak_for_no_fault(lot: str | None, serial: str) -> None:
-    """A code that is in its form has nothing to show of caps lock or of a layout."""
+    """A code in its form shows nothing of caps lock or of a layout, save Y and Z where nothing else moves."""
     for text in (
         format_digital_link("https://id.example", GTIN, None, serial),
         format_element_string(GTIN, lot, serial),
     ):
-        names = {repair.name for repair in find_repairs(text)}
-        assert not names & {RepairName.CASE, RepairName.KEYBOARD_LAYOUT}
+        found = {repair.name: repair for repair in find_repairs(text)}
+        assert RepairName.CASE not in found
+        if RepairName.KEYBOARD_LAYOUT in found:
+            assert found[RepairName.KEYBOARD_LAYOUT].text == text.translate(str.maketrans("yzYZ", "zyZY"))
+            assert "possible" in found[RepairName.KEYBOARD_LAYOUT].explanation
 
 
 def test_no_repair_completes_or_guesses_a_character() -> None:
@@ -150,3 +189,23 @@ def test_the_page_on_codes_names_every_answer_and_repair() -> None:
     for text in ("9506000134352", "urn:epc:id:sgtin:9506000.013435.ABC", "(01)09506000134352(10)LOT7(21)ABC"):
         assert text in page
         assert isinstance(read(text), ReadCode)
+
+
+HOSTS = ("ledger.example:8000", "id.example")
+
+
+@pytest.mark.parametrize("cut", range(1, len("https://ledger.example:8000/01/0")))
+@pytest.mark.parametrize("machine_read", [True, False])
+def test_a_link_cut_at_its_front_or_end_is_no_foreign_code(cut: int, *, machine_read: bool) -> None:
+    """Wherever it is cut before its GTIN is whole: it was not read, typed or not."""
+    link = f"https://ledger.example:8000/01/{GTIN}/10/LOT7/21/ABC?s=QRSTUVWX2345"
+    assert isinstance(read(link[cut:], machine_read=machine_read, hosts=HOSTS), Unreadable)
+    if cut > len("https://led"):
+        assert isinstance(read(link[:cut], machine_read=machine_read, hosts=HOSTS), Unreadable)
+
+
+def test_an_address_of_a_known_host_is_no_foreign_code() -> None:
+    for text in ("https://id.example/about", "see id.example/about", "https://LEDGER.example:8000/"):
+        known, unknown = (read(text, machine_read=True, hosts=hosts) for hosts in (HOSTS, ()))
+        assert (getattr(known, "why", None), type(unknown)) == ("fragment", NotGs1)
+    assert isinstance(read("https://example.com/id.example", machine_read=True, hosts=HOSTS), NotGs1)

@@ -1,0 +1,92 @@
+"""Fragments: texts that are a piece of one of our codes, or more than one, and so no foreign code.
+
+A scanner that types loses characters at either end, and a person copies a part. Such a text was not read well, whoever
+sent it: it says nothing about the item. Only what shows no piece of a code, no application identifiers and no host that
+the caller knows is another thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from verifier.errors import Malformed
+from verifier.gs1 import parse_gtin
+
+CANONICAL_HOST = "id.gs1.org"
+"""The host of GS1's own links (DL 4.12), known to everybody."""
+
+_SHORTEST_CUT = 4  # characters of a host that are enough to know it by; own limit
+_SIGNATURE = 40  # letters of a label signature that are enough to know one by; it has 103 (docs/spec/label.md)
+
+_LINK = re.compile(r"https?:/?/?(?P<host>[^/?#\s]*)", re.IGNORECASE)
+CUT_SCHEME = re.compile(r"(?:ttps?|tps?|ps?|s)?:?//(?=[^/\s]+/)", re.IGNORECASE)
+"""What is left of `https://` when its first characters are gone."""
+_LABEL_SIGNATURE = re.compile(rf"(?:^|[?&])s?=[A-X2-9]{{8,}}|^[A-X2-9]{{{_SIGNATURE},}}$", re.IGNORECASE)
+_PATH = re.compile(r"(?:^|/)(?:01/\d{8}|(?:10|21|22|235)/[^/?#\s])")
+_DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}|\d+/\d+")
+_KEY_IN_BRACKETS = re.compile(r"\(01\)\s*\d{8}")
+_KEY = re.compile(r"(?<!\d)01(\d{14})(?=$|\D|1[01357]|2[12])")
+_SGTIN = re.compile(r"(?:^|:)(?:s?gtin(?:-\d+)?:)?\d{6,12}\.\d{1,7}\.|sgtin", re.IGNORECASE)
+
+_AGAIN = "scan it again, whole"
+
+
+def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
+    """What of a code a text is a piece of, as one sentence, or None when it shows none.
+
+    The text was read and is no code. `hosts` are those that the caller knows, such as the ledger's own; with a port
+    where they have one.
+    """
+    known = {CANONICAL_HOST, *(host.lower() for host in hosts)}
+    if (link := _LINK.match(text)) is not None:
+        return _of_link(text, link["host"].lower(), known)
+    if cut_scheme(text):
+        return f"couldn't read the code: the beginning of its address is missing; {_AGAIN}"
+    if _LABEL_SIGNATURE.search(text):
+        return f"couldn't read the code: this is the end of a label's link, its beginning is missing; {_AGAIN}"
+    if " " not in text and _PATH.search(text) and not _DATE.fullmatch(text):
+        return f"couldn't read the code: this is a part of a link, its beginning is missing; {_AGAIN}"
+    if _KEY_IN_BRACKETS.search(text) or any(_is_gtin(match[1]) for match in _KEY.finditer(text)):
+        return f"couldn't read the code: something else stands before its product number; {_AGAIN}"
+    if _SGTIN.search(text):
+        return f"couldn't read the code: this is a part of an SGTIN; {_AGAIN}"
+    if any(_shows(text.lower(), host) for host in known):
+        return f"couldn't read the code: this is a part of a link; {_AGAIN}"
+    return None
+
+
+def cut_scheme(text: str) -> bool:
+    """Whether a text is an address whose first characters are missing."""
+    return CUT_SCHEME.match(text) is not None
+
+
+def _of_link(text: str, host: str, known: Collection[str]) -> str | None:
+    if host in known:
+        return f"couldn't read the code: this is an address of {host} without a product code; was it cut? {_AGAIN}"
+    if not host or any(_cut_at_its_end(text.lower(), one) for one in known):
+        return f"couldn't read the code: the end of its address is missing; {_AGAIN}"
+    if _LABEL_SIGNATURE.search(text):
+        return f"couldn't read the code: a part of the link is missing before its signature; {_AGAIN}"
+    return None
+
+
+def _cut_at_its_end(text: str, host: str) -> bool:
+    scheme, _, rest = text.partition("://")
+    return scheme in ("http", "https") and len(rest) >= _SHORTEST_CUT and host.startswith(rest)
+
+
+def _shows(text: str, host: str) -> bool:
+    """Whether a host stands in a text, whole, or cut at its front and with a path behind it."""
+    if re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", text):
+        return True
+    first, slash, _ = text.partition("/")
+    return bool(slash) and len(first) >= _SHORTEST_CUT and host.endswith(first)
+
+
+def _is_gtin(digits: str) -> bool:
+    try:
+        parse_gtin(digits)
+    except Malformed:
+        return False
+    return True
