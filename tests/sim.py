@@ -339,8 +339,8 @@ class Sim:
 
     # scans
 
-    def scan(self, name: str) -> tuple[bytes, bytes]:
-        """An officer's scan as it is kept: its canonical bytes and its salt."""
+    def scan(self, name: str, **over: Any) -> tuple[bytes, bytes]:
+        """An officer's scan as it is kept: its canonical bytes and its salt; `over` replaces and adds fields."""
         scan = {
             "id": f"scan-{name}",
             "code": f"https://id.example/01/09521234000013/10/L1/21/{name}",
@@ -355,12 +355,12 @@ class Sim:
             "verdict": "registered",
             "reasons": ["unit_registered"],
             "log_size": str(self.size()),
-        }
+        } | over
         return encode_scan(scan), secret(f"scan-salt-{name}")
 
-    def promise(self, name: str, within: int = HOUR) -> ScanReceipt:
+    def promise(self, name: str, within: int = HOUR, **over: Any) -> ScanReceipt:
         """Promise a scan a place in the open seal, within so many milliseconds."""
-        scan, salt = self.scan(name)
+        scan, salt = self.scan(name, **over)
         number, deadline = len(self.record.seals), self.clock + within
         return sign_receipt(self.log_key, self.founding.log_id, scan, salt, number, deadline)
 

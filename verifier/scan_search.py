@@ -14,7 +14,7 @@ from verifier.checkpoint import Checkpoint
 from verifier.entry import Entry, decode_entry
 from verifier.errors import Refused
 from verifier.evidence_file import ShownEntry
-from verifier.merkle import inclusion_proof
+from verifier.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from verifier.note import Note
 from verifier.scan_evidence_file import ENTRIES_MAX, ScanEvidence
 from verifier.scan_receipt import ScanReceipt
@@ -53,7 +53,8 @@ class ScanSearch:
     def __init__(self, note: bytes, tiles: Tiles, leaves: SealReader) -> None:
         """`note`: the checkpoint, as published. Raises Malformed."""
         self._note, self._tiles, self._leaves = note, tiles, leaves
-        self._size = Checkpoint.decode(Note.parse(note).text).size
+        head = Checkpoint.decode(Note.parse(note).text)
+        self._size, self._root = head.size, head.root
         self._hashes = TileHashes(tiles.tile, self._size)
         self._bundles: dict[int, list[bytes]] = {}
         self._seals: dict[int, int] = {}
@@ -76,11 +77,18 @@ class ScanSearch:
         return ScanEvidence(receipt, self._note, self._shown(0, *run), None) if run else None
 
     def pace(self) -> Pace | None:
-        """How the log has sealed lately; None where its last entries hold no seal. Raises Malformed, Unavailable."""
+        """How the log has sealed lately; None where its last entries hold no seal.
+
+        The newest seal is proved to stand under the head; the gaps before it are as the server shows them. Raises
+        ProofInvalid, Malformed, Unavailable.
+        """
         seals: list[tuple[int, int]] = []
         for index in range(self._size - 1, max(-1, self._size - 1 - LOOK_BACK), -1):
             entry = self._entry(index)
             if entry.kind is Kind.SCANS_SEALED:
+                if not seals:
+                    path = inclusion_proof(index, self._size, self._hashes)
+                    verify_inclusion(leaf_hash(self._raw(index)), index, self._size, path, self._root)
                 seals.append((parse_seal(entry.body).number, entry.recorded_at))
                 if len(seals) == _SEALS_SEEN:
                     break

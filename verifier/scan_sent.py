@@ -145,7 +145,7 @@ def compare_promise(receipt: ScanReceipt, sent: SentScan | None, pace: Pace | No
             f"the deadline {format_instant(receipt.deadline)} lies {_span(ahead)} ahead; no promise reaches further "
             f"than {_span(PROMISE_MAX)}"
         )
-    elif receipt.deadline < min(taken_at, pace.recorded_at) - CLOCK_SKEW:
+    elif sent is not None and receipt.deadline < min(taken_at, pace.recorded_at) - CLOCK_SKEW:
         faults.append(f"the deadline {format_instant(receipt.deadline)} had passed before the receipt came")
     elif pace.gap is not None and ahead > promise:
         odd.append(

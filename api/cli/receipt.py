@@ -13,9 +13,12 @@ from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refu
 from verifier.instant import MINUTE, format_instant
 
 if TYPE_CHECKING:
+    from api.cli.receipt_folder import ReceiptFolder
     from api.cli.receiving import Lookup
     from ledger.home import Home
+    from verifier.founding import Founding
     from verifier.scan_receipt import ScanReceipt
+    from verifier.scan_sent import Compared
 
 app = typer.Typer(no_args_is_help=True, help="Receipts of scans: the operator's promises to seal them in the log.")
 
@@ -40,9 +43,11 @@ def check(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Look every receipt up in the published log. Exit code 1 if any promise is broken.
+    """Look every receipt up in the published log, and compare what it says. Exit code 1 if anything is wrong.
 
-    What is found is kept beside the receipt as evidence, which `carnet verify` checks without any server.
+    1. The promise: the seal holds the scan, in time. What is found is kept beside the receipt as evidence, which
+    `carnet verify` checks without any server. 2. The scan: every field against what this device sent and was told.
+    3. The answer: judged again by the log at the size that it names. What can't be compared is listed.
     """
     out, place = Out(json), open_home(home)
     rows = _rows(place, server, token, founding, out)
@@ -54,13 +59,17 @@ def check(
 
 
 def _rows(place: Home, server: str | None, token: str | None, founding: str | None, out: Out) -> list[dict[str, Any]]:
+    from api.cli.judged_again import judge_again
     from api.cli.receipt_folder import ReceiptFolder
     from api.cli.receiving import Lookup, founding_of
     from api.cli.remote import Remote
 
-    receipts = list(ReceiptFolder(place).all())
+    folder = ReceiptFolder(place)
+    found, rows = dict(folder.all()), [_worthless(name, path) for name, path in folder.refused()]
+    rows += [_unreadable(name, error) for name, error in found.items() if isinstance(error, Malformed)]
+    receipts = {name: receipt for name, receipt in found.items() if not isinstance(receipt, Malformed)}
     if not receipts:
-        return []
+        return rows
     url = server or place.settings.server
     if url is None:
         raise Malformed("couldn't check receipts: say which server gave them with --server URL", code="usage")
@@ -68,23 +77,62 @@ def _rows(place: Home, server: str | None, token: str | None, founding: str | No
     with Remote(url, token or (kept.get_secret_value() if kept else None)) as remote:
         known = founding_of(place, remote, _pin(founding))
         lookup = Lookup(remote, known)
-        rows = []
+        good = {name: receipt for name, receipt in receipts.items() if _signed(receipt, known)}
+        judged = judge_again(remote, lookup, known, good)
         with out.progress("checking") as progress:
-            for done, receipt in enumerate(receipts):
-                rows.append(_row(place, lookup, receipt, known.log_id, known.pin))
+            for done, (name, receipt) in enumerate(receipts.items()):
+                row = _row(folder, name, lookup, receipt, known.log_id, known.pin)
+                more = _compared(folder, name, receipt, lookup) + judged[name] if name in good else None
+                rows.append(_with(row, more))
                 progress(done + 1, len(receipts))
     return rows
 
 
-def _row(place: Home, lookup: Lookup, receipt: ScanReceipt, log_id: bytes, pin: bytes) -> dict[str, Any]:
+def _signed(receipt: ScanReceipt, founding: Founding) -> bool:
+    """Whether a receipt is this ledger's: another's says nothing, and nothing in it is compared."""
+    from verifier.scan_receipt import verify_receipt
+
+    try:
+        verify_receipt(receipt, founding.log_id, founding.log_keys)
+    except ProofInvalid:
+        return False
+    return True
+
+
+def _compared(folder: ReceiptFolder, name: str, receipt: ScanReceipt, lookup: Lookup) -> Compared:
+    """Scan and promise against this device's record and the log."""
+    from verifier.scan_sent import compare_promise, compare_scan
+
+    sent = folder.sent(name)
+    return compare_scan(receipt, sent) + compare_promise(receipt, sent, lookup.pace())
+
+
+def _with(row: dict[str, Any], compared: Compared | None) -> dict[str, Any]:
+    """A row with what was compared; a contradiction makes it a broken one, whatever became of the promise."""
+    from verifier.scan_sent import Compared
+
+    more = (compared or Compared(open={"receipt": row["words"]})).to_json()
+    return {**row, **more, "broken": row["broken"] or bool(more["faults"])}
+
+
+def _worthless(name: str, path: Path) -> dict[str, Any]:
+    words = f"the server gave a receipt that is worth nothing; it is kept in {path}"
+    return _with(_plain(name, None, "refused", words, None, broken=True), None)
+
+
+def _unreadable(name: str, error: Malformed) -> dict[str, Any]:
+    return _with(_plain(name, None, "unreadable", str(error), None, broken=True), None)
+
+
+def _row(
+    folder: ReceiptFolder, name: str, lookup: Lookup, receipt: ScanReceipt, log_id: bytes, pin: bytes
+) -> dict[str, Any]:
     """One receipt: 1. what is known already; 2. else what the log shows; 3. else whether its time is up."""
-    from api.cli.receipt_folder import ReceiptFolder
     from ledger.services.append import now_ms
 
     if receipt.log_id != log_id:
-        return _shown(receipt, "other_ledger", "another ledger gave this receipt", None)
-    folder = ReceiptFolder(place)
-    raw = folder.evidence(receipt.id)  # 1
+        return _plain(name, receipt, "other_ledger", "another ledger gave this receipt", None)
+    raw = folder.evidence(name)  # 1
     state = _state(raw, receipt, pin) if raw is not None else None
     words = "found before"
     if state is None:
@@ -96,11 +144,11 @@ def _row(place: Home, lookup: Lookup, receipt: ScanReceipt, log_id: bytes, pin: 
             raw, words = None, str(error)
             state = "pending" if now_ms() <= receipt.deadline else "withheld"
         if raw is not None:
-            folder.keep_evidence(receipt.id, raw)
+            folder.keep_evidence(name, raw)
     if state is None:  # 3
         late = now_ms() > receipt.deadline + PUBLISHED_WITHIN
         state, words = ("overdue", "its time is up, and the log does not show it") if late else ("pending", "not yet")
-    return _shown(receipt, state, words, folder.evidence_file(receipt.id) if raw is not None else None)
+    return _plain(name, receipt, state, words, folder.evidence_file(name) if raw is not None else None)
 
 
 def _state(raw: bytes, receipt: ScanReceipt, pin: bytes) -> str | None:
@@ -117,13 +165,15 @@ def _state(raw: bytes, receipt: ScanReceipt, pin: bytes) -> str | None:
     return str(report.shows["promise"]["state"])
 
 
-def _shown(receipt: ScanReceipt, state: str, words: str, evidence: Path | None) -> dict[str, Any]:
+def _plain(
+    name: str, receipt: ScanReceipt | None, state: str, words: str, evidence: Path | None, *, broken: bool = False
+) -> dict[str, Any]:
     return {
-        "scan": receipt.id,
-        "seal": str(receipt.seal),
-        "deadline": format_instant(receipt.deadline),
+        "scan": name,
+        "seal": str(receipt.seal) if receipt is not None else None,
+        "deadline": format_instant(receipt.deadline) if receipt is not None else None,
         "state": state,
-        "broken": state not in (*OPEN, "kept"),
+        "broken": broken or state not in (*OPEN, "kept"),
         "words": words,
         "evidence": str(evidence) if evidence is not None else None,
     }
@@ -132,16 +182,34 @@ def _shown(receipt: ScanReceipt, state: str, words: str, evidence: Path | None) 
 def _lines(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return ["no receipts are kept here; `carnet scan --server URL` keeps one for each scan of a token"]
-    shown = [
-        (row["scan"], row["seal"], row["deadline"], "BROKEN" if row["broken"] else row["state"], _about(row))
-        for row in rows
-    ]
+    shown = [(row["scan"], row["seal"] or "-", row["deadline"] or "-", _promise(row), _about(row)) for row in rows]
+    lines = [*table(shown, ("scan", "seal", "deadline", "promise", "")), ""]
+    lines += [f"{row['scan']}: {fault}" for row in rows for fault in row["faults"]]
+    lines += [f"{row['scan']}: odd: {odd}" for row in rows for odd in row["odd"]]
     broken = sum(row["broken"] for row in rows)
-    end = f"{broken} of {len(rows)} promises are broken" if broken else f"no promise of {len(rows)} is broken"
-    return [*table(shown, ("scan", "seal", "deadline", "promise", "")), "", end]
+    lines.append(f"{broken} of {len(rows)} promises are broken" if broken else f"no promise of {len(rows)} is broken")
+    compared = dict.fromkeys(name for row in rows for name in row["compared"])
+    if compared:
+        lines.append(f"compared and the same: {', '.join(compared)}")
+    return lines + _not_compared(rows)
+
+
+def _not_compared(rows: list[dict[str, Any]]) -> list[str]:
+    """What was not compared and why, each reason once, with how many receipts it concerns."""
+    found: dict[tuple[str, str], int] = {}
+    for row in rows:
+        for one in row["not_compared"]:
+            found[one["what"], one["why"]] = found.get((one["what"], one["why"]), 0) + 1
+    return [f"not compared: {what} ({why}), in {times} of {len(rows)}" for (what, why), times in found.items()]
+
+
+def _promise(row: dict[str, Any]) -> str:
+    return "BROKEN" if row["broken"] else str(row["state"])
 
 
 def _about(row: dict[str, Any]) -> str:
+    if row["faults"]:
+        return f"{row['state']}; it is not what was sent or what the log says"
     return f"{row['state']}; evidence in {row['evidence']}" if row["evidence"] else str(row["words"])
 
 

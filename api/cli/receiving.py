@@ -3,48 +3,116 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from api.cli.known import check_pin, pins
 from api.cli.receipt_folder import ReceiptFolder
 from api.cli.remote import Remote
+from api.place import parse_unlocode
+from ledger.services.append import now_ms
 from verifier import canonical
-from verifier.errors import CarnetError, NotFound, ProofInvalid
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.evidence_file import decode_evidence
 from verifier.founding import Founding, log_id
+from verifier.head import open_head
+from verifier.instant import parse_instant
 from verifier.scan_evidence import check_scan_evidence
 from verifier.scan_evidence_file import encode_scan_evidence
-from verifier.scan_receipt import ScanReceipt, parse_receipt, verify_receipt
-from verifier.scan_search import ScanSearch
+from verifier.scan_receipt import ADMINISTRATION, ScanReceipt, parse_receipt, verify_receipt
+from verifier.scan_search import Pace, ScanSearch
+from verifier.scan_sent import Compared, SentScan, compare_promise, compare_scan
 from verifier.tiles import Level, tile_path
 
 if TYPE_CHECKING:
     from ledger.home import Home
 
 
-def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: Mapping[str, Any]) -> ScanReceipt:
-    """Check the receipt of an answer against what was sent and against the ledger's key, and keep it.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A receipt that is kept, what comparing it came to, and whether this token's officer was not known before."""
 
-    Raises ProofInvalid, Malformed when it is worth nothing; NotFound (`receipt_none`) when there is none.
+    receipt: ScanReceipt
+    compared: Compared
+    new_officer: str | None
+
+
+def sent_scan(
+    own: Mapping[str, str], given: str | bytes, where: Mapping[str, Any], answer: Mapping[str, Any]
+) -> SentScan:
+    """What must stand in the signed scan: what was sent, as the format writes it, and what the answer said."""
+    unlocode = parse_unlocode(where["unlocode"]) if where["unlocode"] else None
+    country = where["country"] or (unlocode[:2] if unlocode else None)
+    knows: dict[str, Any] = {
+        **{name: own[name] for name in ("id", "device", "context")},
+        "scanned_at": str(parse_instant(own["scanned_at"])),
+        "unlocode": unlocode,
+        "latitude": None if where["latitude"] is None else f"{where['latitude']:.5f}",
+        "longitude": None if where["longitude"] is None else f"{where['longitude']:.5f}",
+        "verdict": answer.get("verdict"),
+        "reasons": [reason.get("code") for reason in answer.get("reasons") or ()],
+        "log_size": str((answer.get("as_of") or {}).get("size")),
+    }
+    open_ = {}
+    if country is not None:
+        knows["country"] = country
+    else:
+        open_["country"] = "no place was sent, so it is that of the token"
+    if isinstance(given, str):
+        knows["code"] = given.replace("\0", "\ufffd")
+    else:
+        open_["code"] = "a photograph was sent"
+    return SentScan(knows, open_, now_ms())
+
+
+def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: SentScan, token: str) -> Taken:
+    """Keep the receipt of an answer, and compare everything in it: with what was sent, and with the log.
+
+    1. it is a receipt, and the ledger's key signed it; 2. it is kept beside what was sent: a contradiction is proof;
+    3. every field is compared, the officer with the one that this token had before; 4. the promise with the log.
+    Raises ProofInvalid, Malformed when it is worth nothing, which is kept too; NotFound (`receipt_none`).
     """
     if answer.get("receipt") is None:
         why = answer.get("receipt_why") or "nobody has promised to seal this scan"
         raise NotFound(f"the server gave no receipt: {why}", code="receipt_none")
-    receipt, folder = parse_receipt(answer["receipt"]), ReceiptFolder(home)
-    scan = canonical.decode(receipt.scan)
-    for name, value in sent.items():
-        if scan[name] != value:
-            raise ProofInvalid(
-                f"couldn't use the receipt: its scan has {name} {scan[name]!r}, {value!r} was sent", code="receipt_scan"
-            )
-    pin = next((pin for origin, pin in pins(home).items() if log_id(origin) == receipt.log_id), None)
-    founding = folder.founding(pin) if pin is not None else None
-    if founding is None:
-        founding = founding_of(home, remote)
-    verify_receipt(receipt, founding.log_id, founding.log_keys)
-    folder.keep(receipt)
-    return receipt
+    folder, scan_id = ReceiptFolder(home), str(sent.knows["id"])
+    try:
+        receipt = parse_receipt(answer["receipt"])  # 1
+        pin = next((pin for origin, pin in pins(home).items() if log_id(origin) == receipt.log_id), None)
+        founding = folder.founding(pin) if pin is not None else None
+        founding = founding or founding_of(home, remote)
+        verify_receipt(receipt, founding.log_id, founding.log_keys)
+    except (Malformed, ProofInvalid):
+        folder.keep_refused(scan_id, answer["receipt"])
+        raise
+    folder.keep(receipt, scan_id)  # 2
+    officer = [receipt.fields["officer"], receipt.fields.get(ADMINISTRATION)]
+    before = folder.officer(token, founding.log_id)
+    if before is None:
+        folder.keep_officer(token, founding.log_id, officer)
+        names = dict.fromkeys(("officer", ADMINISTRATION), "no receipt for this token came before")
+        sent = replace(sent, open={**sent.open, **names})
+    else:
+        sent = replace(sent, knows={**sent.knows, "officer": before[0], ADMINISTRATION: before[1]})
+    pace, why = _pace(remote, founding)
+    sent = replace(sent, log_at=pace.recorded_at if pace is not None else None)
+    folder.keep_sent(scan_id, sent)
+    compared = compare_scan(receipt, sent) + compare_promise(receipt, sent, pace, why)  # 3, 4
+    return Taken(receipt, compared, None if before is not None else officer_name(officer))
+
+
+def officer_name(officer: Sequence[str | None]) -> str:
+    """Name and administration for people."""
+    return f"{officer[0]} ({officer[1] or 'no country'})"
+
+
+def _pace(remote: Remote, founding: Founding) -> tuple[Pace | None, str]:
+    """How the published log seals, or why that can't be told."""
+    try:
+        return Lookup(remote, founding).pace(), ""
+    except CarnetError as error:
+        return None, f"the published log can't be read ({error})"
 
 
 def founding_of(home: Home, remote: Remote, pin: str | None = None) -> Founding:
@@ -63,8 +131,15 @@ class Lookup:
     """Looks receipts up in one server's published log, believing nothing but through the pin."""
 
     def __init__(self, remote: Remote, founding: Founding) -> None:
+        """Raises ProofInvalid for a head that none of the log's keys signed, Malformed, Unavailable."""
         self._remote, self._founding = remote, founding
-        self._search = ScanSearch(remote.get_bytes("/log/checkpoint"), self, self._leaves)
+        note = remote.get_bytes("/log/checkpoint")
+        self.head = open_head(note, founding).checkpoint
+        self._search = ScanSearch(note, self, self._leaves)
+
+    def pace(self) -> Pace | None:
+        """How the log has sealed lately. Raises Malformed, Unavailable."""
+        return self._search.pace()
 
     def evidence(self, receipt: ScanReceipt) -> bytes | None:
         """The checked file that shows what became of a receipt; None while the log shows nothing.

@@ -104,7 +104,7 @@ def scan(
             proof.write_bytes(data)
             out.note(f"proof written to {proof}")
     out.answer(answer, _lines(answer))
-    if answer["verdict"] != "registered":
+    if answer["verdict"] != "registered" or (answer.get("receipt_check") or {}).get("faults"):
         raise typer.Exit(ExitCode.NO)
 
 
@@ -167,25 +167,35 @@ def _ask_server(
             told = {**own, **given.told(), "machine_read": given.machine_read, "place": dict(where)}
             answer = remote.post("/v1/scans", told)
         if token is not None:
-            sent = {"id": own["id"], "device": DEVICE, "context": context, "verdict": answer["verdict"]}
-            code = {} if isinstance(given.code, bytes) else {"code": given.code.replace("\0", "\ufffd")}
-            _keep_receipt(place, out, remote, answer, {**sent, **code})
+            compared = _keep_receipt(place, out, remote, answer, (own, given.code, where), token)
+            answer = {**answer, "receipt_check": compared}
         data = remote.get_bytes(answer["proof"]) if prove and answer["proof"] else None
     return answer, data
 
 
-def _keep_receipt(place: Home, out: Out, remote: Remote, answer: Mapping[str, Any], sent: Mapping[str, str]) -> None:
-    """Keep the promise that came with the answer; one that is worth nothing is said, and the answer stands."""
-    from api.cli.receiving import take_receipt
+def _keep_receipt(
+    place: Home, out: Out, remote: Remote, answer: Mapping[str, Any], sent: tuple[Any, Any, Any], token: str
+) -> dict[str, Any]:
+    """Keep the promise that came with the answer, and say at once what in it differs; the answer stands."""
+    from api.cli.receiving import sent_scan, take_receipt
     from verifier.errors import CarnetError
     from verifier.instant import format_instant
+    from verifier.scan_sent import Compared
 
     try:
-        receipt = take_receipt(place, remote, answer, sent)
+        taken = take_receipt(place, remote, answer, sent_scan(*sent, answer), token)
     except CarnetError as error:
         out.warn(f"no receipt is kept for this scan: {error}")
-    else:
-        out.note(f"promised to be sealed by {format_instant(receipt.deadline)}; `carnet receipt check` asks")
+        faults = () if error.code == "receipt_none" else (str(error),)
+        return Compared(faults=faults, open={"receipt": str(error)}).to_json()
+    for fault in taken.compared.faults:
+        out.warn(f"the receipt is not for this scan: {fault}; it is kept as evidence")
+    for odd in taken.compared.odd:
+        out.warn(f"the receipt is odd: {odd}")
+    if taken.new_officer is not None:
+        out.note(f"scans of this token are kept under the name {taken.new_officer}; is that yours?")
+    out.note(f"promised to be sealed by {format_instant(taken.receipt.deadline)}; `carnet receipt check` asks")
+    return taken.compared.to_json()
 
 
 def _public_question(out: Out, given: Given, context: str) -> dict[str, str]:

@@ -130,7 +130,7 @@
     scrollTo({ top: 0 });
     say(`${told.shownAs}: ${visible(told.read || item.code).slice(0, 80)}`);
     count();
-    document.dispatchEvent(new Event("carnet-promise"));
+    document.dispatchEvent(new CustomEvent("carnet-promise", { detail: { item, verdict: told.verdict } }));
   };
   queue.said = (what, why) => {
     if (what === "idle") { trouble.hidden = true; return; }

@@ -56,6 +56,36 @@
     try { localStorage.setItem(STORE, JSON.stringify(rest)); } catch { /* private windows */ }
   };
 
+  // What was sent and told of a scan, kept until its seal holds it: a receipt for something else proves the wrong thing.
+  const SENT = "carnet-sent";
+  const LONGEST = 2 * 86400000 + 60000 + 300000; // ms: two cadences of a day, a minute, and two clocks that differ
+  const sent = () => { try { return JSON.parse(localStorage.getItem(SENT)) || {}; } catch { return {}; } };
+  const remember = (values) => { try { localStorage.setItem(SENT, JSON.stringify(values)); } catch { /* private windows */ } };
+  const near = (one, other) => (one || other ? Math.abs(Number(one) - Number(other)) < 2e-5 && Boolean(one) === Boolean(other) : true);
+  const bare = (value) => (value || "").replace(/\s/g, "").toUpperCase();
+
+  // The first thing in a receipt that is not as it was sent, told or possible; "" where all that can be compared fits.
+  // The time is the server's on this page, and the log is read by `carnet receipt check`: neither is compared here.
+  const differs = (receipt, id) => {
+    const { scan } = receipt, own = sent()[id];
+    if (scan.id !== id) return "it is of another scan";
+    if (!own) return "";
+    if (Date.parse(receipt.deadline) > own.at + LONGEST) return "its deadline lies further ahead than any promise can";
+    const { fields, code, officer, verdict } = own;
+    const read = scan.code.trim(), typed = (code || "").replace(/\0/g, "\ufffd");
+    if (code && !typed.includes(read) && !read.includes(typed.trim())) return `it has the code ${read.slice(0, 80)}`;
+    if (bare(fields.unlocode) !== bare(scan.unlocode)) return `it has the place ${scan.unlocode || "nowhere"}`;
+    const country = bare(fields.country) || bare(fields.unlocode).slice(0, 2);
+    if (country && country !== scan.country) return `it has the country ${scan.country || "nowhere"}`;
+    if (!near(fields.latitude, scan.latitude) || !near(fields.longitude, scan.longitude)) return "it has other coordinates";
+    if (fields.context !== scan.context) return `it has the context ${scan.context}`;
+    if (fields.device !== scan.device) return `it has the device ${scan.device}`;
+    const named = scan.administration ? `${scan.officer}, ${scan.administration}` : scan.officer;
+    if (officer && officer !== named) return `it has the officer ${named}`;
+    if (verdict !== scan.verdict) return `it has the answer ${scan.verdict}`;
+    return "";
+  };
+
   // A scan may stand on the page twice: as the present answer and in the list.
   const places = (id) => document.querySelectorAll(`[data-receipt="${CSS.escape(id)}"]`);
   const known = new Map(); // scan id -> what was last said of its promise
@@ -75,8 +105,15 @@
       const told = answer.ok ? await answer.json() : null;
       const receipt = load()[id] || (told && told.receipt);
       if (receipt) keep(id, receipt);
+      const wrong = receipt ? differs(receipt, id) : "";
+      if (wrong) {
+        show(id, "broken", `The receipt is not for what was sent: ${wrong}. Keep the receipt.`);
+        return true;
+      }
       if (receipt && told && await holds(receipt, told.evidence)) {
         forget(id);
+        const { [id]: _, ...rest } = sent();
+        remember(rest);
         show(id, "kept", "Sealed in the log.");
         return true;
       }
@@ -108,6 +145,12 @@
     looking = false;
     if (open().size) timer = setTimeout(round, EVERY);
   };
-  document.addEventListener("carnet-promise", round);
+  document.addEventListener("carnet-promise", ({ detail }) => {
+    if (detail) {
+      const { id, fields, photo, code, officer } = detail.item;
+      remember({ ...sent(), [id]: { fields, code: photo ? "" : code, officer, verdict: detail.verdict, at: Date.now() } });
+    }
+    round();
+  });
   round();
 })();

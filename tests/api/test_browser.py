@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -315,6 +316,30 @@ def test_the_page_demands_its_seals(stage: Stage, officer: playwright.Page) -> N
     stage.ledger.seals.round()
     let_time_pass_until(officer, "p.promise-broken")
     assert "not in the seal that was promised" in promise.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scan": {"officer": "somebody else"}}, "it has the officer somebody else"),
+        ({"deadline": "9999-12-31T23:59:59.999Z"}, "further ahead than any promise can"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_receipt_for_something_else_than_was_sent_turns_red(
+    stage: Stage, officer: playwright.Page, change: dict[str, Any], said: str
+) -> None:
+    def lie(route: playwright.Route) -> None:
+        told = route.fetch().json()
+        told["receipt"]["scan"] |= change.get("scan", {})
+        told["receipt"] |= {"deadline": change.get("deadline", told["receipt"]["deadline"])}
+        route.fulfill(json=told)
+
+    officer.route("**/receipt", lie)
+    officer.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[24]))
+    officer.get_by_role("button", name="Check").click()
+    officer.wait_for_selector("p.promise-broken")
+    assert said in officer.locator("p[data-receipt]").inner_text()
 
 
 def test_a_page_that_hears_nothing_by_the_deadline_turns_red(stage: Stage, officer: playwright.Page) -> None:

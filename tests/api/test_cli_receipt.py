@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from cli_world import GTIN, ROOT, Cli, found, kept, process
+from lying import Liar, lying
 
 from api.cli.receipt_folder import ReceiptFolder
 from ledger.home import Home
@@ -43,6 +44,7 @@ class Served:
         """Scan as the officer does."""
         said = self.officer("scan", self.code, "--server", self.url, "--token-file", kept(self.token), *more, "--json")
         assert said.err == "", said.err
+        assert (said.json["receipt_check"]["faults"], said.json["receipt_check"]["odd"]) == ([], [])
         return said.json
 
     def check(self, *more: str) -> tuple[int, dict[str, Any]]:
@@ -51,7 +53,8 @@ class Served:
         return said.code, said.json
 
     def receipts(self) -> dict[str, ScanReceipt]:
-        return {receipt.id: receipt for receipt in ReceiptFolder(Home(self.officer.home)).all()}
+        found = dict(ReceiptFolder(Home(self.officer.home)).all())
+        return {name: receipt for name, receipt in found.items() if isinstance(receipt, ScanReceipt)}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,85 @@ def test_a_promise_is_kept_and_shown_without_the_server(served: Served) -> None:
     again = served.check()
     assert again[0] == 0
     assert next(row for row in again[1]["receipts"] if row["scan"] == scan_id)["words"] == "found before"
+
+
+def test_every_field_of_a_receipt_is_compared_or_said_not_to_be(served: Served) -> None:
+    place = ("--unlocode", "NLRTM", "--latitude", "51.95", "--longitude", "4.14", "--context", "import")
+    for more in ((), place):
+        answer = served.scan(*more)
+        told = answer["receipt_check"]
+        named = {*told["compared"], *(one["what"] for one in told["not_compared"])}
+        assert set(answer["receipt"]["scan"]) <= named
+    assert told["not_compared"] == [], "the second scan knows its place, and its officer from the first"
+    row = row_of(served, answer["scan"]["id"])
+    assert (row["faults"], row["broken"]) == ([], False)
+    assert {"officer", "administration", "latitude", "verdict", "prefix_unknown", "deadline"} <= set(row["compared"])
+    text = served.officer("receipt", "check", "--server", served.url).out
+    assert "compared and the same: " in text
+    assert "not compared: behaviour (it rests on other scans" in text
+
+
+LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "another place": (lambda r: r["scan"].update(unlocode="BRSSZ", country="BR"), "country 'BR'"),
+    "another officer": (lambda r: r["scan"].update(officer="rival"), "officer 'rival'"),
+    "a seal that never comes": (lambda r: r.update(seal=str(2**53 - 1)), "can't come before the deadline"),
+    "a deadline that never comes": (lambda r: r.update(deadline="9999-12-31T23:59:59.999Z"), "days ahead"),
+}
+
+
+@pytest.fixture(scope="module")
+def liar(served: Served) -> Iterator[Liar]:
+    """The operator, who has the log's key, between the officer and an honest server."""
+    key = KeyStore(served.keeper.home / "keys").load_ed25519("log").note_key("carnet.example/cli")
+    with lying(served.url, key) as made:
+        yield made
+
+
+def test_what_an_operator_signs_instead_of_what_was_sent_is_said_at_once(served: Served, liar: Liar) -> None:
+    """Every lie is signed anew by the log's own key, so only the device can notice it."""
+    until_kept(served, served.scan("--unlocode", "NLRTM")["scan"]["id"])
+    officer = Cli(served.officer.home.parent / "deceived")
+    words = ("scan", served.code, "--server", liar.url, "--token-file", kept(served.token), "--unlocode", "NLRTM")
+    liar.lie = None
+    assert officer(*words, "--json").json["receipt_check"]["faults"] == []
+    lied = {}
+    for name, (lie, expected) in LIES.items():
+        liar.lie = lie
+        said = officer(*words, "--json")
+        faults = said.json["receipt_check"]["faults"]
+        assert said.code == 1
+        assert any(expected in fault for fault in faults), (name, faults)
+        assert "it is kept as evidence" in said.err
+        lied[said.json["scan"]["id"]] = expected
+    said = officer("receipt", "check", "--server", served.url, "--json")
+    rows = {row["scan"]: row for row in said.json["receipts"]}
+    assert (said.code, said.json["ok"]) == (1, False)
+    for scan_id, expected in lied.items():
+        assert rows[scan_id]["broken"], expected
+        assert any(expected in fault for fault in rows[scan_id]["faults"]), (expected, rows[scan_id])
+    text = officer("receipt", "check", "--server", served.url)
+    assert f"{len(LIES)} of {len(LIES) + 1} promises are broken" in text.out
+
+
+def test_what_is_no_receipt_is_kept_and_stays_a_finding(served: Served, liar: Liar) -> None:
+    officer = Cli(served.officer.home.parent / "fobbed-off")
+    words = ("scan", served.code, "--server", liar.url, "--token-file", kept(served.token))
+    liar.resign = False
+    try:
+        for lie in (
+            lambda r: r.update(salt="0x" + "11" * 32),
+            lambda r: r.update(seal="7"),
+            lambda r: r.update(spec=""),
+        ):
+            liar.lie = lie
+            said = officer(*words, "--json")
+            assert said.code == 1
+            assert "no receipt is kept for this scan" in said.err
+            assert said.json["receipt_check"]["faults"]
+    finally:
+        liar.resign = True
+    said = officer("receipt", "check", "--server", served.url, "--json")
+    assert [(row["state"], row["broken"]) for row in said.json["receipts"]] == [("refused", True)] * 3
 
 
 def forge(served: Served, name: str, **over: Any) -> ScanReceipt:
@@ -163,7 +245,11 @@ def test_receipts_that_are_worth_nothing_are_refused(served: Served, tmp_path: P
         path.unlink()
     (served.officer.home / "receipts" / "bad.json").write_text("{}")
     try:
-        assert served.officer.no("receipt", "check", "--server", served.url, code=2)["code"] == "receipt"
+        code, answer = served.check()
+        (bad,) = [row for row in answer["receipts"] if row["scan"] == "bad"]
+        assert (code, bad["state"], bad["broken"]) == (1, "unreadable", True)
+        assert "bad.json" in bad["words"]
+        assert len(answer["receipts"]) > 1, "one file that can't be read hides no other"
     finally:
         (served.officer.home / "receipts" / "bad.json").unlink()
 

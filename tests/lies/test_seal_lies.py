@@ -6,16 +6,23 @@ The operator holds the log's key and the database. The officer holds receipts, a
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from tests.sim import Sim, secret
 from verifier import canonical
+from verifier.batch import RetireReason
+from verifier.checked_tiles import CheckedTiles
 from verifier.errors import Malformed, ProofInvalid
-from verifier.instant import SECOND
+from verifier.instant import DAY, HOUR, MINUTE, SECOND
+from verifier.published_record import PublishedRecord
 from verifier.scan_evidence import check_scan_evidence
 from verifier.scan_evidence_file import decode_scan_evidence, encode_scan_evidence
+from verifier.scan_judged import Place, compare_answer, said_about
 from verifier.scan_receipt import ScanReceipt, parse_receipt, scan_leaf, sign_receipt, verify_receipt
+from verifier.scan_search import ScanSearch
+from verifier.scan_sent import NOT_KEPT, Compared, SentScan, compare_promise, compare_scan
 from verifier.seal import (
     SealAbsence,
     SealMembership,
@@ -144,6 +151,96 @@ def test_skipping_a_seal() -> None:
     sim.force(Kind.SCANS_SEALED, build_seal(1, sim.sealed[1]).body(), None, None)
     assert [(finding.at, finding.code) for finding in sim.audit().findings] == [("entry 2", "seal_gap")]
     assert receipt.seal == 0
+
+
+def test_promising_a_seal_that_never_comes() -> None:
+    """promise a seal or a deadline that never comes | the officer's device | clock and pace of the log, compared"""
+    sim, _ = promised()
+    for _ in range(3):
+        sim.clock += MINUTE
+        sim.seal()
+    search = ScanSearch(sim.notes[sim.size()], sim, sim.leaves)
+    pace, honest = search.pace(), sim.promise("PUT OFF", 2 * MINUTE)
+    assert pace is not None
+    assert (pace.number, pace.recorded_at, pace.gap) == (2, sim.clock, 61 * SECOND)
+    sent = SentScan({}, {}, sim.clock, sim.clock)
+    assert compare_promise(honest, sent, pace) == Compared(("seal", "deadline"), (), (), None)
+    for change, said in (
+        ({"deadline": 253_402_300_799_999}, "days ahead"),
+        ({"seal": 2**53 - 1}, "can't come before the deadline"),
+        ({"deadline": sim.clock - 10 * MINUTE}, "had passed"),
+    ):
+        lie = replace(honest, **change)
+        signed = sign_receipt(sim.log_key, lie.log_id, lie.scan, lie.salt, lie.seal, lie.deadline)
+        verify_receipt(signed, sim.founding.log_id, sim.founding.log_keys)
+        (fault,) = compare_promise(signed, sent, pace).faults
+        assert said in fault
+    slow = SentScan({}, {}, sim.clock - 30 * DAY, None)  # a device whose clock runs behind accuses nobody
+    assert compare_promise(honest, slow, pace).faults == ()
+    odd = compare_promise(replace(honest, deadline=sim.clock + 30 * HOUR), sent, pace)
+    assert (odd.faults, len(odd.odd)) == ((), 1), "a slower cadence may explain it, so it is said and accuses nobody"
+
+
+def test_signing_another_scan_than_was_sent() -> None:
+    """sign another place, time, officer or answer than was sent | the officer's device | its record of what it sent"""
+    sim, (receipt,) = promised("SENT")
+    sent = SentScan(receipt.fields, {}, sim.clock, sim.clock)
+    assert SentScan.decode(sent.encode()) == sent
+    assert compare_scan(receipt, sent) == Compared(tuple(receipt.fields), (), (), {})
+    other = {"reasons": ["recalled"], "unlocode": None, "latitude": "1.00000"}
+    for name in receipt.fields:
+        lie = sim.promise("SENT", **{name: other.get(name, "1")})
+        verify_receipt(lie, sim.founding.log_id, sim.founding.log_keys)
+        (fault,) = compare_scan(lie, sent).faults
+        assert fault.startswith(f"the receipt has {name} ")
+    assert compare_scan(receipt, None).open == dict.fromkeys(receipt.fields, NOT_KEPT)
+    blind = compare_scan(receipt, replace(sent, knows={}, open={"code": "a photograph was sent"}))
+    assert (blind.same, blind.faults, set(blind.open or ())) == ((), (), set(receipt.fields))
+
+
+def test_telling_an_officer_another_verdict_than_the_log_gives() -> None:
+    """tell an officer another verdict than the log gives | `receipt check` | the signed answer, the log at that size"""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, public=True)
+    good = sim.size()
+    sim.recall(maker, batch)
+    sim.retire(maker, sim.register_batch(maker, lot="SOLD", public=True), RetireReason.STOLEN, ["S0001"])
+    judged = partial(again, sim)
+    told = {"registered": ["unit_registered"], "stop": ["unit_registered", "recalled"]}
+    code = f"(01){batch.gtin}(10){batch.lot}(21)S0001"
+    stolen = {"code": f"(01){batch.gtin}(10)SOLD(21)S0001"}
+    for verdict, over, size, broken in (
+        ("registered", {}, good, False),  # the truth of that day, although it was recalled since
+        ("stop", {}, sim.size(), False),
+        ("stop", {}, good, False),  # an adverse entry counts before the head that covers it is signed
+        ("registered", {}, sim.size(), True),
+        ("registered", {"reasons": ["unit_registered", "recalled"]}, sim.size(), True),
+        ("registered", stolen, sim.size(), True),
+        ("stop", {"reasons": ["unit_registered", "stolen"], **stolen}, sim.size(), False),
+        ("registered", {"reasons": ["unit_absent"]}, good, True),
+        ("registered", {"code": f"(01){batch.gtin}(10)NONE(21)S0001"}, sim.size(), True),
+        ("outside", {"reasons": ["prefix_unknown"]}, sim.size(), True),
+        ("check", {"reasons": ["unit_registered", "market_mismatch", "recalled"]}, sim.size(), True),
+    ):
+        scan = {"code": code, "verdict": verdict, "reasons": told.get(verdict, []), "log_size": str(size)} | over
+        compared = judged(sim.promise("TOLD", **scan))
+        assert bool(compared.faults) is broken, (scan, compared)
+        assert {"behaviour", "expired"} <= set(compared.open or ()) or "recalled" not in scan["reasons"]
+    hidden = sim.promise("TOLD", code=code, verdict="registered", reasons=["unit_registered"], log_size=str(good))
+    assert any("absent" in fault for fault in judged(hidden, Place(None)).faults)
+    assert "unit" in judged(hidden, Place(batch.index)).same
+    assert "no proof" in (judged(hidden, None).open or {})["unit"]
+
+
+def again(sim: Sim, receipt: ScanReceipt, place: Place | None = None) -> Compared:
+    """A receipt's answer judged again from the published log, as its officer's device does."""
+    verify_receipt(receipt, sim.founding.log_id, sim.founding.log_keys)
+    record = PublishedRecord(CheckedTiles(sim.tile, sim.size(), sim.root()).bundle)
+    record.fold_to(int(receipt.fields["log_size"]))
+    then = said_about(record, receipt)
+    record.fold_to(sim.size())
+    return compare_answer(receipt, then, said_about(record, receipt), place)
 
 
 def replace_deadline(sim: Sim, receipt: ScanReceipt) -> ScanReceipt:
