@@ -129,6 +129,12 @@ def register(
     gtin14, lot = read_typed_gtin(gtin, out), parse_lot(lot)
     markets = tuple(sorted({check_country("--market", code) for code in market or ()}))
     signer = KeyStore(place.keys).load_evm(key)
+    if no_label_signature and carrier:
+        raise Malformed(
+            "couldn't register: --carrier names what bears the signature, and --no-label-signature says that nothing "
+            "does; give one of them (label make --symbol datamatrix prints unsigned GS1 DataMatrix codes)",
+            code="usage",
+        )
     carriers = () if no_label_signature else tuple(sorted({c.value for c in carrier or [CarrierName.QR]}))
     order = Order(
         gtin14, lot, signer, None, generate or 1, serial_length, markets, expires, carriers, allow_repeats
@@ -397,7 +403,7 @@ def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:
         *pairs({"serials": f"{source}, first {named['first']}, last {named['last']}"}),
         *pairs({"batch": answer["batch"], "entry": receipt["entry"], "recorded": receipt["recorded_at"]}),
         *pairs({"folder": answer["folder"], "proof": answer["proof"]}),
-        f"next: carnet label make {answer['gtin']}/{answer['lot']} --format pdf --out labels.pdf",
+        f"next: carnet label make {answer['gtin']}/{answer['lot']} --out labels.pdf --base-url https://…",
     ]
 
 

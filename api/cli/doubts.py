@@ -13,14 +13,13 @@ from api.cli.output import Detailed, Out
 from verifier.errors import Refused
 
 if TYPE_CHECKING:
-    from ledger.services.doubt_name import DoubtName
     from ledger.services.serial_doubt import Doubt, Doubtful
 
 SHOWN = 5
 """Values of one doubt that are shown to people; --json lists the first 1,000."""
 
 
-def settle(doubts: Sequence[Doubt], accepted: Iterable[DoubtName] | None, yes: bool, out: Out) -> None:
+def settle(doubts: Sequence[Doubt], accepted: Iterable[str] | None, yes: bool, out: Out) -> None:
     """Have all doubts taken: by flag, else by the one who sits at the terminal.
 
     Raises Detailed (`doubtful`) where nobody can be asked, Refused (`declined`) when the answer is no.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import typer
 
-from api.cli.links import check_base_url
+from api.cli.label_print import Prints, SymbolName, codes_of, prints_of
 from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, open_home
+from api.cli.out_file import check_folder, check_suffix
 from api.cli.output import Out, pairs
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
 
@@ -44,8 +45,19 @@ def make(
         Path, typer.Option("--out", help="A file; for svg and png of several labels a folder.", show_default=False)
     ],
     format_: Annotated[
-        Format, typer.Option("--format", metavar="FORMAT", help=f"What to make: {one_of(Format)}.")
-    ] = Format.PDF,
+        Format | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help=f"What to make: {one_of(Format)}; else what --out ends in says it."
+        ),
+    ] = None,
+    symbol: Annotated[
+        SymbolName | None,
+        typer.Option(
+            "--symbol",
+            metavar="SYMBOL",
+            help=f"What to print: {one_of(SymbolName)}; else what the registration declared, else qr.",
+        ),
+    ] = None,
     serial: Annotated[
         list[str] | None, typer.Option("--serial", help="Only this unit; repeat for more. All units if none is named.")
     ] = None,
@@ -53,7 +65,12 @@ def make(
     sheet: Annotated[str, typer.Option("--sheet", help="Label paper for pdf: a4-24, a4-40 or letter-30.")] = "a4-24",
     start: Annotated[int, typer.Option("--start", help="Labels already used on the first sheet.", min=0)] = 0,
     base_url: Annotated[
-        str | None, typer.Option("--base-url", help="Scheme and host of the links, if not the ledger's.")
+        str | None,
+        typer.Option(
+            "--base-url",
+            help="Scheme and host of the links, if not the ledger's. A trial's plain http, or this machine alone, is "
+            "taken only when it is named here.",
+        ),
     ] = None,
     server: ServerOption = None,
     home: HomeOption = None,
@@ -66,27 +83,26 @@ def make(
     out, place = Out(json), open_home(home)
     folder = _folder(place, batch)
     kept = _registered(folder)
-    _check_standing(place, server, kept, out)
     chosen = _chosen(folder.serials(), serial, first)
-    base = base_url or kept.base_url
-    check_base_url(base, out)
-    codes = _codes(folder, kept, out)
-    links = list(_links(base, kept, chosen, codes))
+    format_ = _format(format_, out_path, len(chosen))
+    _check_standing(place, server, kept, out)
+    prints = prints_of(place, folder, kept, chosen, symbol, base_url, out)
     match format_:
         case Format.CSV:
-            files = _write_csv(out_path, kept, chosen, links, codes)
+            files = _write_csv(out_path, kept, prints)
         case Format.PDF:
-            files = _write_pdf(out_path, links, sheet, start, out)
+            files = _write_pdf(out_path, prints, sheet, start, out)
         case Format.SVG | Format.PNG:
-            files = _write_images(out_path, chosen, links, format_, out)
+            files = _write_images(out_path, prints, format_, out)
     answer = {
         "batch": kept.batch_id,
         "gtin": kept.gtin,
         "lot": kept.lot,
         "format": format_.value,
-        "labels": len(links),
-        "signed": bool(codes),
-        "base_url": base,
+        "symbol": prints.symbol.value,
+        "labels": len(prints.texts),
+        "signed": bool(prints.borne),
+        "base_url": prints.base_url,
         "files": [str(path) for path in files],
     }
     shown = {**answer, "files": str(out_path)}
@@ -101,7 +117,7 @@ def close(batch: LabelBatch, home: HomeOption = None, json: JsonOption = False) 
     kept = _registered(folder)
     if folder.label_key() is None:
         raise Refused("couldn't close the label key: this batch has none, or it was closed before", code="label_closed")
-    codes = _codes(folder, kept, out)
+    codes = codes_of(folder, kept, out)
     folder.close_label()
     answer = {"batch": kept.batch_id, "gtin": kept.gtin, "lot": kept.lot, "closed": True, "codes": len(codes)}
     out.answer(answer, f"closed: nobody can sign another label of {kept.gtin} lot {kept.lot}; {len(codes)} codes kept")
@@ -127,6 +143,34 @@ def _registered(folder: BatchFolder) -> KeptBatch:
             code="batch_unfinished",
         )
     return kept
+
+
+def _format(asked: Format | None, path: Path, labels: int) -> Format:
+    """What to make: as asked, else as the name says. Raises Malformed (`suffix`, `file`) where the two disagree."""
+    suffix = path.suffix.lower()
+    if asked is None:
+        if suffix.removeprefix(".") not in set(Format):
+            raise Malformed(
+                f"couldn't tell what to make of --out {path}: expected --format, or a name that ends in "
+                f"{', '.join('.' + one.value for one in Format)}",
+                code="suffix",
+                at="out",
+            )
+        asked = Format(suffix.removeprefix("."))
+    single = asked in (Format.PDF, Format.CSV) or (labels == 1 and suffix == f".{asked}")
+    if single and suffix != f".{asked}":
+        raise Malformed(
+            f"couldn't use --out {path}: --format {asked} writes one file; expected a name that ends in .{asked}",
+            code="suffix",
+            at="out",
+        )
+    if single:
+        check_suffix("--out", path, f".{asked}")
+    elif labels == 1:
+        check_folder("--out", path, f"{asked} labels")
+    else:
+        check_folder("--out", path, f"{labels} {asked} labels")
+    return asked
 
 
 def _check_standing(place: Home, server: str | None, kept: KeptBatch, out: Out) -> None:
@@ -159,78 +203,56 @@ def _chosen(serials: Sequence[str], named: Sequence[str] | None, first: int | No
     return list(serials[:first])
 
 
-def _codes(folder: BatchFolder, kept: KeptBatch, out: Out) -> dict[str, str]:
-    """The printed signatures of all units: kept ones, else made now and kept before anything is printed."""
-    codes = folder.codes()
-    if codes is not None or not kept.label_carriers:
-        return codes or {}
-    key = folder.label_key()
-    if key is None:
-        raise Refused("couldn't sign labels: the label key is not here any more", code="label_closed")
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+def _write_csv(path: Path, kept: KeptBatch, prints: Prints) -> list[Path]:
+    """One row a label; an element string stands there in brackets, since a separator does not travel in text."""
+    from ledger.services.symbol import bracketed
 
-    from verifier.label import sign_label
-
-    private, log_id, serials = Ed25519PrivateKey.from_private_bytes(key.seed), kept.log_id, folder.serials()
-
-    def signed() -> Iterator[tuple[str, str]]:
-        with out.progress("signing labels") as progress:
-            for done, serial in enumerate(serials, start=1):
-                yield serial, sign_label(private, bytes.fromhex(log_id), kept.gtin, kept.lot, serial)
-                if done % 1_000 == 0:
-                    progress(done, len(serials))
-
-    folder.keep_codes(signed())
-    return folder.codes() or {}
-
-
-def _links(base_url: str, kept: KeptBatch, serials: Sequence[str], codes: dict[str, str]) -> Iterator[str]:
-    from verifier.digital_link import format_digital_link
-
-    borne = "qr" in kept.label_carriers
-    for serial in serials:
-        yield format_digital_link(base_url, kept.gtin, kept.lot, serial, codes[serial] if borne else None)
-
-
-def _write_csv(
-    path: Path, kept: KeptBatch, serials: Sequence[str], links: Sequence[str], codes: dict[str, str]
-) -> list[Path]:
+    linked = prints.base_url is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("gtin", "lot", "serial", "link", "signature"))
-        for serial, link in zip(serials, links, strict=True):
-            writer.writerow((kept.gtin, kept.lot, serial, link, codes.get(serial, "")))
+        writer.writerow(("gtin", "lot", "serial", "link" if linked else "element_string", "signature"))
+        for serial, text in zip(prints.serials, prints.texts, strict=True):
+            shown = text if linked else bracketed(text)
+            writer.writerow((kept.gtin, kept.lot, serial, shown, prints.borne.get(serial, "")))
     return [path]
 
 
-def _write_pdf(path: Path, links: Sequence[str], paper: str, start: int, out: Out) -> list[Path]:
+def _write_pdf(path: Path, prints: Prints, paper: str, start: int, out: Out) -> list[Path]:
     from ledger.services.sheet import SHEETS, sheet
 
     if paper not in SHEETS:
         raise Malformed(f"couldn't use --sheet {paper}: expected {', '.join(SHEETS)}", code="sheet")
     with out.progress("laying out labels") as progress:
-        data = sheet(links, SHEETS[paper], start=start, progress=lambda done: progress(done, len(links)))
+        data = sheet(
+            prints.texts,
+            SHEETS[paper],
+            symbol=prints.symbol,
+            start=start,
+            progress=lambda done: progress(done, len(prints.texts)),
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return [path]
 
 
-def _write_images(path: Path, serials: Sequence[str], links: Sequence[str], format_: Format, out: Out) -> list[Path]:
+def _write_images(path: Path, prints: Prints, format_: Format, out: Out) -> list[Path]:
     from ledger.services.label import LabelKind, render, render_run
 
-    kind = LabelKind(format_.value)
-    if len(links) == 1 and path.suffix == f".{format_}":
+    kind, texts, symbol = LabelKind(format_.value), prints.texts, prints.symbol
+    if len(texts) == 1 and path.suffix.lower() == f".{format_}":
+        data = render(texts[0], kind, symbol=symbol)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(render(links[0], kind))
+        path.write_bytes(data)
         return [path]
     path.mkdir(parents=True, exist_ok=True)
-    made = (render(link, kind) for link in links) if len(links) <= FEW else render_run(links, kind)
+    few = len(texts) <= FEW
+    made = (render(text, kind, symbol=symbol) for text in texts) if few else render_run(texts, kind, symbol=symbol)
     files = []
     with out.progress("making labels") as progress:
-        for number, (serial, data) in enumerate(zip(serials, made, strict=True), start=1):
+        for number, (serial, data) in enumerate(zip(prints.serials, made, strict=True), start=1):
             # numbered as well: on some disks two serials that differ in case would be one file
             files.append(path / f"{number:07d}-{quote(serial, safe='')}.{format_}")
             files[-1].write_bytes(data)
-            progress(number, len(links))
+            progress(number, len(texts))
     return files

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.output import Out
-from ledger.services.doubt_name import DoubtName
 from verifier.errors import CarnetError, Malformed
 
 if TYPE_CHECKING:  # loading these takes most of a second, and `--help` needs none of them
@@ -35,6 +34,19 @@ def read_secret(file: str | None) -> str | None:
     if not text.strip():
         raise Malformed(f"couldn't read the secret in {file}: its first line is empty", code="file")
     return text.strip()
+
+
+def known_doubts(names: list[str] | None) -> list[str] | None:
+    """The names of doubts that are taken. Raises Malformed (`usage`) for a name that is none."""
+    from ledger.services.doubt_name import DoubtName
+
+    for name in names or ():
+        if name not in set(DoubtName):
+            expected = ", ".join(DoubtName)
+            raise Malformed(
+                f"couldn't use --accept {name[:40]!r}: expected one of {expected}", code="usage", at="accept"
+            )
+    return names
 
 
 HomeOption = Annotated[
@@ -64,9 +76,10 @@ NoHeaderOption = Annotated[
     bool, typer.Option("--no-header", help="The first line of the file is data, whatever it looks like.")
 ]
 AcceptOption = Annotated[
-    list[DoubtName] | None,
+    list[str] | None,
     typer.Option(
         "--accept",
+        callback=known_doubts,
         metavar="DOUBT",
         help="Take values in doubt without being asked, by the doubt's name; repeat for more (docs/cli.md).",
     ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, open_home, opened
+from api.cli.out_file import json_file
 from api.cli.output import Out, pairs, table
 from api.cli.proposing import address_of, described, draft_of, finish, parse_prefix, parse_time, relayed
 from verifier.errors import Malformed
@@ -48,7 +49,8 @@ SignOption = Annotated[
     list[str] | None, typer.Option("--sign", help="Authority key of this home that approves; repeat for each.")
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Write the proposal to this file instead of relaying it.")
+    Path | None,
+    typer.Option("--out", callback=json_file, help="Write the proposal to this file instead of relaying it."),
 ]
 PrefixArgument = Annotated[str, typer.Argument(help="GS1 company prefix, 4 to 12 digits.")]
 

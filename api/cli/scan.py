@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, one_of, open_home, opened
+from api.cli.out_file import proof_file
 from api.cli.output import ExitCode, Out
 from api.place import country_of, parse_unlocode
 from verifier.errors import Malformed
@@ -73,7 +74,10 @@ def scan(
         bool, typer.Option("--record", help="Keep the scan; a server keeps those of a token anyway.")
     ] = False,
     proof: Annotated[
-        Path | None, typer.Option("--proof", help="Write the proof of the answer to this file, for carnet verify.")
+        Path | None,
+        typer.Option(
+            "--proof", callback=proof_file, help="Write the proof of the answer to this file, for carnet verify."
+        ),
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,

@@ -11,6 +11,7 @@ import typer
 
 from api.cli.links import is_loopback
 from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.out_file import json_file
 from api.cli.output import ExitCode, Out, pairs, table
 
 if TYPE_CHECKING:
@@ -121,7 +122,9 @@ def show(home: HomeOption = None, json: JsonOption = False) -> None:
 
 @app.command()
 def evidence(
-    out_file: Annotated[Path | None, typer.Option("--out", help="Write it to a new file, with the notes.")] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", callback=json_file, help="Write it to a new file, with the notes.")
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:

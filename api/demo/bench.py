@@ -23,7 +23,8 @@ from api.demo.stage import Stage
 from ledger.keys.store import EvmKey, KeyStore
 from ledger.ports import Report
 from ledger.services.append import now_ms
-from ledger.services.label import LabelKind, encode_single, paint, render
+from ledger.services.label import LabelKind, render
+from ledger.services.symbol import encode_single, paint
 from ledger.services.token import OFFICER_SCOPES
 from verifier.errors import Unavailable
 from verifier.instant import format_instant

@@ -15,13 +15,14 @@ def commands(stage: Stage) -> list[tuple[str, str]]:
     name, home, label = program(), _relative(stage.ledger.home.path), stage.state.labels[-1]
     founding = stage.ledger.founding.pin.hex()
     clean, recalled = (stage.state.text(slug, stage.base_url).partition("?")[0] for slug in ("clean", "recalled"))
+    make = f"label make {label.gtin}/{label.lot} --first 24 --out labels.pdf"
     return [
         ("every claim of this page put to the test", f"{name} demo --check"),
         ("a recalled lot: exit code 1", f"{name} scan {recalled} --home {home}"),
         ("a proof file", f"{name} scan {clean} --home {home} --proof unit.tlog-proof"),
         ("checked without this server", f"{name} verify unit.tlog-proof --founding {founding}"),
         ("the whole log recomputed", f"{name} audit --home {home}"),
-        ("labels to print", f"{name} label make {label.gtin}/{label.lot} --first 24 --out labels.pdf --home {home}"),
+        ("labels to print", f"{name} {make} --base-url {stage.base_url} --home {home}"),
     ]
 
 

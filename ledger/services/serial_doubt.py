@@ -49,14 +49,15 @@ class Doubt:
 
 _Found = Iterator[tuple[DoubtName, str, str]]  # what, the value, what it may have been
 
+_DAY, _MONTH = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
 _PATTERNS: Mapping[DoubtName, str] = {
     DoubtName.GROUPED: r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d{1,3}(?:\.\d{3})+(?:,\d*)?|\d{1,3}(?:'\d{3})+(?:[.,]\d*)?"
     r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d*)?",
     DoubtName.DECIMAL: r"[+-]?\d+[.,]\d+",
     DoubtName.DATE: rf"\d{{1,2}}[-/.](?:{MONTH_NAMES})\.?(?:[-/.](?:\d{{2}}|\d{{4}}))?"
     rf"|(?:{MONTH_NAMES})\.?[-/.](?:\d{{2}}|\d{{4}})"
-    r"|(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.](?:\d{4}|\d{2})"
-    r"|(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])"
+    rf"|(?:{_DAY}[-/.]{_MONTH}|{_MONTH}[-/.]{_DAY})[-/.](?:\d{{4}}|\d{{2}})"
+    rf"|(?:19|20)\d\d[-/.]{_MONTH}[-/.]{_DAY}"
     r"|(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?",
     DoubtName.ELEMENT: r"\(\d{2,4}\).*",
     DoubtName.LINK: r"https?:.*|www\..*",

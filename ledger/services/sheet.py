@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from fpdf import FPDF, ViewerPreferences
 
-from ledger.services.label import MODULE_MM, encode_fast, label_lines, paint, read_back
+from ledger.services.label import MODULE_MM, label_lines
+from ledger.services.symbol import Symbol, encode_datamatrix, encode_fast, paint, read_back
 from verifier.errors import Malformed
 
 SMALLEST_MODULE_MM = 0.3
@@ -53,40 +54,42 @@ SHEETS: Mapping[str, SheetLayout] = {
 
 
 def sheet(
-    links: Sequence[str],
+    texts: Sequence[str],
     layout: SheetLayout = SHEETS["a4-24"],
     *,
+    symbol: Symbol = Symbol.QR,
     start: int = 0,
     offset: tuple[float, float] = (0.0, 0.0),
     progress: Callable[[int], None] = lambda _done: None,
 ) -> bytes:
-    """Lay the links out as labels, on as many pages as they need.
+    """Lay the codes of texts (see `label`) out as labels, on as many pages as they need.
 
     `start` leaves the first labels of a used sheet out; `offset` in millimetres moves everything, for printers that
-    feed askew. Raises Malformed (`labels`, `label_size`, or a link that is no GS1 code) and ProofInvalid (`readback`).
+    feed askew. Raises Malformed (`labels`, `label_size`, or a text that is no GS1 code) and ProofInvalid (`readback`).
     """
-    if not links or len(links) > MOST_LABELS or not 0 <= start < layout.labels:
+    if not texts or len(texts) > MOST_LABELS or not 0 <= start < layout.labels:
         raise Malformed(
-            f"couldn't lay out {len(links)} labels from place {start}: expected 1 to {MOST_LABELS} labels and a place "
+            f"couldn't lay out {len(texts)} labels from place {start}: expected 1 to {MOST_LABELS} labels and a place "
             f"from 0 to {layout.labels - 1}",
             code="labels",
         )
     pdf = FPDF(unit="mm", format=layout.page)
     pdf.viewer_preferences = ViewerPreferences(print_scaling="None")
     pdf.set_auto_page_break(False)
-    for done, link in enumerate(links):
+    for done, text in enumerate(texts):
         page, place = divmod(done + start, layout.labels)
         if page == pdf.page:
             pdf.add_page()
         x, y = layout.place(place)
-        _draw(pdf, link, x + offset[0], y + offset[1], layout)
+        _draw(pdf, text, symbol, x + offset[0], y + offset[1], layout)
         progress(done + 1)
     return bytes(pdf.output())
 
 
-def _draw(pdf: FPDF, link: str, x: float, y: float, layout: SheetLayout) -> None:
-    """The code at the left of its label, AI and values at the right."""
-    modules = encode_fast(link)
+def _draw(pdf: FPDF, text: str, symbol: Symbol, x: float, y: float, layout: SheetLayout) -> None:
+    """The symbol at the left of its label, AI and values at the right."""
+    lines = label_lines(text)
+    modules = encode_fast(text) if symbol is Symbol.QR else encode_datamatrix(text)
     module = min(MODULE_MM, (min(layout.label) - 2 * _PADDING) / len(modules))
     if module < SMALLEST_MODULE_MM:
         raise Malformed(
@@ -95,10 +98,10 @@ def _draw(pdf: FPDF, link: str, x: float, y: float, layout: SheetLayout) -> None
             code="label_size",
         )
     image = paint(modules, _SCALE).convert("1")
-    read_back(link, image)
+    read_back(text, image, symbol)
     side = module * len(modules)
     pdf.image(image, x + _PADDING, y + (layout.label[1] - side) / 2, side, side)
-    _write(pdf, label_lines(link), x + _PADDING + side, y, layout.label[0] - side - 2 * _PADDING, layout.label[1])
+    _write(pdf, lines, x + _PADDING + side, y, layout.label[0] - side - 2 * _PADDING, layout.label[1])
 
 
 def _write(pdf: FPDF, lines: Sequence[str], x: float, y: float, width: float, height: float) -> None:

@@ -99,7 +99,7 @@ def found(folder: Path) -> Cli:
     """A founded ledger of three countries with one maker `acme`, admitted with its prefix."""
     cli = Cli(folder)
     seats = [word for country in ("NL", "KE", "BR") for word in ("--authority", country)]
-    cli.yes("init", "--origin", "carnet.example/cli", *seats)
+    cli.yes("init", "--origin", "carnet.example/cli", "--base-url", "https://id.example", *seats)
     cli.yes("key", "new", "acme")
     admission = ("--role", "manufacturer", "--country", "NL", "--name", "Acme", "--prefix", "9506000")
     cli.yes("participant", "admit", "acme", *admission, "--sign", "authority-nl", "--sign", "authority-ke")

@@ -473,6 +473,12 @@ def test_zeros_that_a_spreadsheet_may_have_taken_are_asked_about(
         assert cli.yes(*register(lot, "--serials", file, "--accept", "lost_zeros"))["unit_count"] == len(serials)
 
 
+def test_a_doubt_that_has_no_such_name_is_wrong_use(cli: Cli) -> None:
+    error = cli.no(*register("T0", "--generate", 2, "--accept", "everything"), code=2)
+    assert "expected one of lost_zeros, rounded," in error["message"]
+    assert not folder(cli, "T0").path.exists()
+
+
 def test_a_question_at_a_terminal_is_asked_once_and_no_means_nothing(cli: Cli, tmp_path: Path) -> None:
     file = write_serials(tmp_path / "s.csv", ["serial", "Y-AB1", "Y-ab1", "NULL"])
     nowhere = ("--server", "http://127.0.0.1:1", "--home", cli.home)  # so that a yes is cheap

@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,10 @@ def test_sheets_are_pdf(cli: Cli, folder: BatchFolder, tmp_path: Path) -> None:
         (("--start", "24"), "labels", 2),
         (("--serial", "NOT-OF-IT"), "unit_unknown", 1),
         (("--base-url", "id.example.org"), "base_url", 2),
+        (("--base-url", "http:/id.example"), "base_url", 2),
         (("--format", "bmp"), "usage", 2),
+        (("--format", "png"), "suffix", 2),
+        (("--symbol", "aztec"), "usage", 2),
     ],
 )
 def test_bad_wishes_make_no_labels(
@@ -88,6 +92,101 @@ def test_plain_http_beyond_this_machine_is_warned_of(cli: Cli, folder: BatchFold
     assert said.json["base_url"] == "http://id.example.org"
     assert "plain http" in said.err
     assert cli(*words, "--base-url", "https://id.example.org").err == ""
+
+
+def test_links_that_lead_nowhere_are_printed_only_by_name(cli: Cli, folder: BatchFolder, tmp_path: Path) -> None:
+    words, kept_batch = ("label", "make", NAME, "--first", 1, "--out", tmp_path / "x.csv"), folder.known()
+    for base, why in (
+        ("http://127.0.0.1:8000", "this machine alone"),
+        ("https://localhost", "this machine alone"),
+        ("http://192.168.1.20", "only this network knows"),
+        ("https://[fd00::1]", "only this network knows"),
+        ("http://ledger:8000", "only this network knows"),
+        ("https://ledger.lan", "only this network knows"),
+        ("http://id.example.org", "plain http"),
+    ):
+        folder.keep(replace(kept_batch, base_url=base))
+        error = cli.no(*words, code=2)
+        assert error["code"] == "base_url"
+        assert why in error["message"]
+        assert f"--base-url {base} if that is meant" in error["message"]
+        assert not (tmp_path / "x.csv").exists()
+        assert cli.yes(*words, "--base-url", base)["base_url"] == base
+        (tmp_path / "x.csv").unlink()
+    folder.keep(kept_batch)
+    assert cli(*words).err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("l2.svg", ()),  # five labels
+        ("l3.png", ("--format", "png")),
+        ("l4.svg", ("--format", "pdf")),
+        ("l5.pdf", ("--format", "csv", "--first", 1)),
+        ("l6.png", ("--format", "svg", "--first", 1)),
+        ("l7.json", ("--format", "svg")),
+        ("l8", ()),
+        ("l9", ("--format", "pdf")),
+        ("l10.xlsx", ()),
+    ],
+)
+def test_a_name_that_promises_another_format_is_refused(
+    cli: Cli, folder: BatchFolder, tmp_path: Path, name: str, more: tuple[str, ...]
+) -> None:
+    error = cli.no("label", "make", NAME, "--out", tmp_path / name, *more, code=2)
+    assert error["code"] == "suffix"
+    assert "expected" in error["message"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_says_the_format_and_files_and_folders_are_not_mixed(
+    cli: Cli, folder: BatchFolder, tmp_path: Path
+) -> None:
+    for name, begins in (("a.pdf", b"%PDF"), ("a.PNG", b"\x89PNG"), ("a.svg", b"<svg"), ("a.csv", b"gtin,")):
+        cli.yes("label", "make", NAME, "--first", 1, "--out", tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    (tmp_path / "labels").write_text("mine")
+    assert cli.no("label", "make", NAME, "--format", "svg", "--out", tmp_path / "labels", code=2)["code"] == "file"
+    assert (tmp_path / "labels").read_text() == "mine"
+    (tmp_path / "b.pdf").mkdir()
+    assert cli.no("label", "make", NAME, "--out", tmp_path / "b.pdf", code=2)["code"] == "file"
+    code = f"(01){GTIN}(10)L/1%a(21)A1"
+    assert cli.no("scan", code, "--proof", tmp_path / "p.pdf", code=2)["code"] == "suffix"
+    assert not (tmp_path / "p.pdf").exists()
+
+
+def test_a_declared_datamatrix_is_printed_and_bears_the_signature(cli: Cli, tmp_path: Path) -> None:
+    words = ("--gtin", GTIN, "--lot", "DM1", "--key", "acme", "--generate", 2, "--carrier", "datamatrix")
+    cli.yes("batch", "register", *words)
+    made = cli.yes("label", "make", f"{GTIN}/DM1", "--first", 1, "--out", tmp_path / "l.png")
+    assert (made["symbol"], made["signed"]) == ("datamatrix", True)
+    (symbol,) = read_image((tmp_path / "l.png").read_bytes())
+    assert (symbol.carrier, "?s=" in symbol.text) == ("datamatrix", True)
+    scanned = cli("scan", "--image", tmp_path / "l.png", "--json").json
+    assert scanned["verdict"] == "registered"
+    assert "signature_valid" in {reason["code"] for reason in scanned["reasons"]}
+    other = cli("label", "make", f"{GTIN}/DM1", "--symbol", "qr", "--first", 1, "--out", tmp_path / "q.png", "--json")
+    assert (other.json["symbol"], other.json["signed"]) == ("qr", False)
+    assert "the registration declared datamatrix for it" in other.err
+    (symbol,) = read_image((tmp_path / "q.png").read_bytes())
+    assert (symbol.carrier, "?s=" in symbol.text) == ("qr", False)
+    both = ("--gtin", GTIN, "--lot", "DM2", "--key", "acme", "--carrier", "qr", "--no-label-signature", "--generate", 2)
+    assert cli.no("batch", "register", *both, code=2)["code"] == "usage"
+
+
+def test_a_gs1_datamatrix_holds_the_elements_and_is_read_as_such(cli: Cli, folder: BatchFolder, tmp_path: Path) -> None:
+    made = cli.yes("label", "make", NAME, "--symbol", "datamatrix", "--serial", "C%3", "--out", tmp_path / "l.png")
+    assert (made["symbol"], made["signed"], made["base_url"]) == ("datamatrix", False, None)
+    (symbol,) = read_image((tmp_path / "l.png").read_bytes())
+    assert (symbol.symbology, symbol.data) == ("]d2", f"01{GTIN}10L/1%a\x1d21C%3".encode())
+    assert cli("scan", "--image", tmp_path / "l.png", "--json").json["verdict"] == "registered"
+    cli.yes("label", "make", NAME, "--symbol", "datamatrix", "--out", tmp_path / "l.csv")
+    with (tmp_path / "l.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["element_string"] == f"(01){GTIN}(10)L/1%a(21)A1"
+    assert {row["signature"] for row in rows} == {""}
+    cli.yes("label", "make", NAME, "--symbol", "datamatrix", "--out", tmp_path / "l.pdf")
 
 
 def test_labels_of_batches_made_elsewhere_cannot_be_made(cli: Cli, tmp_path: Path) -> None:

@@ -104,7 +104,12 @@ def test_a_maker_elsewhere_registers_prints_and_recalls(served: Served, tmp_path
     assert maker.yes(*words)["again"] is True
     assert made["batch"] == served.keeper.yes("batch", "show", f"{GTIN}/M1")["id"]
     assert maker.yes("verify", made["proof"])["ok"] is True  # with the pin it has learned from the server
-    printed = maker.yes("label", "make", f"{GTIN}/M1", "--format", "png", "--first", 1, "--out", tmp_path / "l.png")
+    label = ("label", "make", f"{GTIN}/M1", "--first", 1, "--out", tmp_path / "l.png")
+    error = maker.no(*label, code=2)
+    assert error["code"] == "base_url"
+    assert f"{served.url}, which is this machine alone" in error["message"]
+    assert not (tmp_path / "l.png").exists()
+    printed = maker.yes(*label, "--base-url", served.url)
     assert printed["labels"] == 1
     assert maker.yes("scan", "--image", tmp_path / "l.png", *at)["verdict"] == "registered"
     name = f"{GTIN}/M1"
@@ -142,7 +147,8 @@ def test_refusals_of_a_server_are_the_same_as_here(served: Served) -> None:
 def test_officers_scan_with_a_token(served: Served, tmp_path: Path) -> None:
     maker, at = served.maker, ("--server", served.url)
     maker.yes("batch", "register", "--gtin", GTIN, "--lot", "M4", "--key", "acme", "--generate", 2, *at)
-    maker.yes("label", "make", f"{GTIN}/M4", "--format", "png", "--first", 1, "--out", tmp_path / "l.png")
+    label = ("label", "make", f"{GTIN}/M4", "--first", 1, "--out", tmp_path / "l.png")
+    maker.yes(*label, "--base-url", "https://id.example")
     token = served.keeper.yes("token", "new", "port", "--country", "NL")["token"]
     officer = ("scan", "--image", tmp_path / "l.png", *at, "--token-file", kept(token), "--unlocode", "NLRTM")
     assert maker.yes(*officer)["scan"]["recorded"] is True

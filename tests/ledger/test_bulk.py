@@ -136,7 +136,8 @@ def test_the_good_rows_go_all_the_way_to_a_proof(served: tuple[Server, Maker], b
 
     chosen = random.Random(8).sample(bulk.good, SAMPLE)
     named = [part for serial in chosen for part in ("--serial", serial)]
-    labels = maker.run("label", "make", f"{WATCH}/{LOT}", "--format", "png", "--out", tmp_path / "labels", *named)
+    more = ("--format", "png", "--out", tmp_path / "labels", "--base-url", server.url)
+    labels = maker.run("label", "make", f"{WATCH}/{LOT}", *more, *named)
     images = sorted((tmp_path / "labels").glob("*.png"))
     assert len(images) == SAMPLE, labels
     token = tmp_path / "token"

@@ -17,9 +17,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ledger.services import label, sheet
-from ledger.services.label import LabelKind, encode_fast, encode_single, label_lines, render, render_run, unit_links
+from ledger.services.label import LabelKind, label_lines, render, render_run, unit_links
 from ledger.services.serial import generate
 from ledger.services.sheet import SHEETS, SheetLayout
+from ledger.services.symbol import (
+    Symbol,
+    element_string,
+    encode_datamatrix,
+    encode_fast,
+    encode_single,
+    paint,
+    read_back,
+)
 from verifier.digital_link import format_digital_link
 from verifier.errors import Malformed, ProofInvalid
 from verifier.gs1 import CSET82
@@ -30,6 +39,8 @@ GTIN, LOG_ID = "09506000134352", bytes(range(32))
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VALUES = st.text(CSET82, min_size=1, max_size=20).filter(lambda value: value not in (".", ".."))
 QR = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])  # a QR code's pixels may look like a few digits of ITF
+
+DATAMATRIX = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.DataMatrix])
 
 
 def links(count: int, lot: str = "LOT7") -> list[str]:
@@ -57,7 +68,7 @@ def test_a_signed_link_of_178_characters_is_version_8_at_level_m() -> None:
     assert len(link) == 178
     for modules in (encode_single(link), encode_fast(link)):
         assert modules.shape == (4 * 8 + 17 + 8, 4 * 8 + 17 + 8)  # and four modules of quiet zone on each side
-        [symbol] = zxingcpp.read_barcodes(label.paint(modules, 4), formats=QR)
+        [symbol] = zxingcpp.read_barcodes(paint(modules, 4), formats=QR)
         assert symbol.ec_level == "M"
         assert "'Version': '8'" in str(symbol.extra)
 
@@ -84,6 +95,38 @@ def test_any_unit_can_be_printed_and_read(lot: str, serial: str) -> None:
     assert [symbol.bytes for symbol in zxingcpp.read_barcodes(painted(svg), formats=QR)] == [link.encode()]
     texts = [node.text for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
     assert texts == [f"(01) {GTIN}", f"(10) {lot}", f"(21) {serial}"] == list(label_lines(link))
+
+
+@settings(max_examples=25)
+@given(lot=VALUES, serial=VALUES)
+def test_any_unit_can_be_printed_as_gs1_datamatrix_and_read(lot: str, serial: str) -> None:
+    text = element_string(GTIN, lot, serial)
+    for image in (
+        Image.open(io.BytesIO(render(text, LabelKind.PNG, 3, Symbol.DATAMATRIX))),
+        painted(render(text, LabelKind.SVG, symbol=Symbol.DATAMATRIX)),
+    ):
+        [symbol] = zxingcpp.read_barcodes(image, formats=DATAMATRIX)
+        assert (symbol.bytes, symbol.symbology_identifier) == (text.encode(), "]d2")
+    reading = read(text, symbology="]d2")
+    assert isinstance(reading, ReadCode)
+    assert (reading.code.gtin, reading.code.lot, reading.code.serial) == (GTIN, lot, serial)
+    assert label_lines(text) == (f"(01) {GTIN}", f"(10) {lot}", f"(21) {serial}")
+
+
+def test_a_symbol_without_gs1s_mark_or_of_another_kind_is_not_released() -> None:
+    text, [link] = element_string(GTIN, "L", "A"), links(1)
+    plain = zxingcpp.create_barcode(text.replace("\x1d", ""), zxingcpp.BarcodeFormat.DataMatrix)
+    image = Image.fromarray(np.pad(np.array(plain.to_image(scale=4)), 20, constant_values=255))
+    for wrong in (image, paint(encode_single(link), 4)):
+        with pytest.raises(ProofInvalid) as caught:
+            read_back(text, wrong, Symbol.DATAMATRIX)
+        assert caught.value.code == "readback"
+    with pytest.raises(ProofInvalid):
+        read_back(link, paint(encode_datamatrix(link), 4))
+    read_back(link, paint(encode_datamatrix(link), 4), Symbol.DATAMATRIX)
+    run = list(render_run([text, element_string(GTIN, "L", "B")], LabelKind.PNG, symbol=Symbol.DATAMATRIX))
+    assert len(set(run)) == 2
+    assert sheet.sheet([text], symbol=Symbol.DATAMATRIX).startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("kind", list(LabelKind))
