@@ -6,7 +6,7 @@ NODE_OK := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] >=
 export UV_PYTHON_DOWNLOADS := never
 export HARDHAT_DISABLE_TELEMETRY_PROMPT := true
 
-.PHONY: help setup setup-test demo test test-slow lint bench pyz lock clean
+.PHONY: help setup setup-test demo test test-slow soak lint bench pyz lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -37,8 +37,11 @@ demo: setup      ## one command: a ledger with three countries, alive in your br
 test: setup-test ## every test but the slow ones
 	$(BIN)/python -m pytest
 
-test-slow: setup-test ## soak, fault and scale runs
-	$(BIN)/python -m pytest -m slow
+test-slow: setup-test ## rare, long and many-case runs, with fresh seeds: a quarter of an hour
+	$(BIN)/python -m pytest -m slow --durations 15
+
+soak: setup-test ## the same in full counts: hours
+	$(BIN)/python -m pytest -m soak -n 2 --durations 0
 
 lint: setup      ## ruff and mypy strict
 	$(BIN)/ruff check .

@@ -151,7 +151,15 @@ def test_every_answer_is_right_with_every_rule_on(record_property: Say) -> None:
     record_property("said", f"demo --check with every rule on: all {len(probes)} answers right")
 
 
-@pytest.mark.parametrize("rule", SWITCHES, ids=lambda rule: str(rule).replace(" ", "-").replace("'", ""))
+QUICK = (Rule.READING, Rule.LABEL)
+"""The rules that `make test` switches off: each costs a whole demo. `make test-slow` takes the others."""
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule if rule in QUICK else pytest.param(rule, marks=pytest.mark.slow) for rule in SWITCHES],
+    ids=lambda rule: str(rule).replace(" ", "-").replace("'", ""),
+)
 def test_the_check_fails_without(rule: Rule, monkeypatch: Patch, record_property: Say) -> None:
     SWITCHES[rule](monkeypatch)
     asked: list[Probe] = []

@@ -25,6 +25,7 @@ from api.witness.app import create_app
 from ledger.home import Home, Settings
 from ledger.wiring_witness import create_witness, open_witness
 from tests.listening import listening
+from tests.scale import scaled
 from tests.sim import Sim
 from tests.verifier.signed_log import SignedLog
 from verifier.checkpoint import Checkpoint
@@ -275,7 +276,7 @@ class Liar(threading.Thread):
                 return old
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", scaled(3, 10, 30))
 def test_killed_at_any_instant_it_never_contradicts_itself(
     tmp_path: Path, kills: int, record_property: Callable[[str, object], None]
 ) -> None:

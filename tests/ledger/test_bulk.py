@@ -1,4 +1,4 @@
-"""100,000 serials from a file as an ERP system writes it: what is wrong is named, the rest goes all the way to a proof.
+"""Serials by the ten or hundred thousand, from a file as an ERP system writes it, all the way to a proof.
 
 The maker has a home of its own with its key and its serials, the ledger is `carnet serve` over HTTP, the officer scans
 rendered PNGs, and the proof is checked by another process that gets only the file and the pin.
@@ -27,8 +27,6 @@ from ledger.services.token import Scope
 pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 PREFIX = "9521234"
 WATCH = gtin(PREFIX, 1)
-LOT = "2027-W07"
-UNITS = 100_000
 SAMPLE = 5
 
 
@@ -50,9 +48,9 @@ class Maker:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
-    def register(self, file: Path, *more: str, code: int = 0) -> dict[str, Any]:
+    def register(self, bulk: BulkFile, *more: str, code: int = 0) -> dict[str, Any]:
         """Register the lot from a file."""
-        given = ("--gtin", WATCH, "--lot", LOT, "--serials", file, "--key", "aurora", "--server", self.url)
+        given = ("--gtin", WATCH, "--lot", bulk.lot, "--serials", bulk.path, "--key", "aurora", "--server", self.url)
         return self.run("batch", "register", *given, *more, code=code)
 
 
@@ -82,43 +80,46 @@ class BulkFile:
     """A file and what is wrong with it: line number to code."""
 
     path: Path
+    lot: str
     good: list[str]
     wrong: dict[int, str]
 
 
-@pytest.fixture(scope="module")
-def bulk(tmp_path_factory: pytest.TempPathFactory) -> BulkFile:
+@pytest.fixture(scope="module", params=[10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def bulk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> BulkFile:
     """Header, Windows line ends, blank lines, columns for product and lot, three malformed rows, five duplicates."""
-    dice, serials = random.Random(7), generate(UNITS)
+    units: int = request.param
+    lot = f"2027-{units}"
+    dice, serials = random.Random(7), generate(units)
     rows = [(serial, "") for serial in serials]
     for at, (serial, code) in zip(
-        sorted(dice.sample(range(1_000, UNITS), 3)),
+        sorted(dice.sample(range(1_000, units), 3)),
         [("ABCDEFGHIJKLMNOPQRSTU", "serial_length"), ("4.0123E+12", "spreadsheet_notation"), ("AB 12", "charset")],
         strict=True,
     ):
         rows.insert(at, (serial, code))
-    for at in sorted(dice.sample(range(UNITS // 2, UNITS), 5)):
-        rows.insert(at, (serials[dice.randrange(UNITS // 2)], "duplicate"))
+    for at in sorted(dice.sample(range(units // 2, units), 5)):
+        rows.insert(at, (serials[dice.randrange(units // 2)], "duplicate"))
     lines, wrong = ["Serial Number;GTIN;Charge"], {}
     for number, (serial, code) in enumerate(rows):
         if number % 9_001 == 0:
             lines.append("")
-        lines.append(f"{serial};{WATCH[1:]};{LOT}")
+        lines.append(f"{serial};{WATCH[1:]};{lot}")
         if code:
             wrong[len(lines)] = code
     path = tmp_path_factory.mktemp("file") / "export.csv"
     path.write_bytes(("\r\n".join(lines) + "\r\n").encode())
-    return BulkFile(path, serials, wrong)
+    return BulkFile(path, lot, serials, wrong)
 
 
 def test_a_file_with_bad_rows_writes_nothing(served: tuple[Server, Maker], bulk: BulkFile) -> None:
     server, maker = served
     size = server.get("/v1/ledger")["entries"]
-    error = maker.register(bulk.path, code=2)["error"]
+    error = maker.register(bulk, code=2)["error"]
     assert error["code"] == "bad_rows"
     assert {row["row"]: row["code"] for row in error["rows"]} == bulk.wrong
     assert all(row["message"].startswith(f"row {row['row']}: ") and row["expected"] for row in error["rows"])
-    assert (error["bad"], error["good"]) == (8, UNITS)
+    assert (error["bad"], error["good"]) == (8, len(bulk.good))
     assert server.get("/v1/ledger")["entries"] == size
     assert not (maker.home / "batches").exists()
     assert list((server.home / "segments").glob("*.seg")) == []
@@ -126,18 +127,18 @@ def test_a_file_with_bad_rows_writes_nothing(served: tuple[Server, Maker], bulk:
 
 def test_the_good_rows_go_all_the_way_to_a_proof(served: tuple[Server, Maker], bulk: BulkFile, tmp_path: Path) -> None:
     server, maker = served
-    made = maker.register(bulk.path, "--skip-bad", "--market", "NL", "--expires", "2031-01-31")
-    assert (made["unit_count"], made["skipped"]) == (UNITS, 8)
+    made = maker.register(bulk, "--skip-bad", "--market", "NL", "--expires", "2031-01-31")
+    assert (made["unit_count"], made["skipped"]) == (len(bulk.good), 8)
     shown = server.get(f"/v1/batches/{made['batch']}")
-    assert (shown["unit_count"], shown["salt_published"]) == (UNITS, False)
+    assert (shown["unit_count"], shown["salt_published"]) == (len(bulk.good), False)
     assert maker.run("verify", made["proof"], "--founding", maker.pin)["ok"]
-    again = maker.register(bulk.path, "--skip-bad", "--market", "NL", "--expires", "2031-01-31")
+    again = maker.register(bulk, "--skip-bad", "--market", "NL", "--expires", "2031-01-31")
     assert (again["again"], again["receipt"]) == (True, made["receipt"])
 
     chosen = random.Random(8).sample(bulk.good, SAMPLE)
     named = [part for serial in chosen for part in ("--serial", serial)]
     more = ("--format", "png", "--out", tmp_path / "labels", "--base-url", server.url)
-    labels = maker.run("label", "make", f"{WATCH}/{LOT}", *more, *named)
+    labels = maker.run("label", "make", f"{WATCH}/{bulk.lot}", *more, *named)
     images = sorted((tmp_path / "labels").glob("*.png"))
     assert len(images) == SAMPLE, labels
     token = tmp_path / "token"
@@ -158,7 +159,7 @@ def test_what_was_skipped_is_not_registered(served: tuple[Server, Maker]) -> Non
     """The malformed rows did not turn into units, nor a neighbour of a good one."""
     _, maker = served
     for serial in ("4.0123E+12", "AB", "ABCDEFGHIJKLMNOPQRST"):
-        code = f"https://id.example/01/{WATCH}/10/{LOT}/21/{serial}"
+        code = f"https://id.example/01/{WATCH}/10/{bulk.lot}/21/{serial}"
         assert maker.run("scan", code, "--server", maker.url, code=1)["verdict"] == "not_registered"
 
 

@@ -51,7 +51,8 @@ SIZE = 270
 """Entries: a full bundle, and fourteen rows behind it. Most are seals, which cost an audit no signature."""
 HEADS = (6, 40, 256, SIZE)
 """Sizes whose checkpoints are kept."""
-QUICK, MANY = 15, 1_000
+QUICK = 8
+MANY = [pytest.param(60, marks=pytest.mark.slow), pytest.param(1_000, marks=pytest.mark.soak)]
 """Flips a class: in every run, and behind the slow marker."""
 
 
@@ -407,14 +408,14 @@ def test_every_flipped_bit_is_found_and_named(name: str, request: pytest.Fixture
     assert kept.audit().findings == ()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_thousand_flipped_bits_a_class(
-    name: str, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize("flips", MANY)
+def test_many_flipped_bits_a_class(
+    name: str, flips: int, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
 ) -> None:
     kept: Kept = request.getfixturevalue(CLASSES[name][0])
-    found, size, missed = run(kept, name, MANY)
-    row = f"flipped | {name:14} | {MANY} in {size:,} bytes | found and named {found} | skipped: {CLASSES[name][2]}"
+    found, size, missed = run(kept, name, flips)
+    row = f"flipped | {name:14} | {flips} in {size:,} bytes | found and named {found} | skipped: {CLASSES[name][2]}"
     record_property("said", row)
     assert missed == []

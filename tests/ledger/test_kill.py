@@ -23,6 +23,7 @@ from ledger_world import World, gtin
 from ledger.storage.database import open_database
 from ledger.storage.log_reader import LogReader
 from ledger.storage.signed_head import SignedHeadFile
+from tests.scale import scaled
 from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import decode_entry
 from verifier.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
@@ -187,7 +188,7 @@ def check_that_life_goes_on(stage: Scene) -> None:
     wait_for("every local node to end", lambda: not stage.server.nodes_alive(), 10)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", scaled(1, 6, 30))
 def test_nothing_acknowledged_is_lost(
     tmp_path: Path, database_url: str, kills: int, record_property: Callable[[str, object], None]
 ) -> None:

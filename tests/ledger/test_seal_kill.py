@@ -22,6 +22,7 @@ from ledger_world import World
 
 from ledger.storage.database import open_database
 from ledger.storage.seal import SealTable
+from tests.scale import scaled
 from verifier.scan_evidence import check_scan_evidence
 from verifier.scan_evidence_file import encode_scan_evidence
 from verifier.scan_receipt import ScanReceipt, parse_receipt, verify_receipt
@@ -100,7 +101,7 @@ class Published:
         return self.get(f"seal/{number}")
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", scaled(1, 6, 30))
 def test_every_receipt_that_an_officer_holds_is_in_its_seal(
     tmp_path: Path,
     database_url: str,
