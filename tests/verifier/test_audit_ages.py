@@ -26,7 +26,7 @@ def story() -> tuple[Sim, Actor, MadeBatch]:
 
 def go_on(sim: Sim, maker: Actor, batch: MadeBatch, *also: Callable[[], object]) -> None:
     """A day and a bit of writing, an entry every few hours, with whatever else is done each time."""
-    for _ in range(4):
+    for _ in range(5):
         sim.clock += PAUSE
         sim.undo(maker, sim.recall(maker, batch))
         for step in also:
