@@ -19,6 +19,7 @@ from ledger.remote.files import FolderFiles
 from ledger.remote.http import HttpFiles
 from ledger.remote.segments import RemoteSegments
 from ledger.remote.source import PublishedSource
+from ledger.services.append import now_ms
 from ledger.services.audit import audit_home
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.cosignature import CosignatureTable
@@ -106,7 +107,10 @@ def audit_url(
         kept = FileCache(folder, pin)
         segments = RemoteSegments(files, kept.folder / "segments")
         source = stack.enter_context(PublishedSource(files, segments.open, pin, cache=kept))
-        report = audit(source, pin, chain=_node(chain_rpc), seals=source.seal, progress=progress, former=former)
+        report = audit(
+            source, pin, chain=_node(chain_rpc), seals=source.seal, progress=progress, former=former, now=now_ms(),
+            served=True,
+        )  # fmt: skip
         if source.kept:
             note = f"{source.kept} files came from {kept.folder}, {source.fetched} from {files.name}"
             report = replace(report, notes=(*report.notes, note))
@@ -123,8 +127,10 @@ def audit_folder(
 ) -> AuditReport:
     """The same for a copied folder of published files. Raises NotFound (`not_published`), Refused, Unavailable."""
     files = FolderFiles(folder)
-    with PublishedSource(files, files.segment, pin) as source:
-        return audit(source, pin, chain=_node(chain_rpc), seals=source.seal, progress=progress, former=former)
+    with PublishedSource(files, files.segment, pin, looks=()) as source:
+        return audit(
+            source, pin, chain=_node(chain_rpc), seals=source.seal, progress=progress, former=former, served=True
+        )
 
 
 def _node(chain_rpc: str | None) -> NodeReader | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ledger.chain.local import open_chain
 from ledger.home import Home, LedgerConfig, WitnessAddress
-from ledger.keys.vault import Vault
+from ledger.keys.vault import FILE, Vault
 from ledger.ports import Report
 from ledger.services.append import Sequencer
 from ledger.services.checkpoint import Signer
@@ -46,7 +46,8 @@ def found_ledger(
         raise Refused(f"couldn't found a ledger in {home.path}: there is one already", code="founded")
     _check_unknown(plan, witnesses)
     home.create()
-    Vault.create(home.keys)
+    if not (home.keys / FILE).exists():  # an attempt that the chain cut short has made it
+        Vault.create(home.keys)
     with home.writer(), open_chain(home.path, home.chain_rpc, report=report) as evm:
         founding = set_up_contracts(evm, plan, approve, report)  # 1
         engine = open_database(home.database_url)

@@ -69,6 +69,7 @@ def open_mirror(home: Home, plan: MirrorPlan, on_alarm: Callable[[Alarm], None])
         follower = _follower(home, plan, files, ledger.engine, stack)
         follower.checked_at = ledger.freshness.read_at
         follower.serve(ledger.record)
+        ledger.freshness.newest = lambda: ledger.record.recorded_at
         publisher = _publisher(ledger)
 
         def after(_size: int) -> None:

@@ -71,7 +71,12 @@ def wire_upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchori
     if ledger.chain is not None:
         reached()
     sweep = partial(ledger.segments.sweep, ledger.record.segment_roots.__contains__)
-    ledger.upkeep = Upkeep(reached, ledger.signed, ANCHOR_SECONDS, sweep)
+
+    def publish() -> None:
+        if ledger.publisher is not None and ledger.published.checkpoint() is not None:
+            ledger.publisher.round()
+
+    ledger.upkeep = Upkeep(reached, ledger.signed, ANCHOR_SECONDS, sweep, publish)
     stack.callback(ledger.upkeep.close)
 
 

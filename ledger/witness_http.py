@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import urlsplit
 
 import httpx
 
+from ledger.deadline import Deadline, bounded
 from ledger.ports import WitnessReply
 from ledger.urls import without_password
 from verifier.errors import Unavailable
@@ -24,12 +24,13 @@ class HttpWitness:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         loopback = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        self._http = httpx.Client(
+        client = httpx.Client(
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             headers={"Accept-Encoding": "identity"},  # what is packed small could unpack to more than we read
             follow_redirects=False,  # the request is signed by nobody: it goes where the configuration says or nowhere
             trust_env=not loopback,  # a proxy from the environment cannot see our loopback
         )
+        self._http = bounded(client)
 
     def add_checkpoint(self, body: bytes) -> WitnessReply:
         """Ask for a cosignature. Raises Unavailable (`witness_unavailable`)."""
@@ -44,15 +45,15 @@ class HttpWitness:
         self._http.close()
 
     def _send(self, method: str, path: str, body: bytes | None) -> WitnessReply:
-        end = time.monotonic() + ANSWER_SECONDS
+        whole = Deadline(ANSWER_SECONDS)
         try:
-            with self._http.stream(method, self._url + path, content=body) as response:
-                return WitnessReply(response.status_code, _read(response, end))
+            with whole.running(), self._http.stream(method, self._url + path, content=body) as response:
+                return WitnessReply(response.status_code, _read(response))
         except httpx.HTTPError as error:
             cause = str(error) or type(error).__name__
+            if isinstance(error, httpx.ReadTimeout):
+                cause = f"its answer took more than {ANSWER_SECONDS:.0f} s"
             raise self._unavailable(cause) from error
-        except TimeoutError as error:
-            raise self._unavailable(str(error)) from error
 
     def _unavailable(self, cause: str) -> Unavailable:
         return Unavailable(
@@ -60,13 +61,11 @@ class HttpWitness:
         )
 
 
-def _read(response: httpx.Response, end: float) -> bytes:
+def _read(response: httpx.Response) -> bytes:
     """The body, cut off beyond what a note can have: whatever more there is, it is none."""
     body = b""
     for chunk in response.iter_raw():
         body += chunk
-        if time.monotonic() > end:
-            raise TimeoutError(f"its answer took more than {ANSWER_SECONDS:.0f} s")
         if len(body) > MAX_NOTE_SIZE:
             return body[: MAX_NOTE_SIZE + 1]
     return body

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biip.checksums import gs1_standard_check_digit
+from eth_abi.abi import encode as abi_encode
 from eth_account import Account
 
 from ledger.services.anchoring import Anchor, AnchorState
@@ -27,7 +28,7 @@ from verifier import canonical
 from verifier.audit import audit
 from verifier.audit_report import AuditReport
 from verifier.batch import Batch, RetireReason
-from verifier.chain_event import ANCHORED, EXECUTED
+from verifier.chain_event import ANCHORED, EXECUTED, Block
 from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.entry import chain_head, decode_entry, encode_entry
 from verifier.errors import NotFound
@@ -129,6 +130,8 @@ class Sim:
     segments: dict[bytes, bytes] = field(default_factory=dict)
     salts: dict[bytes, bytes] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+    blocks: dict[int, Block] = field(default_factory=dict)
+    contracts: dict[str, bytes] = field(default_factory=lambda: {REGISTRY: bytes(32), ANCHOR: bytes(64)})
     anchors: Anchors = field(default_factory=lambda: Anchors())
     sealed: dict[int, bytes] = field(default_factory=dict)
     checked: bool = True
@@ -143,7 +146,12 @@ class Sim:
 
     @classmethod
     def found(
-        cls, countries: Sequence[str] = ("NL", "KE", "BR"), *, checked: bool = True, witnesses: Sequence[str] = ()
+        cls,
+        countries: Sequence[str] = ("NL", "KE", "BR"),
+        *,
+        checked: bool = True,
+        witnesses: Sequence[str] = (),
+        clock: int = START,
     ) -> Sim:
         """Found a ledger with one authority a country, and name the operator. All `witnesses` must cosign."""
         people = tuple(actor(f"authority-{country}-{at}") for at, country in enumerate(countries))
@@ -158,7 +166,7 @@ class Sim:
         }
         policy = policy_of(key, cosigners) if cosigners else "none"
         founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), policy, b"")
-        sim = cls(founding, key, people, checked=checked, witnesses=cosigners)
+        sim = cls(founding, key, people, clock, checked=checked, witnesses=cosigners)
         sim.append(Kind.FOUNDED, founding.body(), None, None)
         sim.decide(Proposal.OPERATOR_SET, logId="0x" + founding.log_id.hex(), operator=actor("operator").address)
         return sim
@@ -193,7 +201,10 @@ class Sim:
             self._hash("transaction", block), 0,
         )  # fmt: skip
         topics = [EXECUTED, word(mirrored.sequence), "0x" + digest(kind, body, self.domain).hex()]
-        self._emit(REGISTRY, topics, "0x", block, mirrored.transaction)
+        data = abi_encode(
+            ["uint8", "bytes", "bytes[]"], [list(Proposal).index(kind) + 1, b"", [bytes.fromhex(v[2:]) for v in votes]]
+        )
+        self._emit(REGISTRY, topics, "0x" + data.hex(), block, mirrored.transaction)
         return mirrored
 
     def admit(self, name: str, role: Role = Role.MANUFACTURER, country: str = "NL") -> Actor:
@@ -505,6 +516,8 @@ class Sim:
         if stored is not None:
             return stored
         start = n * TILE_WIDTH
+        if width_of(level, n, self.size()) < width:
+            raise NotFound(f"couldn't find {width} of tile {n}", code="tile_missing")
         if level == "entries":
             return encode_bundle(self.entries[start : start + width])
         tree = self.tree()
@@ -545,6 +558,16 @@ class Sim:
     def chain_id(self) -> int:
         return CHAIN_ID
 
+    def block(self, number: int | None = None) -> Block | None:
+        return self.blocks.get(max(self.blocks, default=0) if number is None else number)
+
+    def call(self, address: str, data: bytes, block: int) -> bytes:
+        """The contracts' own state, whatever became of their events."""
+        return self.contracts.get(address, b"")
+
+    def newest(self, _size: int, /) -> bytes | None:
+        return max(self.notes.items(), default=(0, None))[1]
+
     def logs(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         topics = query["topics"]
         return [
@@ -565,6 +588,9 @@ class Sim:
         return next(prefix for prefix, holder in self.record.standing.prefixes.items() if holder == maker.address)
 
     def _emit(self, address: str, topics: list[str], data: str, block: int, transaction: str) -> None:
+        self.blocks[block] = Block(block, self._hash("block", block), self.clock)
+        newest = bytes.fromhex(topics[1 if address == REGISTRY else 2][2:])
+        self.contracts[address] = newest if address == REGISTRY else newest + bytes.fromhex(data[2:66])
         self.events.append(
             {
                 "address": address,

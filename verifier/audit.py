@@ -10,8 +10,10 @@ import hashlib
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from verifier.audit_ages import AgeAudit
 from verifier.audit_chain import ChainAudit
 from verifier.audit_checkpoints import CheckpointAudit
+from verifier.audit_later import compare_later
 from verifier.audit_report import AuditReport, Findings, Former, Progress
 from verifier.audit_seals import SealAudit, SealReader
 from verifier.audit_segments import SegmentAudit
@@ -50,6 +52,13 @@ class AuditSource(Protocol):
         """Every signed checkpoint that was kept, in any order, as notes with the cosignatures known for them."""
         ...
 
+    def newest(self, size: int, /) -> bytes | None:
+        """The newest signed checkpoint by now, read anew; None from a copy, which has no now.
+
+        `size`: how many entries it should cover. A log that is served is asked again for as long as publishing takes.
+        """
+        ...
+
     def segment(self, root: bytes, n: int) -> SegmentView:
         """The segment of `n` unit keys with that root (32 bytes)."""
         ...
@@ -63,6 +72,8 @@ def audit(
     seals: SealReader | None = None,
     progress: Progress | None = None,
     former: Former | None = None,
+    now: int | None = None,
+    served: bool = False,
 ) -> AuditReport:
     """Recompute a log and report everything that does not hold.
 
@@ -74,10 +85,15 @@ def audit(
         progress: told what is being checked and how far it has come.
         former: a former report about this log; its root must still stand, and statements' signatures below it are not
             verified again if it found nothing.
+        now: the auditor's clock (ms), for the age of what is missing; None for a copy of unknown age, which is then
+            judged by its own clock.
+        served: the log is published, so it is a finding when its seals or anchors have stopped; else a note.
 
     Raises Unavailable when the source gives no answer, Refused (`other_log`) for a former report about another log.
     """
-    return Auditor(source, pin, chain=chain, seals=seals, progress=progress, former=former).run()
+    return Auditor(
+        source, pin, chain=chain, seals=seals, progress=progress, former=former, now=now, served=served
+    ).run()
 
 
 class AuditedRecord(Record):
@@ -112,11 +128,13 @@ class Auditor:
         progress: Progress | None = None,
         former: Former | None = None,
         sizes: Collection[int] = (),
+        now: int | None = None,
+        served: bool = False,
     ) -> None:
         """`sizes`: further tree sizes whose roots are to be in `roots` when `after` is called."""
         if former is not None and former.pin != pin:
             raise Refused("couldn't go on from the former report: it is about another log", code="other_log")
-        self._source, self._pin, self._former = source, pin, former
+        self._source, self._pin, self._former, self._now = source, pin, former, now
         self._progress = progress or _silent
         self.findings = Findings()
         self.record = AuditedRecord(source.segment)
@@ -124,6 +142,7 @@ class Auditor:
         self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
         self._segments = SegmentAudit(source.segment, self.findings, self._progress)
         self._witnesses = WitnessAudit(self.findings)
+        self._ages = AgeAudit(self.findings, served=served)
         self._seals = SealAudit(seals, self.findings, self._progress)
         self._sizes = frozenset(sizes) | self._checkpoints.sizes | ({former.size} if former else set())
         self._recorded: dict[int, int] = {}
@@ -134,6 +153,7 @@ class Auditor:
         first = self._first_entry(self._source.size())  # 1
         if first is not None:
             self.chain.read(first)
+            self._ages.watched = {0} | self.chain.sizes
         # Asked after checkpoints and anchors: a log that grows meanwhile must not seem shorter than what is signed.
         size = self._source.size()
         if size == 0:
@@ -144,17 +164,31 @@ class Auditor:
         if first is not None:
             self._checkpoints.compare(first, self.tree.roots, size)  # 3
             self._witnesses.compare(first, self._checkpoints.heads, self._recorded, size, shown=self.shown())
-            self.chain.compare(self.tree.roots, size)  # 4
+            self._compare_anchors(first, size, root)  # 4
             self.after(first, size, root)
         self._compare_former(size)
         self._segments.run()  # 5
         self._seals.run(self.record.seals)  # 6
+        ages = self._ages.tell(self._now)
         found, record, newest = self.findings, self.record, self._checkpoints.newest
         kept, notes = tuple(found.list), tuple(found.notes)
         signed = newest.raw if newest is not None else None
         return AuditReport(
-            size, root, record.head, record.recorded_at, found.counts, kept, notes, found.more, self._pin, signed
-        )
+            size, root, record.head, record.recorded_at, found.counts, kept, notes, found.more, self._pin, signed,
+            tuple(found.not_checked), ages,
+        )  # fmt: skip
+
+    def _compare_anchors(self, founding: Founding, size: int, root: bytes) -> None:
+        now = self._now if self._now is not None else self.record.recorded_at
+        beyond = self.chain.compare(self.tree.roots, size, now)
+        covered = [anchor for anchor in self.chain.anchors if anchor.size <= size]
+        if covered:
+            self._ages.anchored(covered[-1].size, self.chain.block_of(covered[-1].where.block_number))
+        elif self.chain.view is not None and not beyond and self.chain.view.anchors_missing is None:
+            self._ages.anchored(0, None)
+        if beyond:
+            note = self._source.newest(max(anchor.size for anchor in beyond))
+            compare_later(beyond, founding, note, self._source.tile, (size, root), self.findings)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""
@@ -257,6 +291,7 @@ class Auditor:
             found.refused(at, error)
             record.skip(leaf)
             return
+        self._ages.saw(index, entry, record)
         self._count(index, entry)
 
     def _check_signature(self, index: int, at: str, entry: Entry) -> None:

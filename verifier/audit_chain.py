@@ -1,104 +1,142 @@
-"""The chain's side of an audit: what the two contracts said, by raw events, against what the log says."""
+"""The chain's side of an audit: what the two contracts said, by raw events, against what the log says.
+
+Nobody is accused at first sight: what does not fit is looked at again with a fresh view of the chain, for the log and
+the chain both move while they are read. What a node leaves out or does not know is said as not checked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from verifier.audit_decisions import MIRROR_LIMIT, Doubt, age_in_words, doubts, waiting
 from verifier.audit_report import Findings
-from verifier.chain_event import (
-    Anchored,
-    ChainReader,
-    Executed,
-    anchored_query,
-    executed_query,
-    parse_anchored,
-    parse_executed,
-)
+from verifier.chain_event import Anchored, Block, ChainReader
+from verifier.chain_view import ChainView, read_view
 from verifier.errors import CarnetError, Unavailable
 from verifier.founding import Founding
 from verifier.participant import Mirrored
-from verifier.statement import digest
 
 
 class ChainAudit:
-    """Reads the events of a ledger's contracts once and compares them with the log as that is read."""
+    """Reads the events of a ledger's contracts and compares them with the log once that has been read."""
 
     def __init__(self, chain: ChainReader | None, findings: Findings) -> None:
         self._chain, self._findings = chain, findings
         self._founding: Founding | None = None
-        self.anchors: list[Anchored] = []
-        self._executed: dict[int, Executed] = {}
-        self._mirrored = 0
-        self.asked = False
+        self._mirrored: dict[int, Mirrored] = {}
+        self.view: ChainView | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a node has answered."""
+        return self.view is not None
+
+    @property
+    def anchors(self) -> tuple[Anchored, ...]:
+        """The anchors of this log, in order."""
+        return self.view.anchors if self.view is not None else ()
 
     @property
     def sizes(self) -> set[int]:
         """The sizes whose roots will be compared."""
         return {anchor.size for anchor in self.anchors}
 
+    def block_of(self, number: int) -> Block | None:
+        """A block by its number, or None when the node does not give it."""
+        try:
+            return self._chain.block(number) if self._chain is not None else None
+        except Unavailable:
+            return None
+
     def read(self, founding: Founding) -> None:
-        """Ask the node for all anchors and decisions; no answer is a note, another chain a finding."""
+        """Ask the node for all anchors and decisions. Without a node that is a note, without an answer not checked."""
+        self._founding = founding
         if self._chain is None:
             self._findings.notes.append("no node of the chain was asked: anchors and decisions rest on the log alone")
-            return
-        self._founding = founding
-        try:
-            chain_id = self._chain.chain_id()
-            if chain_id != founding.chain_id:
-                words = f"couldn't ask the chain: got chain {chain_id}, expected {founding.chain_id}"
-                self._findings.add("chain", "chain_id", words)
-                return
-            anchors = [parse_anchored(log, founding) for log in self._chain.logs(anchored_query(founding))]
-            executed = [parse_executed(log, founding) for log in self._chain.logs(executed_query(founding))]
-        except Unavailable as error:
-            self._findings.notes.append(f"the chain gave no answer, so anchors and decisions rest on the log: {error}")
-            return
-        except CarnetError as error:
-            self._findings.refused("chain", error)
-            return
-        self.anchors = sorted(anchors, key=lambda event: (event.where.block_number, event.where.log_index))
-        self._executed = {event.sequence: event for event in executed}
-        self.asked = True
+        else:
+            self._look()
 
     def mirrored(self, index: int, mirrored: Mirrored) -> None:
-        """Compare one mirrored decision with the registry's own event."""
-        if not self.asked or self._founding is None:
-            return
-        self._mirrored = max(self._mirrored, mirrored.sequence)
-        event = self._executed.get(mirrored.sequence)
-        here = (mirrored.block_number, mirrored.block_hash, mirrored.transaction, mirrored.log_index)
-        where = event.where if event else None
-        told = (where.block_number, where.block_hash, where.transaction, where.log_index) if where else None
-        signed = digest(mirrored.proposal, mirrored.body, self._founding.domain)
-        if event is None or told != here or event.digest != signed:
-            self._findings.add(
-                f"entry {index}",
-                "mirror_unseen",
-                f"couldn't find decision {mirrored.sequence} of the registry in transaction {mirrored.transaction}",
-            )
+        """Remember a mirrored decision; it is compared when all have been read."""
+        self._mirrored[index] = mirrored
 
-    def compare(self, roots: Mapping[int, bytes], size: int) -> None:
-        """Compare every anchor with the root that the entries give at its size, and the anchors with one another."""
-        if not self.asked:
-            return
-        previous = 0
-        for anchor in self.anchors:
-            self._findings.count("anchors")
-            at = f"anchor {anchor.size} (transaction {anchor.where.transaction})"
-            if anchor.previous_size != previous or anchor.size <= previous:
-                words = f"couldn't follow the anchors: got {anchor.size} after {anchor.previous_size}, not {previous}"
-                self._findings.add(at, "anchor_gap", words)
-            previous = anchor.size
-            if anchor.size > size:
-                words = f"couldn't find what is anchored: got {size} entries, expected {anchor.size}"
-                self._findings.add(at, "anchor_ahead", words)
-            elif anchor.size in roots and roots[anchor.size] != anchor.root:
+    def compare(self, roots: Mapping[int, bytes], size: int, now: int) -> list[Anchored]:
+        """Compare anchors and decisions. Returns the anchors beyond the log, which only a newer head can explain.
+
+        `now`: the instant (ms) for which the age of what is missing is told.
+        """
+        if self.view is None or self._chain is None:
+            return []
+        found = self._doubts(roots, size)
+        if found:  # an accusation needs a second look
+            if not self._look():
+                return []
+            found = self._doubts(roots, size)
+        for doubt in found:
+            self._findings.doubt(doubt.at, doubt.code, doubt.words, told=doubt.told)
+        self._findings.count("anchors", len([anchor for anchor in self.anchors if anchor.size in roots]))
+        if not self.anchors and self.view.anchors_missing is None:
+            self._findings.notes.append("the contract holds no anchor of this log yet")
+        self._wait(now)
+        return [anchor for anchor in self.anchors if anchor.size > size]
+
+    def _look(self) -> bool:
+        """Read the chain; what kept us from it is said. A view that cannot be had again is no view."""
+        assert self._chain is not None  # noqa: S101  (callers have looked)
+        assert self._founding is not None  # noqa: S101
+        self.view = None
+        try:
+            self.view = read_view(self._chain, self._founding)
+        except CarnetError as error:
+            self._unanswered(error)
+        return self.view is not None
+
+    def _doubts(self, roots: Mapping[int, bytes], size: int) -> list[Doubt]:
+        assert self.view is not None  # noqa: S101
+        assert self._chain is not None  # noqa: S101
+        assert self._founding is not None  # noqa: S101
+        try:
+            decisions = list(doubts(self._chain, self.view, self._founding, self._mirrored))
+        except Unavailable as error:
+            decisions = [Doubt("decisions", error.code, str(error), told=False)]
+        return [*decisions, *self._anchor_doubts(self.view, roots, size)]
+
+    def _anchor_doubts(self, view: ChainView, roots: Mapping[int, bytes], size: int) -> Iterator[Doubt]:
+        for anchor in view.anchors:
+            if anchor.size <= size and anchor.size in roots and roots[anchor.size] != anchor.root:
                 words = (
                     f"couldn't match the anchor: got {anchor.root.hex()}, the entries give {roots[anchor.size].hex()}"
                 )
-                self._findings.add(at, "anchor_foreign", words)
-        if not self.anchors:
-            self._findings.notes.append("the contract holds no anchor of this log yet")
-        waiting = len([sequence for sequence in self._executed if sequence > self._mirrored])
-        if waiting:
-            self._findings.notes.append(f"{waiting} decisions of the registry are not in the log yet")
+                yield Doubt(anchor_place(anchor), "anchor_foreign", words)
+        if (missing := view.anchors_missing) is not None:
+            yield Doubt("anchors", "anchor_gap", f"couldn't compare all anchors: {missing}", told=False)
+        if not self._mirrored and (left_out := view.decisions_missing) is not None:
+            yield Doubt("decisions", "chain_incomplete", f"couldn't compare decisions: {left_out}", told=False)
+
+    def _wait(self, now: int) -> None:
+        """What the registry decided and the log does not say: for a while that is how things go, then it is hidden."""
+        assert self.view is not None  # noqa: S101
+        assert self._chain is not None  # noqa: S101
+        try:
+            for event, age in waiting(self._chain, self.view, list(self._mirrored.values()), now):
+                what = f"decision {event.sequence} ({event.proposal.value})"
+                if age > MIRROR_LIMIT:
+                    words = (
+                        f"couldn't find {what} in the log: the registry took it {age_in_words(age)} ago, "
+                        f"in transaction {event.where.transaction}"
+                    )
+                    self._findings.add(what, "decision_unmirrored", words)
+                else:
+                    since = age_in_words(age)
+                    self._findings.notes.append(f"{what} is not in the log yet; the registry took it {since} ago")
+        except Unavailable as error:
+            self._unanswered(error)
+
+    def _unanswered(self, error: CarnetError) -> None:
+        """The auditor's own node accuses nobody by its silence or its nonsense."""
+        self._findings.doubt("chain", error.code, f"couldn't check anchors and decisions: {error}", told=False)
+
+
+def anchor_place(anchor: Anchored) -> str:
+    """How a finding names an anchor."""
+    return f"anchor {anchor.size} (transaction {anchor.where.transaction})"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.errors import CarnetError, Malformed, Unavailable
+from verifier.instant import format_instant
 
 FINDINGS_MAX = 1_000
 """Findings of one code kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has
@@ -34,6 +35,8 @@ MEANINGS: Mapping[str, str] = {
     "not_approved": "fewer countries approved this decision than must",
     "mirror_gap": "a decision of the registry is missing before this one",
     "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
+    "mirror_differs": "the log says something else of a decision than the registry and its block do",
+    "decision_unmirrored": "the log keeps a decision of the registry from whoever reads it",
     "tile_differs": "a stored hash of the tree is not that of the entries below it",
     "tile_length": "a stored piece of the tree is cut short or too long",
     "file_size": "a published file is larger than any of its kind may be; it was not read to its end",
@@ -55,8 +58,16 @@ MEANINGS: Mapping[str, str] = {
     "since_missing": "this log is shorter than it was when it was audited before: it was rolled back",
     "anchor_foreign": "the contract accepted another history than the one stored here",
     "anchor_ahead": "the contract accepted more entries than are stored here: this log was rolled back",
-    "anchor_gap": "the contract's own history of this log has a gap, or its node leaves events out",
-    "chain_id": "the node that was asked belongs to another chain",
+    "anchor_gap": "the node leaves out anchors that the contract has accepted",
+    "anchor_unread": "the contract accepted more entries than this copy holds, and there is no newer head to compare",
+    "anchor_taken_back": "the chain has taken a block back in which this was anchored",
+    "chain_other": "the node that was asked belongs to another chain",
+    "chain_contract": "the node that was asked knows no such contract at its newest block",
+    "chain_behind": "the node that was asked has not come so far",
+    "chain_incomplete": "the node that was asked leaves out events that the contract counts",
+    "chain_event": "the node that was asked answers nonsense",
+    "chain_error": "the node that was asked refuses to answer",
+    "chain_unavailable": "no node answers at that address",
     "segment_not_found": "the units of a batch are missing from storage, so no scan of them can be answered",
     "segment_missing": "the units of a batch are missing from storage, so no scan of them can be answered",
     "segment_root": "the units of a batch are not those that its maker signed",
@@ -91,6 +102,9 @@ MEANINGS: Mapping[str, str] = {
     "seal_scan": "a kept scan is not in the seal that it was promised a place in, or it was changed since",
     "seal_late": "a scan was sealed after the instant that was promised for it",
     "seal_overdue": "a scan was promised to be sealed by now, and is not",
+    "anchors_stopped": "the log is written to, and its heads are no longer shown to the contract",
+    "index_seals_stopped": "the log is written to, and its index is no longer sealed: absence rests on nothing new",
+    "scan_seals_stopped": "the log is written to, and scans are no longer sealed",
     "scan_row": "what is kept about a scan can't be read",
 }
 """What a code means for whoever relies on the log; codes not listed explain themselves by their sentence."""
@@ -119,7 +133,9 @@ class AuditReport:
     """The result of an audit: the head that the entries give, counts, findings, and what was not or not yet there.
 
     `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept. `pin`: the one that was
-    asked about; `checkpoint`: the newest note that the log's key signed.
+    asked about; `checkpoint`: the newest note that the log's key signed. `not_checked`: what was to be checked and
+    could not be told, which is neither right nor wrong. `ages`: when (ms) the newest entry, scan seal and index seal
+    were recorded, and the block of the newest anchor; None for never or unknown.
     """
 
     size: int
@@ -132,11 +148,13 @@ class AuditReport:
     more: int = 0
     pin: bytes = b""
     checkpoint: bytes | None = None
+    not_checked: tuple[Finding, ...] = ()
+    ages: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
+        """Whether everything that was asked could be checked, and holds."""
+        return not self.findings and not self.not_checked
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON."""
@@ -150,6 +168,8 @@ class AuditReport:
             "counts": dict(self.counts),
             "findings": [finding.to_json() for finding in self.findings],
             "findings_beyond": self.more,
+            "not_checked": [finding.to_json() for finding in self.not_checked],
+            "ages": {name: None if at is None else format_instant(at) for name, at in self.ages.items()},
             "notes": list(self.notes),
         }
 
@@ -181,6 +201,7 @@ class Findings:
 
     def __init__(self) -> None:
         self.list: list[Finding] = []
+        self.not_checked: list[Finding] = []
         self.more = 0
         self.notes: list[str] = []
         self.counts: dict[str, int] = {}
@@ -193,6 +214,13 @@ class Findings:
             self.list.append(Finding(at, code, words))
         else:
             self.more += 1
+
+    def doubt(self, at: str, code: str, words: str, *, told: bool) -> None:
+        """Keep a finding or, `told` False, what could not be told; that once for each place and code."""
+        if told:
+            self.add(at, code, words)
+        elif not any((one.at, one.code) == (at, code) for one in self.not_checked):
+            self.not_checked.append(Finding(at, code, words))
 
     def refused(self, at: str, error: CarnetError) -> None:
         """Keep what a rule or a reader said. No answer is no finding: it ends the audit, and Unavailable is raised."""

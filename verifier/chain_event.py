@@ -14,26 +14,51 @@ from eth_utils.crypto import keccak
 from verifier.errors import Malformed, ProofInvalid
 from verifier.founding import Founding
 from verifier.merkle import MAX_TREE_SIZE
-from verifier.statement import check_hex
+from verifier.statement import Proposal, check_hex
 
 ANCHORED: Final = "0x" + keccak(text="Anchored(bytes32,uint64,bytes32,uint64)").hex()
 """First topic of the anchor contract's event."""
 EXECUTED: Final = "0x" + keccak(text="ProposalExecuted(uint64,bytes32,uint8,bytes,bytes[])").hex()
 """First topic of the registry's event."""
 
+KINDS: Final = tuple(Proposal)
+"""The contract's kinds 1, 2, 3 …, in order (docs/spec/contracts.md)."""
+VOTES_MAX: Final = 64
+"""Signatures in one decision: as many as a registry has authorities."""
+
 RawLog = Mapping[str, Any]
 """One element of an `eth_getLogs` answer, as JSON-RPC gives it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block: its number, its hash (0x and 64 lower hex), its time (ms; the chain counts whole seconds)."""
+
+    number: int
+    block_hash: str
+    time: int
+
+
 class ChainReader(Protocol):
-    """A node of the ledger's chain. Both methods raise Unavailable when it gives no answer."""
+    """A node of the ledger's chain. Every method raises Unavailable when it gives no answer.
+
+    An empty answer of `logs` is no denial: nodes prune, and nodes lag. `call` asks the contract itself.
+    """
 
     def chain_id(self) -> int:
         """`eth_chainId` as a number."""
         ...
 
     def logs(self, query: Mapping[str, Any]) -> Sequence[RawLog]:
-        """`eth_getLogs` for `address`, `topics` and, if given, `blockHash`; without it over all final blocks."""
+        """`eth_getLogs` for `address`, `topics` and either `blockHash`, or all blocks up to `toBlock` (hex)."""
+        ...
+
+    def block(self, number: int | None = None) -> Block | None:
+        """A block by its number, the newest without one; None when the node has none."""
+        ...
+
+    def call(self, address: str, data: bytes, block: int) -> bytes:
+        """`eth_call` on the state after that block; empty where there is no contract."""
         ...
 
 
@@ -59,10 +84,15 @@ class Anchored:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """The registry executed a proposal: its number and the digest (32 bytes) that the authorities signed."""
+    """The registry executed a proposal: its number, the digest (32 bytes) that was signed, kind and votes.
+
+    `signatures` are 0x and lower hex, as they were given to the contract.
+    """
 
     sequence: int
     digest: bytes
+    proposal: Proposal
+    signatures: tuple[str, ...]
     where: Where
 
 
@@ -89,9 +119,12 @@ def parse_anchored(raw: RawLog, founding: Founding) -> Anchored:
 
 
 def parse_executed(raw: RawLog, founding: Founding) -> Executed:
-    """Decode number and digest of one `ProposalExecuted` event. Raises ProofInvalid (`chain_event`)."""
-    topics, _ = _event(raw, founding.registry, EXECUTED, 3)
-    return Executed(_uint64(topics[1]), topics[2], _where(raw))
+    """Decode one `ProposalExecuted` event. Raises ProofInvalid (`chain_event`)."""
+    topics, data = _event(raw, founding.registry, EXECUTED, 3)
+    kind = int.from_bytes(_word(data, 0))
+    if not 1 <= kind <= len(KINDS):
+        raise _bad(f"a decision of kind {kind}")
+    return Executed(_uint64(topics[1]), topics[2], KINDS[kind - 1], _votes(data), _where(raw))
 
 
 def _event(raw: RawLog, address: str, topic: str, topics: int) -> tuple[list[bytes], bytes]:
@@ -115,6 +148,37 @@ def _where(raw: RawLog) -> Where:
         return Where(int(raw["blockNumber"], 16), block_hash, transaction, int(raw["logIndex"], 16))
     except (Malformed, KeyError, TypeError, ValueError, AttributeError) as error:
         raise _bad("an event that doesn't say where it stands") from error
+
+
+def _votes(data: bytes) -> tuple[str, ...]:
+    """The `bytes[]` of an event's data (kind, proposal, votes). Contract ABI specification, "formal encoding"."""
+    at = _number(data, 64)
+    count = _number(data, at)
+    if count > VOTES_MAX:
+        raise _bad(f"{count} votes in one decision")
+    votes: list[str] = []
+    for number in range(count):
+        start = at + 32 + _number(data, at + 32 + 32 * number)
+        length = _number(data, start)
+        vote = data[start + 32 : start + 32 + length]
+        if len(vote) != length:
+            raise _bad("an event whose data is cut short")
+        votes.append("0x" + vote.hex())
+    return tuple(votes)
+
+
+def _number(data: bytes, at: int) -> int:
+    """An offset or a length; none can pass the data itself."""
+    number = int.from_bytes(_word(data, at))
+    if number > len(data):
+        raise _bad("an event whose data is cut short")
+    return number
+
+
+def _word(data: bytes, at: int) -> bytes:
+    if len(data) < at + 32:
+        raise _bad("an event whose data is cut short")
+    return data[at : at + 32]
 
 
 def _uint64(word: bytes) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from verifier.chain_event import Anchored, ChainReader, Where, anchored_query, parse_anchored
+from verifier.chain_view import head_at
 from verifier.checkpoint import Checkpoint
-from verifier.errors import ProofInvalid, Refused
+from verifier.errors import ProofInvalid, Refused, Unavailable
 from verifier.evidence_file import AnchorProof
 from verifier.founding import Founding
 from verifier.merkle import verify_consistency
@@ -24,16 +25,44 @@ def check_anchor(anchor: AnchorProof, head: Checkpoint) -> None:
 
 
 def check_on_chain(anchor: AnchorProof, founding: Founding, chain: ChainReader) -> None:
-    """Ask a node for the anchor's event. Raises Unavailable, Refused (another chain), ProofInvalid."""
+    """Ask a node for the anchor's event.
+
+    Raises ProofInvalid (`anchor_missing`) when the chain denies it, Refused for a node of another chain, Unavailable
+    when the node cannot know: it lags, prunes, or leaves events out.
+    """
     chain_id = chain.chain_id()
-    logs = chain.logs(anchored_query(founding, anchor.size, anchor.block_hash))
     if chain_id != founding.chain_id:
         raise Refused(f"couldn't ask the chain: got chain {chain_id}, expected {founding.chain_id}")
+    block = chain.block(anchor.block_number)
+    if block is None:
+        raise _unknown(anchor, chain)
+    if block.block_hash != anchor.block_hash:
+        raise _missing(f"block {anchor.block_number} of the chain is another one")
+    logs = chain.logs(anchored_query(founding, anchor.size, anchor.block_hash))
     where = Where(anchor.block_number, anchor.block_hash, anchor.transaction, 0)
     wanted = Anchored(anchor.size, anchor.root, anchor.previous_size, where)
-    found = (parse_anchored(log, founding) for log in logs)
-    if not any(replace(event, where=replace(event.where, log_index=0)) == wanted for event in found):
-        raise ProofInvalid(
-            f"couldn't find the anchor: {founding.anchor} emitted no such event in {anchor.transaction}",
-            code="anchor_missing",
+    found = [parse_anchored(log, founding) for log in logs]
+    if any(replace(event, where=replace(event.where, log_index=0)) == wanted for event in found):
+        return
+    if not found and head_at(chain, founding, block)[0] >= anchor.size:
+        raise Unavailable(
+            f"couldn't find the anchor: the contract holds more than {anchor.size} entries, and the node leaves out "
+            "the event; it may keep no old events",
+            code="chain_incomplete",
         )
+    raise _missing(f"{founding.anchor} emitted no such event in {anchor.transaction}")
+
+
+def _unknown(anchor: AnchorProof, chain: ChainReader) -> Unavailable:
+    """A node that does not have the block cannot deny what is in it."""
+    newest = chain.block()
+    come = newest.number if newest is not None else "none"
+    return Unavailable(
+        f"couldn't find the anchor: it is in block {anchor.block_number}, which the node does not have; its newest "
+        f"block is {come}",
+        code="chain_behind",
+    )
+
+
+def _missing(why: str) -> ProofInvalid:
+    return ProofInvalid(f"couldn't find the anchor: {why}", code="anchor_missing")

@@ -12,6 +12,7 @@ import typer
 from api.cli.options import HomeOption, JsonOption, open_home
 from api.cli.output import ExitCode, Out
 from verifier.errors import Malformed
+from verifier.instant import format_instant
 
 if TYPE_CHECKING:
     from verifier.audit_report import AuditReport, Former
@@ -59,6 +60,8 @@ def audit(
 ) -> None:
     """Check every hash, signature, standing, right, segment and anchor. Exit code 1 if anything does not hold.
 
+    Exit code 3 if something that was asked could not be checked, as when the node of the chain has not come so far.
+
     What is fetched is kept, so an audit that was interrupted goes on where it was.
     """
     from api.cli.pin import parse_pin, told_pin
@@ -87,8 +90,10 @@ def audit(
     asked = chain_rpc is not None if log is not None else not no_chain
     answer: dict[str, Any] = {**report.to_json(), "pin_given": pin is not None, "chain_asked": asked}
     out.answer(answer, _lines(report))
-    if not report.ok:
+    if report.findings:
         raise typer.Exit(ExitCode.NO)
+    if report.not_checked:
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _former(path: Path) -> Former:
@@ -112,6 +117,16 @@ def _lines(report: AuditReport) -> list[str]:
     beyond = len(report.findings) + report.more - SHOWN
     if beyond > 0:
         lines.append(f"     … and {beyond} more; --json lists them")
+    for doubt in report.not_checked:
+        lines += [f"?    {doubt.at}: {doubt.words} [{doubt.code}]", f"     {doubt.meaning}"]
     lines += [f"note: {note}" for note in report.notes]
-    lines.append("everything holds" if report.ok else f"{len(report.findings) + report.more} things do not hold")
-    return lines
+    return [*lines, _sum(report)]
+
+
+def _sum(report: AuditReport) -> str:
+    untold = f"{len(report.not_checked)} could not be checked" if report.not_checked else ""
+    if report.findings:
+        return f"{len(report.findings) + report.more} things do not hold{untold and ', ' + untold}"
+    newest = report.ages.get("entry")
+    until = f" up to {format_instant(newest)}, its newest entry" if newest is not None else ""
+    return f"cannot be told: {untold}; what was checked holds" if untold else f"everything holds{until}"

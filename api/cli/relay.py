@@ -1,8 +1,12 @@
-"""Relaying: bringing approved proposals to the registry contract, and from there into the log."""
+"""Relaying: bringing approved proposals to the registry contract, and from there into the log.
+
+The answer of a node can get lost after it took a transaction. So what others need (a name and its salt) is kept before
+anything is sent, and a repeat of the command goes on from what the registry has decided meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +15,8 @@ from api.cli.output import Out
 from api.cli.proposal import Draft
 from verifier.errors import Refused
 from verifier.founding import Founding
-from verifier.participant import name_commitment
+from verifier.participant import Mirrored, name_commitment
+from verifier.statement import Proposal
 
 if TYPE_CHECKING:
     from ledger.chain.evm import EvmChain
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def relay(home: Home, drafts: Sequence[Draft], out: Out) -> dict[str, Any]:
-    """Execute proposals in order and mirror them; names are kept beside the log.
+    """Execute proposals in order and mirror them; names are kept beside the log. A repeat completes what was begun.
 
     Raises Refused (`not_approved`, `other_log`, `chain_refused`), Unavailable.
     """
@@ -28,11 +33,12 @@ def relay(home: Home, drafts: Sequence[Draft], out: Out) -> dict[str, Any]:
     with _ledger_and_chain(home, out, server) as (ledger, evm):
         for draft in drafts:
             _check(ledger.founding, ledger, draft)
-        relayed = [_execute(evm, draft) for draft in drafts]
         for draft in drafts:
             if draft.name is not None:
                 salt = bytes.fromhex(draft.name["salt"])
                 ledger.participants.keep_name(draft.body["participant"], draft.name["name"], salt)
+        # If we stop after this line, a repeat finds the name of whichever admission the registry took.
+        relayed = [_execute(evm, ledger, draft, out) for draft in drafts]
         mirrored = ledger.mirror.sync() if ledger.mirror is not None else 0
         anchor(ledger, out)
     if server is not None:
@@ -73,12 +79,50 @@ def _check(founding: Founding, ledger: Ledger, draft: Draft) -> None:
         )
 
 
-def _execute(evm: EvmChain, draft: Draft) -> dict[str, Any]:
-    receipt = evm.execute(draft.proposal, draft.body, draft.signatures)
-    return {
-        "proposal": draft.proposal.value,
-        "body": dict(draft.body),
-        "signers": draft.signers(),
-        "transaction": receipt.tx_hash,
-        "block_number": receipt.block_number,
-    }
+def _execute(evm: EvmChain, ledger: Ledger, draft: Draft, out: Out) -> dict[str, Any]:
+    from ledger.chain.transactions import ChainRefused
+
+    answer = {"proposal": draft.proposal.value, "body": dict(draft.body), "signers": draft.signers()}
+    try:
+        receipt = evm.execute(draft.proposal, draft.body, draft.signatures)
+    except ChainRefused as refusal:
+        done = _done_before(evm, ledger, draft) if refusal.reason.name in _DONE else None
+        if done is None:
+            raise
+        out.note(f"the registry has decided this already, in transaction {done.transaction}")
+        return {**answer, "body": dict(done.body), "transaction": done.transaction, "block_number": done.block_number}
+    return {**answer, "transaction": receipt.tx_hash, "block_number": receipt.block_number}
+
+
+_DONE = {
+    "RegistryAlreadyExecuted", "RegistryAlreadyAdmitted", "RegistryAlreadySuspended", "RegistryNotSuspended",
+    "RegistryPrefixHeld", "RegistryPrefixNotHeld", "RegistryOperatorUnchanged",
+}  # fmt: skip
+"""Refusals of a registry in which the proposal, or one of the same effect, was executed before."""
+_HEADER = {"statementId", "issuedAt", "expiresAt"}
+
+
+def _done_before(evm: EvmChain, ledger: Ledger, draft: Draft) -> Mirrored | None:
+    """The newest decision about the same subject, if it has the effect that the draft asks for. Raises Unavailable."""
+    about = [one for one in evm.proposals() if _subject(one.body) == _subject(draft.body)]
+    if not about or about[-1].proposal is not draft.proposal:
+        return None
+    last = about[-1]
+    return last if _effect(last.body) == _effect(draft.body) and _covers(ledger, last, draft) else None
+
+
+def _subject(body: Mapping[str, Any]) -> Any:
+    return body.get("participant") or body.get("prefix") or body["operator"]
+
+
+def _effect(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a proposal does, without what differs from one attempt to the next."""
+    return {name: value for name, value in body.items() if name not in _HEADER | {"nameHash", "effectiveAt"}}
+
+
+def _covers(ledger: Ledger, last: Mirrored, draft: Draft) -> bool:
+    """Whether an admission is under the same name, and a suspension holds from then on."""
+    if draft.proposal is not Proposal.PARTICIPANT_ADMITTED:
+        return int(last.body.get("effectiveAt", 0)) <= int(draft.body.get("effectiveAt", 0))
+    name = ledger.participants.committed_name(last.body["participant"], last.body["nameHash"])
+    return last.body == draft.body or (draft.name is not None and name == draft.name["name"])

@@ -8,10 +8,15 @@ from typing import Any, Self
 
 import httpx
 
+from ledger.deadline import Deadline, bounded
+from ledger.remote.http import SLOWEST
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
 
 TIMEOUT = httpx.Timeout(30.0, read=600.0)
 """Seconds. A server checks a segment of ten million units before it answers, which takes it a while."""
+
+READ_SECONDS, WRITE_SECONDS = 120.0, 630.0
+"""For a whole answer, from the first byte sent to the last one read; besides what SLOWEST allows for what is sent."""
 
 
 class Remote:
@@ -24,7 +29,9 @@ class Remote:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         # A redirect could take a token, or a statement, to somebody else.
-        self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT, follow_redirects=False)
+        self._client = bounded(
+            httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT, follow_redirects=False)
+        )
         self.url = url
 
     def __enter__(self) -> Self:
@@ -57,8 +64,11 @@ class Remote:
         return self._json(self._request("PUT", path, params=parameters, content=content, headers=headers))
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        length = int((arguments.get("headers") or {}).get("Content-Length", 0))
+        whole = Deadline((READ_SECONDS if method == "GET" else WRITE_SECONDS) + length / SLOWEST)
         try:
-            response = self._client.request(method, path, **arguments)
+            with whole.running():
+                response = self._client.request(method, path, **arguments)
         except httpx.HTTPError as error:
             cause = str(error) or type(error).__name__
             raise Unavailable(f"couldn't reach the server at {self.url}: {cause}", code="server") from error

@@ -15,6 +15,8 @@ from api.site import Site, site
 from ledger.services.clock import now_ms
 from ledger.services.upkeep import Trouble
 from ledger.storage.database import is_writable
+from ledger.wiring import Ledger
+from verifier.entry import decode_entry
 from verifier.errors import CarnetError
 from verifier.instant import format_instant
 
@@ -34,11 +36,15 @@ async def healthz(request: Request) -> Response:
     "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; which one is said."}}
 )
 async def readyz(request: Request) -> Response:
-    """200 when database, segments, index and writer are all there; 503 names what is not. `troubles`: what is late."""
+    """200 when database, segments, index and writer are all there; 503 names what is not.
+
+    `troubles`: what is late. `ages`: when the newest of each kind was made, and when the registry was last read.
+    """
     here = site(request)
     parts = await run_in_threadpool(_parts, here)
     ready = all(state == "ok" for state in parts.values())
-    return reply({"ready": ready, "parts": parts, "troubles": _troubles(here)}, 200 if ready else 503)
+    ages = await run_in_threadpool(_ages, here)
+    return reply({"ready": ready, "parts": parts, "troubles": _troubles(here), "ages": ages}, 200 if ready else 503)
 
 
 @router.get(
@@ -84,6 +90,7 @@ def _troubles(here: Site) -> Mapping[str, Any]:
         "clock": Trouble("clock", doubt, now_ms()) if (doubt := ledger.clock.doubt()) is not None else None,
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
         "seals": ledger.seals.trouble if ledger.seals is not None else None,
+        "index": ledger.index_cadence.trouble if ledger.index_cadence is not None else None,
         "mirror": ledger.following.trouble if ledger.following is not None else None,
     }
     if ledger.upkeep is not None:
@@ -91,6 +98,34 @@ def _troubles(here: Site) -> Mapping[str, Any]:
     if ledger.witnessing is not None:
         found |= {f"witness {name}": trouble for name, trouble in ledger.witnessing.troubles().items()}
     return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}
+
+
+def _ages(here: Site) -> Mapping[str, str | None]:
+    """Instants; null for never, or where they cannot be read, which `parts` says."""
+    ledger = here.ledger
+    record, sealed = ledger.record, ledger.record.sealed_index
+    instants = {
+        "entry": lambda: record.recorded_at,
+        "scan_seal": lambda: record.seals[-1].recorded_at if record.seals else None,
+        "index_seal": lambda: sealed.recorded_at if sealed is not None else None,
+        "anchored_entry": lambda: _anchored(ledger),
+        "registry": lambda: ledger.freshness.read_at,
+    }
+    return {name: _instant(ask) for name, ask in instants.items()}
+
+
+def _anchored(ledger: Ledger) -> int | None:
+    """When the newest entry under a final anchor was recorded (ms)."""
+    size = ledger.anchors.final_size()
+    return decode_entry(ledger.log.read_entries(size - 1, size)[0]).recorded_at if size else None
+
+
+def _instant(ask: Callable[[], int | None]) -> str | None:
+    try:
+        at = ask()
+    except CarnetError:
+        return None
+    return format_instant(at) if at is not None else None
 
 
 def _state(check: Callable[[], bool]) -> str:

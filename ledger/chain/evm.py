@@ -11,7 +11,7 @@ from eth_abi.abi import encode as abi_encode
 from ledger.chain.abi import constructor_types, decode_event, encode_call, event_topic
 from ledger.chain.artefacts import artefact
 from ledger.chain.proposals import EXECUTED, REGISTRY, decode_executed, encode_proposal
-from ledger.chain.reader import LOG_RANGE
+from ledger.chain.reader import read_logs
 from ledger.chain.transactions import Receipt, SignedTransaction, Transactions
 from ledger.keys.account import LocalAccount
 from verifier.errors import ProofInvalid, Unavailable
@@ -157,11 +157,7 @@ class EvmChain(Transactions):
         return receipt.contract.lower()
 
     def _logs(self, address: str, topics: Sequence[str], first: int, last: int) -> Iterator[Mapping[str, Any]]:
-        for start in range(first, last + 1, LOG_RANGE):
-            span = {"fromBlock": hex(start), "toBlock": hex(min(last, start + LOG_RANGE - 1))}
-            logs = self.rpc.call("eth_getLogs", {"address": address, "topics": list(topics), **span})
-            # The order is the chain's own, but a node behind a cache has been seen to answer otherwise.
-            yield from sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
+        return read_logs(self.rpc, {"address": address, "topics": list(topics)}, first, last)
 
     def latest_time(self) -> int:
         """The time of the newest block (ms); chains may idle, so it is no clock. Raises Unavailable."""

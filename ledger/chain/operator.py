@@ -68,3 +68,18 @@ class LedgerChain:
     def refusal(self, tx_hash: str) -> str:
         """The contract's own words for a transaction that reverted."""
         return str(self._evm.revert_reason(tx_hash))
+
+    def raised(self, raw: bytes) -> tuple[bytes, str] | None:
+        """The same transaction for a higher fee, or None. Raises Refused (`operator_key_missing`), Unavailable."""
+        if self._key is None:
+            raise Refused("couldn't anchor: the operator's key is not in this home", code="operator_key_missing")
+        signed = self._evm.raised(self._key, raw)
+        return (signed.raw, signed.tx_hash) if signed is not None else None
+
+    def used(self, nonce: int) -> bool:
+        """Whether the operator's account has a transaction with that nonce in a block."""
+        return self._key is not None and self._evm.sent(self._key.address) > nonce
+
+    def height(self) -> int:
+        """The number of the node's newest block."""
+        return self._evm.height()

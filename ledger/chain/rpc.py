@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import weakref
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from requests.exceptions import RequestException
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint
+import httpx
 
-import ledger.keys.account  # noqa: F401  (web3 loads eth-account; what comes with that is put right there)
+from ledger.deadline import Deadline, bounded
 from ledger.urls import without_password
 from verifier.errors import Unavailable
 
 TIMEOUT_SECONDS = 20.0
-"""For one call. A permissioned chain answers in milliseconds; longer means that it hangs."""
+"""For one whole call. A permissioned chain answers in milliseconds; longer means that it hangs."""
+ANSWER_MAX = 64 * 1024 * 1024
+"""Bytes of one answer; events of the largest range that a node gives have a few."""
 
 
 class RpcError(Unavailable):
@@ -48,17 +50,22 @@ class Rpc:
     """Calls methods of the node at `url`. Safe to share between threads."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        self.url = without_password(url)  # for people and messages; only the provider knows the rest
-        self._provider = _connect(url, timeout)
+        self.url = without_password(url)  # for people and messages; only the client knows the rest
+        self._whole, self._timeout = url, timeout
+        # A proxy from the environment cannot see our loopback. A redirect would take our transactions elsewhere.
+        trusts = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
+        self._client = bounded(httpx.Client(timeout=timeout, trust_env=trusts, follow_redirects=False))
+        weakref.finalize(self, self._client.close)
 
     def call(self, method: str, *params: Any) -> Any:
-        """The result of one call.
+        """The result of one call. No retries: a repeated send could hide that the first one arrived.
 
         Raises Unavailable (`chain_unavailable`) when there is no connection, RpcError when the node refuses.
         """
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         try:
-            response = self._provider.make_request(RPCEndpoint(method), list(params))
-        except (RequestException, OSError, ValueError) as error:
+            response = json.loads(self._post(request))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             # ValueError: something other than a node answers there, and it is no JSON.
             cause = type(error).__name__
             raise Unavailable(
@@ -70,13 +77,20 @@ class Rpc:
             raise _rpc_error(method, failure)
         return response.get("result")
 
-
-def _connect(url: str, timeout: float) -> HTTPProvider:
-    options: dict[str, Any] = {"timeout": timeout}
-    if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
-        options["proxies"] = {"http": "", "https": ""}  # a proxy from the environment cannot see our loopback
-    # No retries here: a repeated send could hide that the first one arrived.
-    return HTTPProvider(url, request_kwargs=options, exception_retry_configuration=None)
+    def _post(self, request: str) -> bytes:
+        """What the node answers, whatever its status: some say in a body of 400 why they refuse."""
+        body = b""
+        with (
+            Deadline(self._timeout).running(),
+            self._client.stream(
+                "POST", self._whole, content=request, headers={"Content-Type": "application/json"}
+            ) as response,
+        ):
+            for piece in response.iter_bytes():
+                body += piece
+                if len(body) > ANSWER_MAX:
+                    raise ValueError(f"more than {ANSWER_MAX} bytes")
+        return body
 
 
 def _rpc_error(method: str, failure: Any) -> RpcError:

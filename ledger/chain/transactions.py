@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +15,18 @@ from eth_utils.crypto import keccak
 from ledger.chain.abi import Revert, decode_result, decode_revert, encode_call
 from ledger.chain.finality import Finality
 from ledger.chain.rpc import Caller, RpcError
-from ledger.keys.account import Account, LocalAccount
+from ledger.keys.account import Account, LocalAccount, transaction_fields
 from verifier.errors import Refused, Unavailable
 
 MINING_SECONDS = 60.0
 """How long a transaction may take into a block. A QBFT chain has a block every 1 to 5 seconds."""
+RESEND_SECONDS = (0.2, 0.5, 1.0, 2.0)
+"""Pauses after an answer that got lost; the same bytes can be mined only once."""
 _POLL_SECONDS = 0.1
+FEE_RISE = 9 / 8
+"""What a node asks of a transaction that replaces another (Geth: 10 %; 12.5 % where the base fee rises so much)."""
+FEE_CEILING = 10
+"""Times the fee that the node asks now: what a replacement never goes beyond."""
 _GAS_FREE = {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
 _CLOCK_ERRORS = {"RegistryIssuedInFuture", "RegistryEffectiveTimeOutOfRange"}
 """A rehearsal may run at the time of the last block, hours ago on an idle chain; these may be its mistake."""
@@ -122,6 +129,37 @@ class Transactions:
         tx_hash = "0x" + bytes(signed.hash).hex()
         return SignedTransaction(bytes(signed.raw_transaction), tx_hash, nonce, key.address.lower())
 
+    def raised(self, key: LocalAccount, raw: bytes) -> SignedTransaction | None:
+        """The same transaction for a fee that replaces it: at least an eighth more, and what the node asks now.
+
+        None when there is no fee to raise, or it stands at FEE_CEILING times what the node asks. Raises Unavailable.
+        """
+        fields, asked = transaction_fields(raw), self._fees()
+        before = {name: fields.pop(name, 0) for name in ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")}
+        most = max(before.values())
+        fees = {
+            name: max(fee, math.ceil((before[name] or most) * FEE_RISE)) if before[name] or most else fee
+            for name, fee in asked.items()
+        }
+        if fees == {name: before[name] for name in fees} or any(
+            fee > FEE_CEILING * max(asked.values()) for fee in fees.values()
+        ):
+            return None
+        to = fields["to"]
+        kept = {"chainId": self.chain_id, "to": to_checksum_address(to) if to else b"", **fees}
+        names = ("nonce", "gas", "value", "data")
+        signed = key.sign_transaction({**{name: fields[name] for name in names}, **kept})
+        tx_hash = "0x" + bytes(signed.hash).hex()
+        return SignedTransaction(bytes(signed.raw_transaction), tx_hash, fields["nonce"], key.address.lower())
+
+    def sent(self, address: str) -> int:
+        """How many transactions of an account are in blocks: the nonce of its next one. Raises Unavailable."""
+        return int(self.rpc.call("eth_getTransactionCount", address, "latest"), 16)
+
+    def height(self) -> int:
+        """The number of the newest block. Raises Unavailable."""
+        return int(self.rpc.call("eth_blockNumber"), 16)
+
     def send_raw(self, raw: bytes) -> None:
         """Send a signed transaction; one that the chain has already is no error.
 
@@ -206,11 +244,25 @@ class Transactions:
         # One at a time: two threads would be given the same nonce.
         with self._lock:
             signed = self.build(self.relay, to, data, gas)
-            self.send_raw(signed.raw)
+            self._send_surely(signed)
             receipt = self.wait(signed.tx_hash)
         if not receipt.succeeded:
             raise ChainRefused(self.revert_reason(signed.tx_hash) or Revert("", {}), signed.tx_hash)
         return receipt
+
+    def _send_surely(self, signed: SignedTransaction) -> None:
+        """Send; when the answer gets lost, ask for the transaction by its hash, and send the same bytes again.
+
+        Raises Refused (`chain_refused`), Unavailable when the node stays away.
+        """
+        for pause in RESEND_SECONDS:
+            try:
+                self.send_raw(signed.raw)
+            except Unavailable:
+                time.sleep(pause)
+            else:
+                return
+        self.send_raw(signed.raw)
 
     def _rehearse(self, to: str | None, data: bytes, gas: int) -> None:
         """Ask first: a refusal then costs no transaction."""

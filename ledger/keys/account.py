@@ -8,11 +8,25 @@ to load; what only reads and verifies does without.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
+import rlp  # type: ignore[import-untyped]  # it has no types of its own
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from hexbytes import HexBytes
 
 _LIMIT = 1_000  # Python's own default, for the whole process
 sys.setrecursionlimit(min(_LIMIT, sys.getrecursionlimit()))
 
-__all__ = ["Account", "LocalAccount"]
+__all__ = ["Account", "LocalAccount", "transaction_fields"]
+
+
+def transaction_fields(raw: bytes) -> dict[str, Any]:
+    """The fields of a signed transaction, without its signature, as `sign_transaction` takes them."""
+    if raw[0] > 0x7F:  # the form before EIP-2718: nonce, gas price, gas, to, value, data, signature
+        nonce, price, gas, to, value, data, *_ = rlp.decode(raw)
+        old = {"nonce": nonce, "gasPrice": price, "gas": gas, "value": value}
+        return {**{name: int.from_bytes(number) for name, number in old.items()}, "to": to, "data": data}
+    fields: dict[str, Any] = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    return {name: value for name, value in fields.items() if name not in ("v", "r", "s", "yParity")}

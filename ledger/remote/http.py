@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ledger.deadline import Deadline, bounded
 from ledger.remote.files import Sleep, not_found, too_large
 from ledger.urls import check_http_url
 from verifier.errors import Malformed, Unavailable
@@ -38,12 +39,14 @@ class HttpFiles:
         self._base = log_url(url)
         self._sleep = sleep
         # An answer that sends its reader on, or unpacks to more than was asked for, is none.
-        self._client = httpx.Client(
-            headers={"User-Agent": "carnet", "Accept-Encoding": "identity"},
-            timeout=timeout,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=8),
-            trust_env=not _is_loopback(urlsplit(url).hostname or ""),
+        self._client = bounded(
+            httpx.Client(
+                headers={"User-Agent": "carnet", "Accept-Encoding": "identity"},
+                timeout=timeout,
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=8),
+                trust_env=not _is_loopback(urlsplit(url).hostname or ""),
+            )
         )
 
     def __enter__(self) -> Self:
@@ -60,13 +63,14 @@ class HttpFiles:
         return self._base
 
     def read(self, path: str, limit: int) -> bytes:
-        """See `PublishedFiles.read`."""
-        attempt = 1
+        """See `PublishedFiles.read`. All attempts together take no longer than two answers may."""
+        attempt, whole = 1, Deadline(2 * _seconds(limit))
         while True:
             try:
-                return b"".join(self._pieces(path, limit))
+                with whole.running():
+                    return b"".join(self._pieces(path, limit))
             except _Again as again:
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or not whole.left:
                     raise Unavailable(str(again), code="server") from again
                 self._sleep(again.pause if again.pause is not None else _spread(attempt))
                 attempt += 1
@@ -79,19 +83,23 @@ class HttpFiles:
             raise Unavailable(str(again), code="server") from again
 
     def _pieces(self, path: str, limit: int) -> Iterator[bytes]:
-        url, got, until = self._base + path, 0, time.monotonic() + ANSWER_SECONDS + limit / SLOWEST
+        url, got, deadline = self._base + path, 0, Deadline(_seconds(limit))
         try:
-            with self._client.stream("GET", url) as response:
+            with deadline.running():
+                response = self._client.send(self._client.build_request("GET", url), stream=True)
+            try:
                 self._check(response, path)
-                for piece in response.iter_raw():
+                for piece in deadline.over(response.iter_raw()):
                     got += len(piece)
                     if got > limit:
                         raise too_large(path, limit)
-                    if time.monotonic() > until:
-                        raise _Again(f"couldn't read {url}: it came too slowly")
                     yield piece
+            finally:
+                response.close()
         except httpx.TransportError as error:
-            raise _Again(f"couldn't reach {url}: {str(error) or type(error).__name__}") from error
+            slow = isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout)
+            why = "it came too slowly" if slow else str(error) or type(error).__name__
+            raise _Again(f"couldn't read {url}: {why}") from error
 
     def _check(self, response: httpx.Response, path: str) -> None:
         status = response.status_code
@@ -107,6 +115,11 @@ class HttpFiles:
             )
         if status != 200 or response.headers.get("content-encoding", "identity") != "identity":
             raise Unavailable(f"couldn't read {self._base}{path}: it answered {status}, packed or not", code="server")
+
+
+def _seconds(limit: int) -> float:
+    """What one answer of up to `limit` bytes may take."""
+    return ANSWER_SECONDS + limit / SLOWEST
 
 
 class _Again(Exception):

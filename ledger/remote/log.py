@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import httpx
 
+from ledger.deadline import Deadline, bounded
 from ledger.remote.files import PublishedFiles, read_checkpoint, read_seal, read_tile
-from ledger.remote.http import TIMEOUT
+from ledger.remote.http import ANSWER_SECONDS, TIMEOUT
 from ledger.remote.segments import fetch_segment
 from ledger.storage.segment import SegmentStore
 from verifier.tiles import Level
@@ -55,11 +56,13 @@ class SaltClient:
     """Asks `GET /v1/batches/{id}/salt` with a token, which is sent to that server only. Close it when done."""
 
     def __init__(self, server: str, token: str) -> None:
-        self._client = httpx.Client(
-            base_url=server,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            timeout=TIMEOUT,
-            follow_redirects=False,
+        self._client = bounded(
+            httpx.Client(
+                base_url=server,
+                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+                timeout=TIMEOUT,
+                follow_redirects=False,
+            )
         )
 
     def close(self) -> None:
@@ -69,7 +72,8 @@ class SaltClient:
     def __call__(self, batch_id: str) -> bytes | None:
         """The salt that is given; whether it is the right one its commitment tells. None for any other answer."""
         try:
-            response = self._client.get(f"/v1/batches/{batch_id}/salt")
+            with Deadline(ANSWER_SECONDS).running():
+                response = self._client.get(f"/v1/batches/{batch_id}/salt")
             text = (
                 response.json()["salt"] if response.status_code == 200 and len(response.content) < SALT_ANSWER else ""
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
@@ -22,6 +23,10 @@ READERS = 4
 AHEAD = 8
 """Bundles, with their tiles, asked for before they are needed."""
 
+LOOKS = (0.0, 1.0, 3.0, 6.0)
+"""Seconds to wait before each look for a newer checkpoint: ten in all, several times what publishing takes, and what a
+cache in between may be late."""
+
 SegmentSource = Callable[[bytes, int], SegmentView]
 _NO_LOG = (Malformed, ProofInvalid, NotFound, Refused)
 """What a log that does not hold says; no answer (Unavailable) says nothing and is passed on."""
@@ -35,10 +40,18 @@ class PublishedSource:
     """
 
     def __init__(
-        self, files: PublishedFiles, segments: SegmentSource, pin: bytes, *, cache: FileCache | None = None
+        self,
+        files: PublishedFiles,
+        segments: SegmentSource,
+        pin: bytes,
+        *,
+        cache: FileCache | None = None,
+        looks: Sequence[float] = LOOKS,
     ) -> None:
-        """Raises NotFound (`not_published`), Unavailable, ProofInvalid (`file_size`)."""
-        self._files, self._segments, self._cache = files, segments, cache
+        """`looks`: seconds before each look for a newer checkpoint; empty for a copy, which has none.
+
+        Raises NotFound (`not_published`), Unavailable, ProofInvalid (`file_size`)."""
+        self._files, self._segments, self._cache, self._looks = files, segments, cache, looks
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._coming: dict[tuple[Level, int], Future[bytes]] = {}
         self._served: dict[tuple[Level, int, int], Future[bytes]] = {}
@@ -65,6 +78,16 @@ class PublishedSource:
         """The newest checkpoint, and every head of this log that was ever kept here."""
         kept = self._cache.heads() if self._cache is not None else ()
         return [self.note, *(note for note in kept if note != self.note)]
+
+    def newest(self, size: int, /) -> bytes | None:
+        """The newest checkpoint by now; while it covers less than `size` entries it is looked for again."""
+        note: bytes | None = None
+        for pause in self._looks:
+            time.sleep(pause)
+            note = read_checkpoint(self._files)
+            if _claimed_size(note) >= size:
+                break
+        return note
 
     def tile(self, level: Level, n: int, width: int) -> bytes:
         """A tile or bundle, as it was kept or as it is served."""

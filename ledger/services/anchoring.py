@@ -2,19 +2,31 @@
 
 An anchor goes built -> submitted -> mined -> final and is called anchored only when final. The ledger accepts and
 serves while the chain is down; anchor lag never changes a verdict.
+
+What a chain does to a transaction: it may leave it waiting, so it is priced anew, with the same nonce; it may take a
+block back, also one that counted as final, so the newest final anchor is looked at in every round and sent again. Both
+are said (`check`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
 from ledger.ports import AnchoredHead, Log
+from ledger.services.append import now_ms
 from verifier.checkpoint import Checkpoint
 from verifier.errors import ProofInvalid, Refused, Unavailable
+from verifier.instant import MINUTE, format_instant
 from verifier.merkle import consistency_proof
+
+PRICE_SECONDS = 60.0
+"""How long a transaction waits before it is priced anew. A permissioned chain has a block every 1 to 5 seconds."""
+LATE_AFTER = 5 * MINUTE
+"""Milliseconds after which an anchor that is not in a block is said to be late."""
 
 
 class AnchorState(StrEnum):
@@ -34,7 +46,8 @@ class AnchorState(StrEnum):
 class Anchor:
     """One anchor transaction: what it claims and where it stands. Hashes are 0x and lower hex.
 
-    `raw` is empty and `nonce` -1 for one that was found on the chain and is not remembered here.
+    `raw` is empty and `nonce` -1 for one that was found on the chain and is not remembered here. `built_at` (ms): when
+    its first transaction was made; 0 for now.
     """
 
     size: int
@@ -47,6 +60,7 @@ class Anchor:
     state: AnchorState
     block_number: int | None = None
     block_hash: str | None = None
+    built_at: int = 0
 
 
 class AnchorStore(Protocol):
@@ -96,12 +110,28 @@ class AnchorChain(Protocol):
         """The contract's own words for a transaction that reverted."""
         ...
 
+    def raised(self, raw: bytes) -> tuple[bytes, str] | None:
+        """The same transaction for a higher fee: raw bytes and hash; None when no higher fee is called for, or wise."""
+        ...
+
+    def used(self, nonce: int) -> bool:
+        """Whether the operator's account has a transaction with that nonce in a block."""
+        ...
+
+    def height(self) -> int:
+        """The number of the node's newest block."""
+        ...
+
 
 class Anchoring:
-    """Brings signed heads onto the chain, one at a time."""
+    """Brings signed heads onto the chain, one at a time. `seconds` is a clock that never goes back."""
 
-    def __init__(self, log: Log, chain: AnchorChain, store: AnchorStore) -> None:
-        self._log, self._chain, self._store = log, chain, store
+    def __init__(
+        self, log: Log, chain: AnchorChain, store: AnchorStore, *, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log, self._chain, self._store, self._seconds = log, chain, store, seconds
+        self._priced: dict[int, float] = {}
+        self._taken_back: Anchor | None = None
 
     def anchor_now(self, head: Checkpoint) -> Anchor:
         """Bring one signed head to the contract and follow it as far as the chain goes now.
@@ -118,7 +148,11 @@ class Anchoring:
         anchored = self._chain.anchored()
         if anchored.size == head.size and anchored.root == head.root:
             known = self._store.get(head.size)
-            return known if known is not None and known.state is not AnchorState.REVERTED else self._found(head)
+            return (
+                known
+                if known is not None and known.state is not AnchorState.REVERTED
+                else self._found(head.size, head.root)
+            )
         if anchored.size > head.size or (anchored.size == head.size and anchored.root != head.root):
             raise ProofInvalid(
                 f"couldn't anchor size {head.size}: the contract holds size {anchored.size} with another history",
@@ -127,9 +161,32 @@ class Anchoring:
         return self._settle(self._build(anchored.size, head))
 
     def follow(self) -> None:
-        """Take every open anchor one step further; what was lost with a block is sent again."""
+        """Take every open anchor one step further; what was lost with a block, final or not, is sent again."""
+        self._look_back()
         for anchor in self._store.open():
             self._settle(anchor)
+
+    def check(self, now: int | None = None) -> None:
+        """Say what is not as it should be, though it is being put right. `now`: ms.
+
+        Raises Unavailable (`anchor_taken_back`: the chain dropped a final anchor, and none covers it again yet;
+        `anchor_late`: one has been under way for minutes).
+        """
+        lost, final = self._taken_back, self.final()
+        if lost is not None and (final is None or final.size < lost.size):
+            raise Unavailable(
+                f"couldn't keep the anchor of size {lost.size}: the chain has taken back block {lost.block_number}; it "
+                "is anchored again",
+                code="anchor_taken_back",
+            )
+        self._taken_back = None
+        for anchor in self._store.open():
+            if anchor.state is not AnchorState.MINED and (now or now_ms()) - anchor.built_at > LATE_AFTER:
+                raise Unavailable(
+                    f"couldn't anchor size {anchor.size} yet: transaction {anchor.tx_hash} is in no block; the first "
+                    f"one was made at {format_instant(anchor.built_at)}",
+                    code="anchor_late",
+                )
 
     def status(self) -> dict[str, Any]:
         """The newest anchor of each state, as JSON."""
@@ -140,16 +197,16 @@ class Anchoring:
         """The newest final anchor."""
         return self._store.newest(AnchorState.FINAL)
 
-    def _found(self, head: Checkpoint) -> Anchor:
+    def _found(self, size: int, root: bytes) -> Anchor:
         """An anchor that the contract has and this home has forgotten, as after a restore. Sending it again does
         nothing there, so there would be no event for it."""
-        accepted = self._chain.accepted(head.size)
+        accepted = self._chain.accepted(size)
         if accepted is None:
-            raise Unavailable(f"couldn't find the anchor of size {head.size} in a final block yet", code="chain_slow")
+            raise Unavailable(f"couldn't find the anchor of size {size} in a final block yet", code="chain_slow")
         previous_size, tx_hash, number, block_hash = accepted
-        proof = self._proof(previous_size, head.size)
+        proof = self._proof(previous_size, size)
         anchor = Anchor(
-            head.size, head.root, previous_size, proof, b"", tx_hash, -1, AnchorState.FINAL, number, block_hash
+            size, root, previous_size, proof, b"", tx_hash, -1, AnchorState.FINAL, number, block_hash, now_ms()
         )
         self._store.put(anchor)
         return anchor
@@ -160,23 +217,47 @@ class Anchoring:
     def _build(self, previous_size: int, head: Checkpoint) -> Anchor:
         proof = self._proof(previous_size, head.size)
         raw, tx_hash, nonce = self._chain.build(previous_size, head.size, head.root, proof)
-        anchor = Anchor(head.size, head.root, previous_size, proof, raw, tx_hash, nonce, AnchorState.BUILT)
+        anchor = Anchor(
+            head.size, head.root, previous_size, proof, raw, tx_hash, nonce, AnchorState.BUILT, built_at=now_ms()
+        )
         # If we stop after this line, restart finds the signed bytes and sends the same transaction.
         self._store.put(anchor)
         return anchor
 
+    def _look_back(self) -> None:
+        """Whether the newest final anchor still stands. 1. in its block; 2. in another one; 3. nowhere: sent again."""
+        while (final := self._store.newest(AnchorState.FINAL)) is not None:
+            state, number, block_hash = self._chain.locate(final.tx_hash)
+            if state is AnchorState.FINAL and block_hash == final.block_hash:  # 1
+                return
+            if state in (AnchorState.FINAL, AnchorState.MINED):  # 2
+                self._store.put(replace(final, state=state, block_number=number, block_hash=block_hash))
+                continue
+            if self._chain.anchored().size >= final.size:
+                return  # the contract holds it; the node has forgotten the transaction, which is its right
+            if self._chain.height() < (final.block_number or 0):
+                raise Unavailable(
+                    f"couldn't look at the anchor of size {final.size}: the node has not come to block "
+                    f"{final.block_number}",
+                    code="chain_behind",
+                )
+            self._taken_back = final  # 3
+            again = AnchorState.SUBMITTED if final.raw else AnchorState.REVERTED
+            # If we stop after this line, restart sends the same bytes, or builds others where they were never known.
+            self._store.put(replace(final, state=again, block_number=None, block_hash=None, built_at=now_ms()))
+
     def _settle(self, anchor: Anchor) -> Anchor:
         state, number, block_hash = self._chain.locate(anchor.tx_hash)
         if state in (AnchorState.BUILT, AnchorState.SUBMITTED):
+            anchor = self._priced_anew(anchor)
             try:
                 self._chain.send(anchor.raw)
-            except Refused:
-                # These bytes will never be taken; left open they would stop every later round as well.
-                self._store.put(replace(anchor, state=AnchorState.REVERTED))
-                raise
+            except Refused as refusal:
+                return self._not_taken(anchor, refusal)
             state, number, block_hash = self._chain.locate(anchor.tx_hash)
         moved = replace(anchor, state=state, block_number=number, block_hash=block_hash)
-        self._store.put(moved)
+        if moved != anchor:
+            self._store.put(moved)
         if state is AnchorState.REVERTED:
             words = self._chain.refusal(anchor.tx_hash)
             raise Refused(
@@ -184,6 +265,34 @@ class Anchoring:
                 code="chain_refused",
             )
         return moved
+
+    def _priced_anew(self, anchor: Anchor) -> Anchor:
+        """The same anchor for a higher fee, when it has waited long enough. Its nonce stays: only one can be mined."""
+        now = self._seconds()
+        if now - self._priced.setdefault(anchor.size, now) < PRICE_SECONDS:
+            return anchor
+        self._priced[anchor.size] = now
+        raised = self._chain.raised(anchor.raw)
+        if raised is None:
+            return anchor
+        anchor = replace(anchor, raw=raised[0], tx_hash=raised[1])
+        # If we stop after this line, restart sends the dearer one. If the cheaper one is mined after all, the node
+        # refuses this one for its nonce, and the contract's own event tells which it was.
+        self._store.put(anchor)
+        return anchor
+
+    def _not_taken(self, anchor: Anchor, refusal: Refused) -> Anchor:
+        """The node did not take a transaction: an earlier pricing was mined, or its nonce went elsewhere, or not yet.
+
+        Raises the refusal again, unless the anchor is there.
+        """
+        held = self._chain.anchored()
+        if (held.size, held.root) == (anchor.size, anchor.root):
+            return self._found(anchor.size, anchor.root)
+        if self._chain.used(anchor.nonce):
+            # These bytes will never be taken; left open they would stop every later round as well.
+            self._store.put(replace(anchor, state=AnchorState.REVERTED))
+        raise refusal
 
 
 def describe(anchor: Anchor) -> dict[str, Any]:

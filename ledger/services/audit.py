@@ -25,6 +25,7 @@ from ledger.services.seal import PromisedScan
 from verifier.audit import Auditor
 from verifier.audit_report import AuditReport, Former, Progress
 from verifier.chain_event import ChainReader
+from verifier.chain_view import ChainView
 from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.entry import Entry
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
@@ -115,6 +116,10 @@ class HomeSource:
         rows = self._cosignatures.newest() if self._cosignatures is not None else ()
         return list(with_rows((note for _, _, note in self._rows.checkpoints()), rows))
 
+    def newest(self, _size: int, /) -> bytes | None:
+        """The newest kept checkpoint by now; the contract was never shown a head that is not kept."""
+        return max(((held, note) for held, _, note in self._rows.checkpoints()), default=(0, None))[1]
+
     def segment(self, root: bytes, n: int) -> SegmentView:
         """A stored segment."""
         return self._segments.open(root, n)
@@ -151,7 +156,9 @@ class HomeAudit(Auditor):
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
         self._home = HomeSource(log, rows, segments, cosignatures)
         read = None if seals is None else lambda number: _leaves(seals, number)
-        super().__init__(self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes)
+        super().__init__(
+            self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes, now=self._started
+        )
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Remember what the index of statements must say of an entry; it is looked up with its neighbours."""
@@ -238,11 +245,29 @@ class HomeAudit(Auditor):
         at = f"anchor row {anchor.size}"
         if anchor.size in self.tree.roots and self.tree.roots[anchor.size] != anchor.root:
             self.findings.add(at, "anchor_row", "couldn't match the anchor kept here: the entries give another root")
-        seen = [event for event in self.chain.anchors if event.size == anchor.size]
+        if self.chain.view is not None:
+            self._check_anchor_event(anchor, at, self.chain.view)
+
+    def _check_anchor_event(self, anchor: Anchor, at: str, view: ChainView) -> None:
+        """The contract's own event; without it, whether the chain took its block back or it was never made."""
+        seen = [event for event in view.anchors if event.size == anchor.size]
         here = (anchor.tx_hash, anchor.block_hash, anchor.previous_size)
         told = [(event.where.transaction, event.where.block_hash, event.previous_size) for event in seen]
-        if self.chain.asked and here not in told:
-            words = f"couldn't find the anchor kept here: the contract has {told or 'none'} of that size"
+        if here in told:
+            return
+        number = anchor.block_number or 0
+        block = self.chain.block_of(number)
+        words = f"couldn't find the anchor kept here: the contract has {told or 'none'} of that size"
+        if block is None:
+            words = f"{words}; the node does not give block {number}"
+            self.findings.doubt(at, "chain_behind", words, told=False)
+        elif block.block_hash != anchor.block_hash:
+            words = f"{words}; block {number} was {anchor.block_hash}, and is {block.block_hash} now"
+            self.findings.add(at, "anchor_taken_back", words)
+        elif view.anchors_missing is not None:
+            words = f"{words}; the node leaves out events: {view.anchors_missing}"
+            self.findings.doubt(at, "anchor_gap", words, told=False)
+        else:
             self.findings.add(at, "anchor_row", words)
 
     def _check_salts(self) -> None:

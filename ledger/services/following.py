@@ -134,6 +134,11 @@ class Follower:
         return self._seals.waiting
 
     @property
+    def newest(self) -> int | None:
+        """When the newest entry of the copy was recorded (ms)."""
+        return self._served.recorded_at if self._served is not None and self._served.size else None
+
+    @property
     def of(self) -> str:
         """The log that is followed."""
         return self._remote.name

@@ -12,6 +12,7 @@ from typing import Any
 
 from ledger.services.append import Receipt, Sequencer, Submission, now_ms
 from ledger.services.participant import Participants
+from ledger.services.upkeep import Trouble
 from verifier.errors import CarnetError, Malformed, Refused
 from verifier.instant import MINUTE, format_instant
 from verifier.record import Record, SealedIndex
@@ -97,6 +98,7 @@ class IndexCadence:
     def __init__(self, indexes: Indexes, interval: float = LOOK_SECONDS) -> None:
         self._indexes, self._interval = indexes, interval
         self._stop = threading.Event()
+        self.trouble: Trouble | None = None
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
 
     def start(self) -> None:
@@ -114,10 +116,12 @@ class IndexCadence:
             if self._indexes.due(now_ms()):
                 try:
                     self._indexes.seal()
+                    self.trouble = None
                 except CarnetError as error:
-                    # Somebody sealed on demand, or the writer has stopped, which `/readyz` says: look again.
                     if error.code == "closed":
                         return
+                    if error.code != "index_current":  # somebody sealed on demand
+                        self.trouble = Trouble(error.code, str(error), now_ms())
             self._stop.wait(self._interval)
 
 

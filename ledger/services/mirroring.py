@@ -14,13 +14,17 @@ from typing import Any, Protocol
 
 from ledger.services.append import now_ms
 from ledger.services.upkeep import Trouble
-from verifier.errors import CarnetError, Stopped
-from verifier.instant import HOUR, format_instant
+from verifier.errors import CarnetError, Stopped, Unavailable
+from verifier.instant import DAY, HOUR, format_instant
 
 FOLLOW_SECONDS = 2.0
 """How often a mirror looks for a new checkpoint: twice the pace at which they are published."""
 AGE_LIMIT = HOUR
 """Milliseconds for which good facts rest on a copy that could not be compared with its log (docs/spec/mirror.md)."""
+
+
+SILENCE_LIMIT = DAY
+"""Milliseconds after which a log that records nothing stands still: one that is kept up seals every minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,11 @@ class Following(Protocol):
     @property
     def checked_at(self) -> int | None:
         """When the copy was last found to be all that its log has published (ms)."""
+        ...
+
+    @property
+    def newest(self) -> int | None:
+        """When the newest entry of the copy was recorded (ms)."""
         ...
 
     @property
@@ -160,6 +169,7 @@ class Mirroring:
         view = self.view
         return {
             **describe_view(view),
+            "newest_entry_at": format_instant(newest) if (newest := self._follower.newest) is not None else None,
             "waiting": self._follower.waiting,
             "trouble": self.trouble.message if self.trouble is not None else None,
             "unanswerable_batches": self._follower.unanswerable,
@@ -176,7 +186,7 @@ class Mirroring:
             if self._follower.alarm is not None and alarmed is None:
                 self._on_alarm(self._follower.alarm)
             raise
-        late = self._follower.seal_trouble
+        late = self._follower.seal_trouble or self._silence()
         self.trouble = Trouble(late.code, str(late), self._clock()) if late is not None else None
         self.after()
         return size
@@ -190,6 +200,14 @@ class Mirroring:
             if self._follower.unsealed >= left:
                 return
             left = self._follower.unsealed
+
+    def _silence(self) -> CarnetError | None:
+        """A log that stands still is compared as often as any other, and tells nothing new."""
+        newest = self._follower.newest
+        if newest is None or self._clock() - newest <= SILENCE_LIMIT:
+            return None
+        words = f"couldn't find anything new: the log has recorded nothing since {format_instant(newest)}"
+        return Unavailable(words, code="log_stale")
 
     def _run(self) -> None:
         while not self._stop.is_set() and self._follower.alarm is None:

@@ -58,16 +58,30 @@ class Participants:
         }
 
     def keep_name(self, address: str, name: str, salt: bytes) -> None:
-        """Keep a participant's name beside the log; `salt` (32 bytes) opens the commitment in its admission."""
-        self._details.put(f"participant/{address}", {"name": name, "salt": salt.hex()})
+        """Keep a participant's name beside the log; `salt` (32 bytes) opens the commitment in its admission.
+
+        Kept under its commitment, before the admission is sent: whichever of several attempts the chain took, the name
+        that was committed to in it is here.
+        """
+        member = self._record.standing.participants.get(address)
+        subject = f"participant/{address}"
+        if member is None or member.name_hash:  # an authority's name is committed to nowhere
+            subject += "/0x" + name_commitment(salt, name).hex()
+        self._details.put(subject, {"name": name, "salt": salt.hex()})
 
     def name(self, member: Participant) -> str | None:
         """The name, or None when it was erased or does not match what was admitted."""
-        kept = self._details.get(f"participant/{member.address}")
+        return self.committed_name(member.address, member.name_hash)
+
+    def committed_name(self, address: str, name_hash: str) -> str | None:
+        """The name that a commitment (0x and 64 hex; empty for an authority's) opens to, if it is kept here."""
+        kept = self._details.get(f"participant/{address}/{name_hash}") if name_hash else None
+        if kept is None:
+            kept = self._details.get(f"participant/{address}")  # where names were kept at first
         if kept is None:
             return None
         committed = "0x" + name_commitment(bytes.fromhex(kept["salt"]), kept["name"]).hex()
-        return str(kept["name"]) if committed == member.name_hash or not member.name_hash else None
+        return str(kept["name"]) if committed == name_hash or not name_hash else None
 
 
 class Mirror:
@@ -91,11 +105,16 @@ class Mirror:
 
 
 class Freshness:
-    """When the registry was last read; kept beside the log, so that a restart does not forget it."""
+    """When the registry was last read; kept beside the log, so that a restart does not forget it.
+
+    A mirror reads the registry through its log alone: `newest` is when that log's newest entry was recorded (ms), and a
+    log that stands still tells nothing of the registry, however often it is read.
+    """
 
     def __init__(self, details: Details, clock: Callable[[], int] = now_ms) -> None:
         self._details, self._clock = details, clock
         self._read_at: int | None = None
+        self.newest: Callable[[], int] | None = None
 
     def read_now(self) -> None:
         """The registry has just been read to its end."""
@@ -114,7 +133,9 @@ class Freshness:
 
     @property
     def stale(self) -> bool:
-        """Whether the registry has not been read for a day, so that new registrations must wait."""
+        """Whether nobody has heard of the registry for a day: registrations wait, and nothing is called registered."""
+        if self.newest is not None and self._clock() - self.newest() > MIRROR_AGE_LIMIT:
+            return True
         return self.read_at is None or self._clock() - self.read_at > MIRROR_AGE_LIMIT
 
 

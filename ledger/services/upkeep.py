@@ -45,8 +45,10 @@ class Upkeep:
         signed: Callable[[], Checkpoint | None],
         interval: float,
         sweep: Callable[[], object],
+        publish: Callable[[], object] = lambda: None,
     ) -> None:
-        self._connect, self._signed = connect, signed
+        """`publish` brings what is signed to where others read it."""
+        self._connect, self._signed, self._publish = connect, signed, publish
         self._interval, self._sweep, self._swept_at = interval, sweep, 0
         self._wake, self._stop = threading.Event(), False
         self._one = threading.Lock()
@@ -80,10 +82,16 @@ class Upkeep:
             return _failed({"registry": mirror.sync, "anchor": partial(self._anchor, anchoring)})
 
     def _anchor(self, anchoring: Anchoring) -> None:
-        anchoring.follow()
+        """1. what is under way; 2. a new head; 3. what is late or was lost.
+
+        A head is published before the contract is shown it: whoever finds it there finds it in the log as well.
+        """
+        anchoring.follow()  # 1
         head, final = self._signed(), anchoring.final()
         if head is not None and (final is None or final.size < head.size):
-            anchoring.anchor_now(head)
+            self._publish()
+            anchoring.anchor_now(head)  # 2
+        anchoring.check()  # 3
 
     def _run(self) -> None:
         while not self._stop:

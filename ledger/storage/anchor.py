@@ -38,8 +38,7 @@ class AnchorTable:
         with writing(self._engine) as connection:
             connection.execute(delete(anchor).where(anchor.c.size == new.size))
             connection.execute(insert(anchor).values(_row(new)))
-        if new.state is AnchorState.FINAL:
-            self._final = max(self._final or 0, new.size)
+        self._final = None  # also a final one may be taken back by the chain
 
     def newest(self, state: AnchorState | None = None) -> Anchor | None:
         """The anchor with the largest size, in one state if given."""
@@ -70,7 +69,7 @@ def _row(new: Anchor) -> dict[str, Any]:
         "state": new.state.value,
         "block_number": new.block_number,
         "block_hash": bytes.fromhex(new.block_hash[2:]) if new.block_hash else None,
-        "updated_ms": now_ms(),
+        "updated_ms": new.built_at or now_ms(),
     }
 
 
@@ -88,4 +87,5 @@ def _anchor(row: tuple[Any, ...]) -> Anchor:
         state=AnchorState(values["state"]),
         block_number=values["block_number"],
         block_hash="0x" + values["block_hash"].hex() if values["block_hash"] else None,
+        built_at=values["updated_ms"],
     )

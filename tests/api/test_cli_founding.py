@@ -7,11 +7,14 @@ import shutil
 import stat
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_world import Cli, process
 
+from ledger.chain.evm import EvmChain
 from ledger.home import Home
+from verifier.errors import Unavailable
 from verifier.note_key import KeyType, SigningKey
 
 pytestmark = pytest.mark.node
@@ -164,7 +167,34 @@ def test_a_proposal_travels_as_files_and_is_relayed_once(cli: Cli, tmp_path: Pat
     assert cli.yes("participant", "show", shown["name"]) == cli.yes("participant", "show", shown["address"]) == shown
     assert cli.no("participant", "show", "Nobody At All")["code"] == "not_admitted"
     assert (shown["name"], shown["role"], shown["country"]) == ("Dhow Lines", "carrier", "KE")
-    assert cli.no("participant", "relay", first, second)["code"] == "chain_refused"
+    again = cli.yes("participant", "relay", first, second)
+    assert again["mirrored"] == 0
+    assert again["relayed"][0]["transaction"] == relayed["relayed"][0]["transaction"]
+
+
+def test_an_admission_whose_answer_was_lost_is_completed_by_a_repeat(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry took it, and nobody here heard of it. What was meant besides it is done at the repeat."""
+    execute, lost = EvmChain.execute, ["the answer"]
+
+    def loses(chain: EvmChain, *proposal: Any) -> Any:
+        receipt = execute(chain, *proposal)
+        if lost:
+            raise Unavailable(f"couldn't reach the chain: {lost.pop()} got lost", code="chain_unavailable")
+        return receipt
+
+    monkeypatch.setattr(EvmChain, "execute", loses)
+    address = cli.yes("key", "new", "late")["address"]
+    admit = ("participant", "admit", "late", "--role", "manufacturer", "--country", "KE", "--name", "Late & Sons")
+    more = ("--prefix", "9506777", "--sign", "authority-nl", "--sign", "authority-br")
+    assert cli.no(*admit, *more, code=3)["code"] == "chain_unavailable"
+    made = cli.yes(*admit, *more)
+    assert [one["proposal"] for one in made["relayed"]] == ["participant_admitted", "prefix_granted"]
+    shown = cli.yes("participant", "show", "Late & Sons")
+    assert (shown["address"], shown["prefixes"], shown["name"]) == (address, ["9506777"], "Late & Sons")
+    assert cli.yes(*admit, *more)["relayed"][0]["transaction"] == made["relayed"][0]["transaction"]
+    other = (*admit[:-1], "Somebody Else", *more)
+    assert cli.no(*other)["code"] == "chain_refused"
+    assert cli.yes("participant", "show", "late")["name"] == "Late & Sons", "nor does a refused attempt take its name"
 
 
 def test_files_of_different_proposals_are_not_mixed(cli: Cli, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from served import client
 
 from ledger.home import Home, Settings
 from ledger.services import following as module
+from ledger.services import mirroring, participant
+from ledger.services.append import now_ms
 from ledger.services.mirroring import AGE_LIMIT, Alarm
 from ledger.storage.evidence import EvidenceFolder
 from ledger.wiring import open_ledger
@@ -31,6 +33,7 @@ from verifier.entry import decode_entry
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
 from verifier.evidence import check_evidence
 from verifier.fork import check_fork
+from verifier.instant import HOUR
 from verifier.merkle import leaf_hash
 from verifier.note import Note
 from verifier.statement import Kind, Proposal, sign
@@ -42,7 +45,8 @@ PREFIX = "9521234"
 @cache
 def _story(witnesses: tuple[str, ...]) -> tuple[Sim, MadeBatch, MadeBatch]:
     """A log with a batch whose salt is published, and one whose salt is hidden."""
-    sim = Sim.found(checked=False, witnesses=witnesses)
+    # Older than cosignatures may be, younger than a log that stands still.
+    sim = Sim.found(checked=False, witnesses=witnesses, clock=now_ms() - 12 * HOUR)
     maker = sim.maker("aurora", PREFIX)
     public = sim.register_batch(maker, units=100, lot="OPEN", public=True)
     sim.retire(maker, public, RetireReason.SOLD, public.serials[:70])
@@ -369,6 +373,22 @@ def test_an_older_head_of_the_same_history_is_a_trouble(world: World) -> None:
 
 
 # what convicts
+
+
+def test_a_log_that_stands_still_is_not_taken_for_a_fresh_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last entry is of twelve hours ago; a day passes sooner here."""
+    monkeypatch.setattr(mirroring, "SILENCE_LIMIT", 6 * HOUR)
+    monkeypatch.setattr(participant, "MIRROR_AGE_LIMIT", 6 * HOUR)
+    with world.open() as (ledger, following):
+        assert following.state == "log_stale"
+        assert following.describe()["newest_entry_at"] is not None
+        with client(ledger, public_only=True) as http:
+            answer = ask(http, world.code(world.public)).json()
+            assert answer["verdict"] == "check"
+            assert "register_stale" in {reason["code"] for reason in answer["reasons"]}
+            ready = http.get("/readyz").json()
+            assert ready["troubles"]["mirror"]["code"] == "log_stale"
+            assert ready["ages"]["entry"] == answer["as_of"]["signed_at"]
 
 
 def rewrite(world: World, entry: int = 3) -> Sim:

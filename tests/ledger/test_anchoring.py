@@ -77,6 +77,15 @@ class Chain:
     def refusal(self, tx_hash: str) -> str:
         raise AssertionError(tx_hash)
 
+    def raised(self, raw: bytes) -> None:
+        assert raw in self.built
+
+    def used(self, nonce: int) -> bool:
+        return nonce <= self.nonce
+
+    def height(self) -> int:
+        return len(self.mined)
+
 
 @pytest.fixture
 def table(database_url: str) -> Iterator[AnchorTable]:

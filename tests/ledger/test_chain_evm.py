@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from chain_world import LOG_ID, World, address, new_key
 
-import ledger.chain.evm
+import ledger.chain.reader
 from ledger.chain.evm import EvmChain
 from ledger.chain.finality import Finality
 from ledger.chain.local import open_chain
@@ -124,7 +124,7 @@ class TestProposals:
             world.admit(role=3)
         whole = list(world.chain.proposals())
         assert [(m.block_number, m.log_index) for m in whole] == sorted((m.block_number, m.log_index) for m in whole)
-        monkeypatch.setattr(ledger.chain.evm, "LOG_RANGE", 2)
+        monkeypatch.setattr(ledger.chain.reader, "LOG_RANGE", 2)
         assert list(world.chain.proposals()) == whole
         assert list(world.chain.proposals(4, from_block=whole[3].block_number)) == whole[4:]
         assert list(world.chain.proposals(7)) == []

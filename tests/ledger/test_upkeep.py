@@ -39,6 +39,8 @@ class Quiet:
 
     def final(self) -> None: ...
 
+    def check(self) -> None: ...
+
 
 def upkeep(quiet: Quiet, sweep: Callable[[], object]) -> Upkeep:
     return Upkeep(lambda: (cast("Mirror", quiet), cast("Anchoring", quiet)), lambda: None, 0.01, sweep)

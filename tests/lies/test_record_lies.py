@@ -6,9 +6,14 @@ asks the operator: they have the pin, a proof file, their own segment, or a node
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.sim import Actor, MadeBatch, Sim, actor, secret, sign_unit
+from verifier.audit import audit
+from verifier.audit_ages import PAUSE
+from verifier.audit_decisions import MIRROR_LIMIT
 from verifier.batch import RetireReason
 from verifier.errors import ProofInvalid, Refused
 from verifier.evidence import check_evidence
@@ -68,12 +73,62 @@ def test_forging_an_admission() -> None:
 
 
 def test_mirroring_a_decision_that_the_registry_never_took() -> None:
-    """mirror a decision that the registry never executed | an auditor with a node | no such event on the chain"""
+    """mirror a decision that the registry never executed | an auditor with a node | the registry counts fewer"""
     sim, _, _ = story()
-    kept = list(sim.events)
+    kept, contracts = list(sim.events), dict(sim.contracts)
     sim.admit("kin", Role.CARRIER, "KE")
-    sim.events[:] = kept
+    sim.events[:], sim.contracts = kept, contracts
     assert "mirror_unseen" in codes(sim, chain=True).values()
+
+
+def test_moving_the_instant_of_a_decision() -> None:
+    """date a suspension later, so that a batch seems older than it | an auditor with a node | the block's own time"""
+    sim, maker, _ = story()
+    true = sim.executed(
+        Proposal.PARTICIPANT_SUSPENDED,
+        {**sim.header(), "participant": maker.address, "suspensionKind": 3, "effectiveAt": str(sim.clock)},
+        sim.authorities,
+    )
+    moved = replace(true, block_time=true.block_time + 20_000)
+    index = sim.force(Kind.PARTICIPANT_MIRRORED, moved.to_body(), None, None)
+    assert codes(sim) == {}
+    assert codes(sim, chain=True) == {f"entry {index}": "mirror_differs"}
+
+
+def test_keeping_a_suspension_out_of_the_log() -> None:
+    """never mirror a suspension | an auditor with a node, after a day | the registry's event, and its age"""
+    sim, maker, _ = story()
+    body = {"participant": maker.address, "suspensionKind": 3, "effectiveAt": str(sim.clock)}
+    sim.executed(Proposal.PARTICIPANT_SUSPENDED, {**sim.header(), **body}, sim.authorities)
+    report = audit(sim, sim.pin, chain=sim, now=sim.clock + MIRROR_LIMIT + 1)
+    assert [(finding.at, finding.code) for finding in report.findings] == [
+        ("decision 4 (participant_suspended)", "decision_unmirrored")
+    ]
+    assert audit(sim, sim.pin, chain=sim, now=sim.clock + MIRROR_LIMIT).ok
+
+
+def test_anchoring_no_more() -> None:
+    """show the contract no more heads, so that history can be changed | an auditor with a node, after a day | ages"""
+    sim, maker, batch = story()
+    sim.anchor()
+    for _ in range(5):
+        sim.clock += PAUSE
+        sim.undo(maker, sim.recall(maker, batch))
+        sim.seal_index()
+    assert audit(sim, sim.pin, served=True).ok
+    found = audit(sim, sim.pin, chain=sim, served=True).findings
+    assert [(finding.at, finding.code) for finding in found] == [("anchors", "anchors_stopped")]
+
+
+def test_sealing_the_index_no_more() -> None:
+    """seal no more indexes, so that "no recall" rests on an old one | any auditor, after a day | ages"""
+    sim, maker, batch = story()
+    sim.seal_index()
+    for _ in range(5):
+        sim.clock += PAUSE
+        sim.undo(maker, sim.recall(maker, batch))
+    found = audit(sim, sim.pin, served=True).findings
+    assert [(finding.at, finding.code) for finding in found] == [("index seals", "index_seals_stopped")]
 
 
 def test_registering_in_a_maker_s_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from tests.sim import ANCHOR, REGISTRY, Actor, MadeBatch, Sim, actor, gtin_of, secret, segment_bytes, word
 from verifier import canonical
 from verifier.audit import audit
+from verifier.audit_decisions import MIRROR_LIMIT
 from verifier.audit_report import FINDINGS_MAX, MEANINGS, AuditReport, Findings
 from verifier.batch import RetireReason
+from verifier.chain_event import EXECUTED, Block
 from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.entry import encode_entry
 from verifier.errors import NotFound, Unavailable
@@ -66,6 +69,11 @@ def found(report: AuditReport) -> dict[str, str]:
     for finding in report.findings:
         places.setdefault(finding.at, finding.code)
     return places
+
+
+def untold(report: AuditReport) -> dict[str, str]:
+    """Code of what could not be told at each place."""
+    return {one.at: one.code for one in report.not_checked}
 
 
 def codes(report: AuditReport) -> set[str]:
@@ -516,17 +524,29 @@ def test_anchors_of_another_history_or_with_gaps_are_named() -> None:
     event(sim, ANCHOR, 0)["data"] = "0x" + secret("root").hex() + word(0)[2:]
     assert set(found(sim.audit()).values()) == {"anchor_foreign"}
     sim, _, _ = story()
-    sim.events.remove(event(sim, ANCHOR, 0))
-    assert set(found(sim.audit()).values()) == {"anchor_gap"}
-    sim, _, _ = story()
-    event(sim, ANCHOR, 1)["data"] = "0x" + sim.root().hex() + word(4)[2:]
-    assert set(found(sim.audit()).values()) == {"anchor_gap"}
-    sim, _, _ = story()
     event(sim, ANCHOR, 1)["topics"][2] = word(99)
+    sim.contracts[ANCHOR] = bytes.fromhex(word(99)[2:]) + sim.root()
     assert set(found(sim.audit()).values()) == {"anchor_ahead"}
-    sim, _, _ = story()
-    event(sim, ANCHOR, 1)["data"] = "0x"
-    assert found(sim.audit()) == {"chain": "chain_event"}
+
+
+def test_anchors_that_a_node_leaves_out_are_not_held_against_the_log() -> None:
+    for spoil in (
+        lambda sim: sim.events.remove(event(sim, ANCHOR, 0)),
+        lambda sim: sim.events.remove(event(sim, ANCHOR, 1)),
+        lambda sim: event(sim, ANCHOR, 1).update(data="0x" + sim.root().hex() + word(4)[2:]),
+    ):
+        sim, _, _ = story()
+        spoil(sim)
+        report = sim.audit()
+        assert (untold(report), report.findings, report.ok) == ({"anchors": "anchor_gap"}, (), False)
+
+
+def test_a_node_that_answers_nonsense_is_not_held_against_the_log() -> None:
+    for number, data in ((ANCHOR, "0x"), (REGISTRY, "0x"), (REGISTRY, "0x" + "ff" * 96)):
+        sim, _, _ = story()
+        event(sim, number, 1)["data"] = data
+        report = sim.audit()
+        assert (untold(report), report.findings, report.ok) == ({"chain": "chain_event"}, (), False)
 
 
 def test_a_log_never_anchored_says_so() -> None:
@@ -536,43 +556,156 @@ def test_a_log_never_anchored_says_so() -> None:
 
 def test_decisions_that_the_registry_never_took_are_named() -> None:
     sim, _, _ = story()
-    sim.events.remove(event(sim, REGISTRY, 1))
-    assert found(sim.audit()) == {"entry 2": "mirror_unseen"}
-    for key, value in (
-        ("transactionHash", word(5)),
-        ("blockHash", word(5)),
-        ("blockNumber", "0x63"),
-        ("logIndex", "0x5"),
-    ):
-        sim, _, _ = story()
-        event(sim, REGISTRY, 1)[key] = value
-        assert found(sim.audit()) == {"entry 2": "mirror_unseen"}
+    sim.events.remove(event(sim, REGISTRY, 4))
+    sim.contracts[REGISTRY] = bytes.fromhex(word(4)[2:])
+    assert found(sim.audit()) == {"entry 12": "mirror_unseen"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("transactionHash", word(5), "transaction"),
+        ("logIndex", "0x5", "log_index"),
+        ("topics", [EXECUTED, word(2), word(5)], "statement"),
+    ],
+)
+def test_every_field_of_a_decision_is_compared_with_the_chain(key: str, value: Any, named: str) -> None:
     sim, _, _ = story()
-    event(sim, REGISTRY, 1)["topics"][2] = word(5)
-    assert found(sim.audit()) == {"entry 2": "mirror_unseen"}
+    event(sim, REGISTRY, 1)[key] = value
+    report = sim.audit()
+    assert found(report) == {"entry 2": "mirror_differs"}
+    assert f": {named} is " in report.findings[0].words
 
 
-def test_decisions_not_mirrored_yet_are_a_note() -> None:
+def test_the_block_of_a_decision_and_its_votes_are_compared_with_the_chain() -> None:
+    sim, _, _ = story()
+    moved = event(sim, REGISTRY, 1)
+    block = sim.blocks[int(moved["blockNumber"], 16)]
+    sim.blocks[block.number] = replace(block, time=block.time + 20_000)
+    report = sim.audit()
+    assert found(report) == {"entry 2": "mirror_differs"}
+    assert "block_time is" in report.findings[0].words
+    sim, _, _ = story()
+    moved = event(sim, REGISTRY, 1)
+    sim.blocks[99] = Block(99, word(7), block.time)
+    moved.update(blockNumber="0x63", blockHash=word(7))
+    assert "block_number is 2, expected 99; block_hash is" in sim.audit().findings[0].words
+    sim, _, _ = story()
+    moved = event(sim, REGISTRY, 1)
+    moved["data"] = moved["data"][:-192] + "cc" * 65 + "00" * 31  # another vote than the last one in the log
+    assert ": signatures is" in sim.audit().findings[0].words
+
+
+def test_what_a_node_leaves_out_or_has_not_come_to_is_no_denial() -> None:
+    sim, _, _ = story()
+    for gone in [one for one in sim.events if one["address"] == REGISTRY]:
+        sim.events.remove(gone)  # pruned: the contract counts them all the same
+    report = sim.audit()
+    assert (untold(report), report.findings) == ({"decisions": "chain_incomplete"}, ())
+    sim, _, _ = story()
+    newest = sim.blocks[1]
+    sim.blocks = {1: newest}  # a node that has come to the first decision
+    sim.events = [one for one in sim.events if one["blockNumber"] == "0x1"]
+    sim.contracts |= {REGISTRY: bytes.fromhex(word(1)[2:]), ANCHOR: bytes(64)}
+    report = sim.audit()
+    assert (set(untold(report).values()), report.findings, report.ok) == ({"chain_behind"}, (), False)
+    sim.contracts[REGISTRY] = b""  # before there was a contract
+    report = sim.audit()
+    assert (untold(report), report.findings) == ({"chain": "chain_contract"}, ())
+
+
+def test_a_decision_in_a_block_that_no_node_can_have_is_named() -> None:
+    sim, _, _ = story()
+    kept, contracts = list(sim.events), dict(sim.contracts)
+    sim.record.standing.position = (10**12, 0)
+    index = sim.decide(Proposal.PARTICIPANT_ADMITTED, participant=actor("kin").address, role=3, country="KE",
+                       nameHash=ZERO32)  # fmt: skip
+    sim.events, sim.contracts = kept, contracts
+    del sim.blocks[10**12 + 1]
+    newest = max(sim.blocks)
+    sim.blocks[newest] = replace(sim.blocks[newest], time=sim.clock + 1)
+    assert found(sim.audit()) == {f"entry {index}": "mirror_unseen"}
+
+
+def test_a_decision_that_is_kept_back_is_named_after_a_day() -> None:
     sim, _, _ = story()
     body = {"participant": actor("next").address, "role": 1, "country": "NL", "nameHash": ZERO32}
     sim.executed(Proposal.PARTICIPANT_ADMITTED, {**sim.header(), **body}, list(sim.authorities))
-    report = sim.audit()
+    report = audit(sim, sim.pin, chain=sim, seals=sim.leaves, now=sim.clock + MIRROR_LIMIT)
     assert report.ok
-    assert report.notes == (NO_WITNESSES, "1 decisions of the registry are not in the log yet")
+    assert report.notes[-1] == (
+        "decision 6 (participant_admitted) is not in the log yet; the registry took it 24.0 hours ago"
+    )
+    report = audit(sim, sim.pin, chain=sim, seals=sim.leaves, now=sim.clock + MIRROR_LIMIT + 1)
+    assert found(report) == {"decision 6 (participant_admitted)": "decision_unmirrored"}
+
+
+def test_a_log_that_grew_while_it_was_audited_is_not_accused() -> None:
+    sim, maker, batch = story()
+    full = deepcopy(sim)
+    full.recall(maker, batch)
+    full.anchor()
+    sim.blocks, sim.events, sim.contracts = full.blocks, full.events, full.contracts
+    sim.newest, sim.tile, size = full.newest, full.tile, sim.size()  # type: ignore[method-assign]
+    report = sim.audit()
+    assert report.ok, report.findings
+    assert report.size == size
+    assert "newer than these" in report.notes[-1]
+    sim.newest = lambda _size: None  # type: ignore[method-assign]  # a copy
+    report = sim.audit()
+    assert (set(untold(report).values()), report.findings, report.ok) == ({"anchor_unread"}, (), False)
+
+
+def test_a_newer_head_of_another_history_explains_no_anchor() -> None:
+    sim, maker, batch = story()
+    full = deepcopy(sim)
+    full.recall(maker, batch)
+    full.anchor()
+    full.entries[5] += b" "
+    full.sign_head()
+    sim.blocks, sim.events, sim.contracts = full.blocks, full.events, full.contracts
+    sim.newest, own = full.newest, sim.tile  # type: ignore[method-assign]
+
+    def tile(level: Any, n: int, width: int) -> bytes:
+        return own(level, n, width) if width <= SIZE else full.tile(level, n, width)
+
+    sim.tile = tile  # type: ignore[method-assign]
+    assert {"root_differs", "anchor_foreign"} <= codes(sim.audit())
+
+
+def test_a_doubt_that_a_second_look_settles_is_none() -> None:
+    sim, _, _ = story()
+    looks = list[int]()
+
+    def call(address: str, data: bytes, block: int) -> bytes:
+        looks.append(block)
+        behind = len(looks) <= 2  # the node of the first look had not seen the last decision
+        return bytes.fromhex(word(4)[2:]) if address == REGISTRY and behind else sim.contracts[address]
+
+    events = sim.logs
+
+    def logs(query: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found_ = events(query)
+        return found_[:4] if query["address"] == REGISTRY and not looks else found_
+
+    sim.call, sim.logs = call, logs  # type: ignore[method-assign]
+    report = sim.audit()
+    assert report.ok, report.findings
+    assert len(looks) == 4
 
 
 def test_a_node_of_another_chain_or_without_an_answer_is_said() -> None:
     sim, _, _ = story()
     sim.chain_id = lambda: 1  # type: ignore[method-assign]
-    assert found(sim.audit()) == {"chain": "chain_id"}
+    assert untold(sim.audit()) == {"chain": "chain_other"}
 
     def down() -> int:
-        raise Unavailable("couldn't reach the chain")
+        raise Unavailable("couldn't reach the chain", code="chain_unavailable")
 
     sim.chain_id = down  # type: ignore[method-assign]
     report = sim.audit()
-    assert report.ok
-    assert "the chain gave no answer" in report.notes[0]
+    assert (untold(report), report.findings, report.ok) == ({"chain": "chain_unavailable"}, (), False)
+    assert report.to_json()["not_checked"][0]["code"] == "chain_unavailable"
 
 
 # reports

@@ -1,0 +1,96 @@
+"""What stopped: no wrong byte is there, and an audit says all the same what is missing, and how old the rest is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.sim import Actor, MadeBatch, Sim
+from verifier.audit import audit
+from verifier.audit_ages import AGE_LIMIT, PAUSE
+from verifier.audit_report import AuditReport
+from verifier.instant import format_instant
+
+
+def story() -> tuple[Sim, Actor, MadeBatch]:
+    """A log with a batch; scans and index are sealed, and it is anchored."""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, units=20)
+    sim.seal()
+    sim.seal_index()
+    sim.anchor()
+    return sim, maker, batch
+
+
+def go_on(sim: Sim, maker: Actor, batch: MadeBatch, *also: Callable[[], object]) -> None:
+    """A day and a bit of writing, an entry every few hours, with whatever else is done each time."""
+    for _ in range(5):
+        sim.clock += PAUSE
+        sim.undo(maker, sim.recall(maker, batch))
+        for step in also:
+            step()
+    sim.clock += PAUSE // 4
+    sim.undo(maker, sim.recall(maker, batch))
+
+
+def report(sim: Sim, now: int | None = None, *, served: bool = True) -> AuditReport:
+    return audit(sim, sim.pin, chain=sim, seals=sim.leaves, now=now, served=served)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "code"),
+    [("seal", "scan_seals_stopped"), ("seal_index", "index_seals_stopped"), ("anchor", "anchors_stopped")],
+)
+def test_what_stopped_while_the_log_went_on_is_named(stopped: str, code: str) -> None:
+    sim, maker, batch = story()
+    go_on(sim, maker, batch, *(getattr(sim, name) for name in ("seal", "seal_index", "anchor") if name != stopped))
+    found = report(sim)
+    assert [finding.code for finding in found.findings] == [code]
+    home = report(sim, served=False)
+    assert home.ok
+    assert any(note.startswith("stale: ") for note in home.notes)
+    getattr(sim, stopped)()
+    if stopped != "anchor":
+        sim.anchor()
+    assert report(sim).ok
+
+
+def test_a_log_that_was_off_owes_nothing_for_that_time() -> None:
+    sim, maker, batch = story()
+    sim.recall(maker, batch)
+    sim.clock += 30 * AGE_LIMIT
+    sim.register_batch(maker, lot="LATER")
+    assert report(sim).ok
+
+
+def test_a_log_that_was_never_anchored_is_late_as_well() -> None:
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    go_on(sim, maker, sim.register_batch(maker, units=20), sim.seal_index)
+    assert [finding.code for finding in report(sim).findings] == ["anchors_stopped"]
+
+
+def test_a_log_that_stands_still_is_called_stale() -> None:
+    sim, _, _ = story()
+    fresh, stale = report(sim, sim.clock + AGE_LIMIT), report(sim, sim.clock + AGE_LIMIT + 1)
+    assert not [note for note in fresh.notes if "stale" in note]
+    assert [note for note in stale.notes if note.startswith(f"stale: nothing was recorded since {_at(sim.clock)}")]
+    assert stale.ok
+
+
+def test_the_ages_are_part_of_every_report() -> None:
+    sim, _, _ = story()
+    block = max(sim.blocks.values(), key=lambda one: one.number)
+    assert report(sim).to_json()["ages"] == {
+        "entry": _at(sim.clock),
+        "scan_seal": _at(sim.record.seals[-1].recorded_at),
+        "index_seal": _at(sim.clock),
+        "anchor": _at(block.time),
+    }
+    assert audit(sim, sim.pin).to_json()["ages"]["anchor"] is None
+
+
+def _at(instant: int) -> str:
+    return format_instant(instant)

@@ -1,0 +1,108 @@
+"""What a node says of a ledger's two contracts at one block: all their events, and whether these are all.
+
+Silence is no denial. A node may lag, prune its logs, or cut an answer short, and it says nothing of that. So the events
+are counted against the contracts' own state at the same block: what is missing then was left out by the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from eth_utils.crypto import keccak
+
+from verifier.chain_event import (
+    Anchored,
+    Block,
+    ChainReader,
+    Executed,
+    anchored_query,
+    executed_query,
+    parse_anchored,
+    parse_executed,
+)
+from verifier.errors import Unavailable
+from verifier.founding import Founding
+
+_SEQUENCE = keccak(text="sequence()")[:4]
+_HEAD = keccak(text="head(bytes32)")[:4]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """Both contracts at the block `newest`: anchors in order, decisions by number, and the contracts' own counts.
+
+    `decided` is how many decisions the registry counts, `head` the size and root (32 bytes) that the anchor holds.
+    """
+
+    newest: Block
+    anchors: tuple[Anchored, ...]
+    executed: Mapping[int, Executed]
+    decided: int
+    head: tuple[int, bytes]
+
+    @property
+    def decisions_missing(self) -> str | None:
+        """Why the decisions are not all that there are, or None when they are."""
+        if len(self.executed) == self.decided and set(self.executed) == set(range(1, self.decided + 1)):
+            return None
+        return f"the registry counts {self.decided} decisions, and the node gives {len(self.executed)}"
+
+    @property
+    def anchors_missing(self) -> str | None:
+        """Why the anchors are not all that there are, or None when they are."""
+        previous, root = 0, bytes(32)
+        for anchor in self.anchors:
+            if anchor.previous_size != previous or anchor.size <= previous:
+                return f"the node gives {anchor.size} after {anchor.previous_size}, and {previous} before it"
+            previous, root = anchor.size, anchor.root
+        if (previous, root) != self.head:
+            return f"the contract holds size {self.head[0]}, and the node's last anchor is {previous}"
+        return None
+
+
+def read_view(chain: ChainReader, founding: Founding) -> ChainView:
+    """Read both contracts at the node's newest block.
+
+    Raises Unavailable (`chain_other`: a node of another chain; `chain_contract`: no contract there) and ProofInvalid
+    (`chain_event`: events that are none).
+    """
+    if (chain_id := chain.chain_id()) != founding.chain_id:
+        raise Unavailable(
+            f"couldn't ask the chain: got a node of chain {chain_id}, expected {founding.chain_id}", code="chain_other"
+        )
+    newest = chain.block()
+    if newest is None:
+        raise Unavailable("couldn't ask the chain: its node has no block", code="chain_behind")
+    span = {"toBlock": hex(newest.number)}
+    anchors = [parse_anchored(log, founding) for log in chain.logs({**anchored_query(founding), **span})]
+    executed = [parse_executed(log, founding) for log in chain.logs({**executed_query(founding), **span})]
+    return ChainView(
+        newest,
+        tuple(sorted(anchors, key=lambda event: (event.where.block_number, event.where.log_index))),
+        {event.sequence: event for event in executed},
+        decided_at(chain, founding, newest),
+        head_at(chain, founding, newest),
+    )
+
+
+def decided_at(chain: ChainReader, founding: Founding, block: Block) -> int:
+    """How many decisions the registry has executed up to a block. Raises Unavailable."""
+    return int.from_bytes(_ask(chain, founding.registry, _SEQUENCE, 1, block))
+
+
+def head_at(chain: ChainReader, founding: Founding, block: Block) -> tuple[int, bytes]:
+    """Size and root (32 bytes) that the anchor contract holds at a block; (0, zeros) before the first. As above."""
+    answer = _ask(chain, founding.anchor, _HEAD + founding.log_id, 2, block)
+    return int.from_bytes(answer[:32]), answer[32:]
+
+
+def _ask(chain: ChainReader, address: str, data: bytes, words: int, block: Block) -> bytes:
+    answer = chain.call(address, data, block.number)
+    if len(answer) != 32 * words:
+        raise Unavailable(
+            f"couldn't ask the contract {address}: at block {block.number} the node knows none there; it lags, or "
+            "belongs to another chain of the same id",
+            code="chain_contract",
+        )
+    return answer
