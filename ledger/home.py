@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.keys.file import make_folder, write_file
 from ledger.lock import WriterLock
+from ledger.private import make_private
 from ledger.urls import check_http_url, without_password
 from verifier.cadence import CADENCE_MAX, CADENCE_MIN
 from verifier.errors import Malformed, NotFound, Unavailable
@@ -217,7 +218,7 @@ class Home:
             chain_rpc=config.chain_rpc and without_password(config.chain_rpc),
         )
         # If we stop before this line, restart finds a home without a ledger; keys made for it stay usable.
-        write_file(self.config_file, public.encode(), mode=0o644)
+        write_file(self.config_file, public.encode())
 
     def batch_folder(self, gtin: str, lot: str) -> Path:
         """Where a maker keeps a batch's serials; a lot may hold `/`, so it is percent-encoded."""
@@ -226,6 +227,10 @@ class Home:
     def writer(self) -> AbstractContextManager[None]:
         """Be the one process that writes this ledger; as a context. Raises Refused (`writer_busy`), Unavailable."""
         return self._lock.hold()
+
+    def close_to_others(self) -> list[str]:
+        """Take from other users what parts of this home give them; what was mended, for people."""
+        return make_private(self.path)
 
     def announce(self, url: str) -> None:
         """Tell other commands where the server that holds the writer lock listens. For the holder only."""

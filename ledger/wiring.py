@@ -154,6 +154,8 @@ def open_ledger(
     with ExitStack() as stack:
         if write:
             stack.enter_context(home.writer())
+            for part in home.close_to_others():
+                report(f"other users could reach {part}: mended")
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
         (upgrade if write else require_current)(engine)

@@ -64,9 +64,7 @@ def create_witness(home: Home, name: str) -> VerifierKey:
     WitnessDatabase(_database(home)).close()
     vkey = key.cosigner_key(name).verifier
     # If we stop before this line, a home without witness.json remains; the same command goes on with its key.
-    write_file(
-        _file(home), json.dumps({"format": FORMAT, "vkey": vkey.format()}, indent=2).encode() + b"\n", mode=0o644
-    )
+    write_file(_file(home), json.dumps({"format": FORMAT, "vkey": vkey.format()}, indent=2).encode() + b"\n")
     return vkey
 
 
@@ -80,6 +78,7 @@ def open_witness(home: Home) -> Iterator[OpenWitness]:
             f"couldn't open the witness in {home.path}: its memory, witness.db, is gone; a new name and key are needed",
             code="witness_memory",
         )
+    home.close_to_others()
     store = WitnessDatabase(_database(home))
     try:
         yield OpenWitness(home.path, key, store)

@@ -98,7 +98,7 @@ def run(arguments: list[str]) -> int:
         if error.format_message():  # empty when it was help that was shown
             report_failure("usage", _in_words(error, arguments), as_json=as_json)
         return ExitCode.WRONG_USE
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):  # the latter while a command was ending
         return 130  # 128 + SIGINT, as shells count
     except OSError as error:
         report_failure("io", f"couldn't use {error.filename or 'a file'}: {error.strerror}", as_json=as_json)

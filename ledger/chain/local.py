@@ -68,7 +68,7 @@ class LocalChain:
     def __init__(self, home: Path, report: Report, clock: Callable[[], float]) -> None:
         self._home = home.resolve()
         self._folder = self._home / "chain"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._address = self._folder / "node.json"
         self._report, self._clock = report, clock
         self._journal = Journal(self._folder / "journal.jsonl")

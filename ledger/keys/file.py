@@ -7,6 +7,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from ledger.private import close_to_others
 from verifier.errors import Unavailable
 
 
@@ -15,6 +16,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
+        close_to_others(folder)  # it may have been there
     except OSError as error:
         raise Unavailable(f"couldn't make the folder {folder}: {error.strerror}", code="home") from error
 

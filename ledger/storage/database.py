@@ -8,10 +8,14 @@ in no order, so that on a busy machine one of them can run into the timeout.
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, LargeBinary, Select, create_engine, event, func, select
@@ -29,6 +33,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from ledger.private import create_private
 from ledger.storage.schema import metadata
 from verifier.errors import Malformed, Stopped, Unavailable
 
@@ -37,6 +42,7 @@ POSTGRESQL_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_
 """Unless the URL says otherwise, in seconds: libpq would wait for minutes, and for a host that is gone two hours."""
 ORPHAN_TIMEOUT_MS = 60_000  # after which a server ends a transaction, and lets its locks go, whose client is gone
 _WRITE = "carnet_write"
+_IMMUTABLE = "carnet_immutable"
 
 _turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 """Of each SQLite engine: held by the thread that writes."""
@@ -62,6 +68,7 @@ def open_database(url: str) -> Engine:
             if parsed.database in (None, "", ":memory:") or "mode=memory" in url:
                 raise _bad_url("a database in memory")
             engine = create_engine(parsed.set(drivername="sqlite+pysqlite"))
+            event.listen(engine, "do_connect", _connect_sqlite)
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             _turns[engine] = threading.Lock()
@@ -279,7 +286,31 @@ def _cause(error: BaseException) -> str:
     return lines[0].partition(" with text ")[0] if lines else type(cause).__name__
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
+def _connect_sqlite(_dialect: Any, record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+    """Open the file, made for its owner only. On a medium that is read only as a file that nobody changes.
+
+    SQLite would write beside it even to read: the index of a write-ahead log. Raises Unavailable (`database`) for one
+    whose log was not emptied into it: what stands there could not be read.
+    """
+    path = Path(arguments[0])
+    record.info[_IMMUTABLE] = path.exists() and not os.access(path.parent, os.W_OK)
+    if not record.info[_IMMUTABLE]:
+        create_private(path)
+        return None  # the driver connects
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise Unavailable(
+            f"couldn't open {path}: {log.name} beside it holds writes that are not in it yet, and its folder cannot be "
+            "written; copy the home to where it can, or close its server before it is copied",
+            code="database",
+        )
+    return sqlite3.connect(f"file:{quote(str(path.resolve()))}?immutable=1", **{**named, "uri": True})
+
+
+def _set_up_sqlite(connection: Any, record: Any) -> None:
+    if record.info[_IMMUTABLE]:
+        connection.isolation_level = None
+        return
     connection.isolation_level = None  # the driver would open transactions of its own, and never IMMEDIATE ones
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA journal_mode = WAL")

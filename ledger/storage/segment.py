@@ -55,7 +55,9 @@ class SegmentStore:
         self._views: OrderedDict[tuple[bytes, int], SegmentView] = OrderedDict()
         self._views_lock = Lock()
         with unavailable("open the segment store"):
-            self._folder.incoming.mkdir(parents=True, exist_ok=True)
+            if folder.is_dir() and not os.access(folder, os.W_OK):
+                return  # read only: nothing will come in
+            self._folder.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def has(self, root: bytes) -> bool:
         """Tell whether the segment with that root (32 bytes) is here."""

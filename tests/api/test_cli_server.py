@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cli_world import GTIN, ROOT, Cli, found, kept, write_serials
+from test_private import read_only
 
 from api.cli.batch_folder import BatchFolder
 from ledger.home import Home
@@ -212,3 +213,12 @@ def test_however_it_ends_nothing_stays_behind(tmp_path: Path, cli: Cli, how: sig
         time.sleep(0.1)
     assert Home(home).server() is None
     assert Cli(home).yes("audit")["ok"] is True
+
+
+def test_a_home_on_a_medium_that_is_read_only_is_audited(tmp_path: Path, cli: Cli) -> None:
+    shutil.copytree(cli.home, tmp_path / "home")
+    with read_only(tmp_path / "home", tmp_path / "ro") as medium:
+        reading = Cli(medium)
+        assert reading.yes("audit", "--no-chain")["ok"] is True
+        assert reading.yes("participant", "list")["participants"]
+        assert "Read-only file system" in reading.no("serve", "--port", "0", code=3)["message"]

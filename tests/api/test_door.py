@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse
 
 from api.http.door import Stage
-from api.http.limits import DoorSettings, door_settings
+from api.http.limits import MOST_CONNECTIONS, RESERVE, DoorSettings, door_settings
 from tests.listening import listening
 from verifier.errors import Malformed
 
@@ -267,3 +268,13 @@ def test_limits_fit_what_the_process_may_open(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CARNET_DOOR_HEADER_BYTES", "lots")
     with pytest.raises(Malformed, match="CARNET_DOOR_HEADER_BYTES"):
         door_settings()
+
+
+def test_the_page_lists_every_limit_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    for name, field in DoorSettings.model_fields.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `CARNET_DOOR_{name.upper()}`"))
+        if field.default is not None:
+            assert f"| {field.default:g} |" in row.replace("32768", f"{32768:g}")
+    assert f"at most {MOST_CONNECTIONS:,}" in page
+    assert f"; {RESERVE} files always remain" in page

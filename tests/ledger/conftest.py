@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -55,15 +56,17 @@ def start_postgres(*, durable: bool) -> Iterator[str]:
     pg_ctl = [str(Path(initdb).with_name("pg_ctl")), "-D", str(folder / "data"), "-w", "-l", str(folder / "log")]
     setup = [initdb, "-D", str(folder / "data"), "-U", "app", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
     quiet = {"cwd": "/", "stdout": subprocess.DEVNULL, "check": True}
+    # However this process ends, its end of the pipe closes, and whoever reads the other stops the server.
+    after = shlex.join([*pg_ctl, "-m", "immediate", "stop"]) + f"; rm -rf {shlex.quote(str(folder))}"
+    watch = ["sh", "-c", f"cat; {after}"]
+    quietly = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    watchdog = subprocess.Popen(watch, stdin=subprocess.PIPE, cwd="/", **quietly, **user)
     try:
         subprocess.run(setup, **quiet, **user)
         subprocess.run([*pg_ctl, "-o", options, "start"], **quiet, **user)
-        try:
-            yield f"postgresql://app@/postgres?host={folder}"
-        finally:
-            subprocess.run([*pg_ctl, "-m", "immediate", "stop"], **quiet, **user)
+        yield f"postgresql://app@/postgres?host={folder}"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        watchdog.communicate()
 
 
 def _embedded_postgres() -> Iterator[str]:

@@ -286,3 +286,29 @@ def test_whether_a_database_takes_writes_is_told(engine: Engine, database_url: s
         reading = open_database(standby.render_as_string(hide_password=False))
         assert not is_writable(reading)
         reading.dispose()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_switchover_of_the_database(desk: Desk, engine: Engine, database_url: str, postgres_server: str) -> None:
+    """Its connections end, what answers is a standby for a while, and then it takes writes."""
+    name = make_url(database_url).database
+
+    def on_the_server(statement: str) -> None:
+        admin = open_database(postgres_server).execution_options(isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.connection.dbapi_connection.execute(statement)  # type: ignore[union-attr]
+        admin.dispose()
+
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    with desk.open() as opened:
+        on_the_server(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        on_the_server(cut)
+        with pytest.raises(Unavailable):
+            opened.sequencer.submit(seal(0))
+        assert held_up(opened)
+        assert not is_writable(engine)
+        on_the_server(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+        on_the_server(cut)
+        wait_until(lambda: opened.sequencer.stopped is None)
+        assert opened.sequencer.submit(seal(0)).index == 2
