@@ -19,6 +19,7 @@ class Rule:
 
     `needs`: the scope without which there is no entry. `more`: a scope that gets a fuller answer on an open route.
     `signed`: the body carries a maker's signature. `page`: made for browsers, so who is not signed in is sent to do so.
+    `shared`: pages of other sites may read it too, since it shows nothing of who is signed in.
     `body`: the largest request body in bytes.
     """
 
@@ -27,6 +28,7 @@ class Rule:
     more: Scope | None = None
     signed: bool = False
     page: bool = False
+    shared: bool = False
     body: int = 0
 
     @property
@@ -44,26 +46,27 @@ PHOTO_BODY = 12 * MIB
 FORM_BODY = 4 * 1024
 
 _PAGE = Rule(Rate.PAGE, page=True)
-_RECORD = Rule(Rate.RECORD)
-_LOG = Rule(Rate.LOG)
+_SHARED_PAGE = Rule(Rate.PAGE, page=True, shared=True)
+_RECORD = Rule(Rate.RECORD, shared=True)
+_LOG = Rule(Rate.LOG, shared=True)
 _STATUS = Rule(Rate.STATUS)
 _OFFICER_PAGE = Rule(Rate.OFFICER, needs=Scope.SCAN, page=True)
 _STATEMENT = Rule(Rate.SUBMIT, signed=True, body=STATEMENT_BODY)
 
 TABLE: Mapping[tuple[str, str], Rule] = {
     # printed codes and look-ups
-    ("GET", "/01/{rest:path}"): Rule(Rate.LOOKUP, page=True),
-    ("GET", "/{stem:path}/01/{rest:path}"): Rule(Rate.LOOKUP, page=True),
-    ("GET", "/v1/verify"): Rule(Rate.LOOKUP),
+    ("GET", "/01/{rest:path}"): Rule(Rate.LOOKUP, page=True, shared=True),
+    ("GET", "/{stem:path}/01/{rest:path}"): Rule(Rate.LOOKUP, page=True, shared=True),
+    ("GET", "/v1/verify"): Rule(Rate.LOOKUP, shared=True),
     # pages for everybody
     ("GET", "/"): Rule(Rate.LOOKUP, page=True),
     ("GET", "/participants"): _PAGE,
     ("GET", "/batches/{batch_id}"): _PAGE,
     ("GET", "/ledger"): _PAGE,
     ("GET", "/docs"): _PAGE,
-    ("GET", "/openapi.json"): _PAGE,
+    ("GET", "/openapi.json"): _SHARED_PAGE,
     ("GET", "/problems"): _PAGE,
-    ("GET", "/problems/{code}"): _PAGE,
+    ("GET", "/problems/{code}"): _SHARED_PAGE,
     ("GET", "/web/{name}"): _PAGE,
     ("GET", "/favicon.ico"): _PAGE,
     # what is on record
@@ -74,7 +77,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/batches/{batch_id}"): _RECORD,
     ("GET", "/v1/index"): _RECORD,
     ("GET", "/v1/proofs/entries/{index}"): _RECORD,
-    ("GET", "/v1/proofs/units"): Rule(Rate.LOOKUP, more=Scope.PROOF),
+    ("GET", "/v1/proofs/units"): Rule(Rate.LOOKUP, more=Scope.PROOF, shared=True),
     ("GET", "/v1/proofs/lots"): Rule(Rate.OFFICER, needs=Scope.PROOF),
     # the published log, for mirrors and strangers' tools
     ("GET", "/log/"): _LOG,
@@ -83,7 +86,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/log/segment/{root}"): _LOG,
     ("GET", "/log/seal/{number}"): _LOG,
     # makers and whoever else signs
-    ("HEAD", "/v1/segments/{root}"): _RECORD,
+    ("HEAD", "/v1/segments/{root}"): Rule(Rate.RECORD),
     ("PUT", "/v1/segments/{root}"): Rule(Rate.UPLOAD, body=2 * 1024 * MIB),
     ("POST", "/v1/batches"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/recall"): _STATEMENT,

@@ -68,6 +68,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 """Every route there is."""
 
 _NAVIGATION = (("/", "Look up"), ("/participants", "Participants"), ("/ledger", "Ledger"), ("/docs", "API"))
+_READS = ("GET", "HEAD")
 _OFFICERS = ("/officer", "Officers")
 
 
@@ -98,7 +99,7 @@ class Carnet(FastAPI):
             self._direct = {route.path: Direct(self, route) for route in routes}
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and (direct := self._direct.get(scope["path"])):
+        if scope["type"] == "http" and scope["method"] in _READS and (direct := self._direct.get(scope["path"])):
             await direct(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

@@ -9,6 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.methods import SHARED
+from api.http.vary import vary
 from api.metrics import Metrics
 
 CONTENT_SECURITY_POLICY = (
@@ -24,9 +26,10 @@ _HEADERS = (
     # not no-referrer: browsers would then send `Origin: null` with our own forms, and the check of it would fail
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), payment=(), usb=(), geolocation=(self)"),
 )
+_OURS = ((b"cross-origin-resource-policy", b"same-origin"),)
+_SHARED = tuple((name.lower().encode(), value.encode()) for name, value in SHARED.items())
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -47,7 +50,11 @@ class Envelope:
 
         async def send_in_envelope(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers, (b"x-request-id", request_id.encode())]
+                headers = [*message["headers"], *self._headers, (b"x-request-id", request_id.encode())]
+                headers += _SHARED if scope.get("shared") else _OURS
+                if varies := vary(scope):
+                    headers.append((b"vary", varies.encode()))
+                message["headers"] = headers
                 route: Any = scope.get("route")
                 template = route.path if route is not None else "none"
                 self._metrics.request(template, scope["method"], message["status"], time.perf_counter() - started)

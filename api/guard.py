@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Message, Receive
+from starlette.routing import Match
+from starlette.types import Message, Receive, Scope, Send
 
 from api.access import TABLE, Rule
 from api.denied import Denied
 from api.http.gate import network_of
+from api.http.methods import IMPLEMENTED, allow, options
+from api.http.origin import from_our_own
+from api.http.vary import given
 from api.settings import MIB, Rate
 from api.site import Site, site
 from ledger.services.token import Caller, Secret
@@ -38,15 +41,33 @@ class Guarded(APIRoute):
         super().__init__(*arguments, **options)
         # A `.` matches no line feed, so that a path with one in it would pass by its route, unguarded.
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+        own = frozenset(self.methods or ())
+        self.answers = own | {"HEAD"} if "GET" in own else own
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the route is meant; whoever answers GET answers HEAD."""
+        match, child = super().matches(scope)
+        meant = match is Match.PARTIAL and scope["method"] in self.answers
+        return Match.FULL if meant else match, child
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or say which methods its address takes."""
+        if scope["method"] in self.answers:
+            await self.app(scope, receive, send)
+        else:
+            await _other_method(Request(scope, receive))(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the guard around it. Raises KeyError for a route that the table does not list."""
         rules = {method: TABLE[method, self.path] for method in self.methods or ()}
+        if "GET" in rules:
+            rules.setdefault("HEAD", rules["GET"])
         # What takes nothing but the request needs no dependencies solved, which costs more than most answers.
         handler = self.endpoint if _takes_only_the_request(self.dependant) else super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             rule = rules[request.method]
+            request.scope["shared"] = rule.shared
             here = site(request)
             who = _identify(request, rule, here)
             headers = _count(request, rule, who, here)
@@ -57,7 +78,7 @@ class Guarded(APIRoute):
                     return RedirectResponse("/officer/sign-in", 303, headers)
                 _admit(rule, who)
             if request.method not in _SAFE:
-                _check_origin(request, who)
+                _check_origin(request, who, here.settings.base_url)
                 request = _bounded(request, rule.body)
             request.scope["caller"] = who
             response: Response = await handler(request)
@@ -65,6 +86,21 @@ class Guarded(APIRoute):
             return response
 
         return guarded
+
+
+def _other_method(request: Request) -> Response:
+    """OPTIONS, or 405 or 501 raised as HTTPException."""
+    routes = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Guarded) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    methods = {"OPTIONS"}.union(*(route.answers for route in routes))
+    shared = {m for route in routes for m in route.answers if (rule := TABLE.get((m, route.path))) and rule.shared}
+    request.scope["shared"] = bool(shared)
+    if request.method == "OPTIONS":
+        return options(request, methods, shared | {"HEAD"} if shared else ())
+    raise HTTPException(405 if request.method in IMPLEMENTED else 501, headers={"Allow": allow(methods)})
 
 
 def _takes_only_the_request(dependant: Dependant) -> bool:
@@ -83,7 +119,8 @@ def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
     """Who shows a good token or session. Open routes look for neither, so that no cookie changes their answer."""
     if rule.needs is None and rule.more is None:
         return None
-    authorization = request.headers.get("authorization", "")
+    given(request, "cookie")
+    authorization = given(request, "authorization")
     if authorization[:7].lower() == "bearer ":
         return here.ledger.tokens.authenticate(authorization[7:].strip())
     cookie = request.cookies.get(SESSION_COOKIE)
@@ -130,8 +167,9 @@ def _admit(rule: Rule, who: Caller | None) -> None:
         raise Denied(f"couldn't let {who.name} do this: the scope {rule.needs} is missing", code="scope_missing")
 
 
-def _check_origin(request: Request, who: Caller | None) -> None:
-    """A browser sends its cookie by itself, so what it posts must come from a page of this site.
+def _check_origin(request: Request, who: Caller | None, base_url: str) -> None:
+    """A browser sends its cookie by itself, so what it posts must come from a page of this site: of
+    `base_url`, also where a proxy writes another Host, or of the host that it was sent to.
 
     Tokens are put in by programs on purpose and need no such check; the sign-in pages are checked like a session.
     """
@@ -140,7 +178,7 @@ def _check_origin(request: Request, who: Caller | None) -> None:
     if who is None and not request.url.path.startswith("/officer"):
         return
     origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+    if not from_our_own(origin, base_url, request.headers.get("host")):
         raise Denied(f"couldn't accept the form: it was sent from {origin or 'nowhere'}", code="cross_origin")
 
 

@@ -53,6 +53,7 @@ class Pages:
             "in_words": in_words,
         }
         self._environment.globals |= dict(about)
+        self.asset_version = str(about["asset_version"])
 
     def use_icons(self, name: str, template: str) -> None:
         """Make a template's macros known everywhere under a name."""

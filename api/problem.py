@@ -16,8 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from api.http.reference import uri_reference
 from api.journal import journal
-from api.negotiate import wants_page
+from api.negotiate import wants_problem_page
 from api.problem_texts import CLASSES, CODES, Problem
 from api.site import site
 from verifier.errors import CarnetError, Malformed, Refused, Stopped, Unavailable
@@ -25,7 +26,14 @@ from verifier.errors import CarnetError, Malformed, Refused, Stopped, Unavailabl
 RETRY_SECONDS = 5
 """After how many seconds it is worth asking a part again that could not be read."""
 
-_STATUS_CODES = {404: "route", 405: "method", 411: "length_required", 413: "too_large", 415: "media_type"}
+_STATUS_CODES = {
+    404: "route",
+    405: "method",
+    411: "length_required",
+    413: "too_large",
+    415: "media_type",
+    501: "not_implemented",
+}
 _Handler = Callable[[Request, Exception], Response]
 
 
@@ -60,7 +68,7 @@ def problem_response(
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": uri_reference(request.scope["raw_path"]),
         "code": error.code if not isinstance(error, Unavailable | Stopped) else code,
         "request_id": request.scope.get("request_id"),
         **(extra or {}),
@@ -69,7 +77,7 @@ def problem_response(
         errors = [{"detail": detail, **_place(error.at)}]
     if errors:
         body["errors"] = errors
-    if wants_page(request):
+    if wants_problem_page(request):
         page = site(request).pages.render("problem.html", request, problem=problem, body=body)
         return Response(page, problem.status, headers, "text/html; charset=utf-8")
     return Response(json.dumps(body), problem.status, headers, "application/problem+json")
@@ -140,6 +148,7 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
     words = {
         404: "couldn't answer: there is nothing at this address",
         405: f"couldn't answer: this address does not take {request.method}",
+        501: f"couldn't answer: no address here takes {request.method}",
     }
     detail = words.get(error.status_code, str(error.detail))
     code = _STATUS_CODES.get(error.status_code)

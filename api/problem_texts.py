@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from api.problem_kind import NO_ANSWER, Problem
+from api.problem_reading import READING
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One kind of problem: HTTP status, a title that never changes, and what to do about it."""
-
-    status: int
-    title: str
-    advice: str
-
-
-NO_ANSWER = "No answer: this says nothing about the item"
 
 CLASSES: Mapping[type[CarnetError], Problem] = {
     Malformed: Problem(400, "Not in its format", "Nothing changed. Correct what the detail names and send it again."),
@@ -41,6 +30,7 @@ CLASSES: Mapping[type[CarnetError], Problem] = {
 """One row an error class; the codes below only refine it."""
 
 CODES: Mapping[str, Problem] = {
+    **READING,
     # who may
     "unauthenticated": Problem(
         401, "Sign in first", "Send an API token as `Authorization: Bearer …`, or sign in as an officer in a browser."
@@ -64,9 +54,15 @@ CODES: Mapping[str, Problem] = {
     # the request itself
     "route": Problem(404, "No such page", "There is nothing at this address."),
     "method": Problem(405, "Not with this method", "The Allow header names the methods this address answers."),
+    "not_implemented": Problem(501, "Not a method of ours", "No address of this server takes it; see /docs."),
+    "not_acceptable": Problem(
+        406, "In no form that you take", "Put text/html or application/json into Accept, with a weight above 0."
+    ),
+    "precondition": Problem(412, "Not the bytes you named", "What is here has another ETag than If-Match names."),
+    "range": Problem(416, "Beyond the file's end", "Content-Range says how long the file is."),
     "too_large": Problem(413, "Too large", "Send less: the detail names the limit."),
     "length_required": Problem(411, "Length required", "Say how long the body is, or send it in chunks."),
-    "media_type": Problem(415, "Not in a form that is read here", "Send JSON, or a form with a photograph."),
+    "media_type": Problem(415, "Not in a form that is read here", "The Accept header names the form to send."),
     "rate_limited": Problem(
         429, "Too many requests", "Wait as long as Retry-After says. This says nothing about any item."
     ),
@@ -117,18 +113,21 @@ CODES: Mapping[str, Problem] = {
         "This lot has been recalled. Whether this unit is in it cannot be seen here: its salt is not on this server.",
     ),
     "label_key": Problem(400, "Not a usable label key", "An Ed25519 key in its one encoding and not of small order."),
-    # identifiers
-    "gtin_length": Problem(
-        400, "Not a GTIN", "14 digits. One that lost a zero must get it back; none is added for you."
+    "field": Problem(400, "A field is not of its form", "The detail names the field and what its form is."),
+    "instant": Problem(400, "Not an instant", "RFC 3339 in UTC with a zone: 2026-11-23T22:26:00.000Z."),
+    "not_json": Problem(400, "Not JSON", "UTF-8, each name once in an object, no number that 64 bits do not hold."),
+    "not_canonical": Problem(400, "Not canonical JSON", "As RFC 8785 writes it: nothing else has one signature."),
+    "entry_too_large": Problem(400, "Too large for an entry", "An entry of the log holds 65,535 bytes; say less."),
+    "unsigned": Problem(400, "Unsigned", "This kind of statement is signed by who says it."),
+    "index": Problem(400, "Not an index", "Size, GTINs and root as the sealed entry has them."),
+    "index_differs": Problem(
+        422,
+        "Another index than sealed",
+        "Recompute it from your own copy of the log; if it still differs, tell others.",
     ),
-    "check_digit": Problem(
-        400, "Wrong check digit", "The last digit does not fit the others: a typing or reading fault."
-    ),
-    "serial_length": Problem(400, "Serial too long or empty", "1 to 20 characters of GS1 character set 82."),
-    "lot_length": Problem(400, "Lot too long or empty", "1 to 20 characters of GS1 character set 82."),
-    "charset": Problem(400, "A character that GS1 codes cannot hold", "Letters, digits and the punctuation of set 82."),
-    "digital_link": Problem(400, "Not a GS1 Digital Link", "/01/, 14 digits, then /22/, /10/ and /21/ in this order."),
-    "no_serial": Problem(400, "The code names no item", "It carries no serial, so there is no unit to prove."),
+    "not_cumulative": Problem(422, "It says less than before", "Each report of units names all that came before it."),
+    "clock": Problem(422, "Before what stands in the log", "Instants in the log never run backwards."),
+    "read_only": Problem(422, "Nothing is written here", "This server reads a ledger that another one writes."),
     # segments
     "segment_not_found": Problem(422, "The segment is not here", "PUT it to /v1/segments/{root} first."),
     "segment_root": Problem(422, "Another segment than named", "Its content does not give the root in the address."),
@@ -143,6 +142,16 @@ CODES: Mapping[str, Problem] = {
         429, "Uploaded enough for today", "Segments that no registration names are kept for a day; then there is room."
     ),
     "body_late": Problem(408, "Too slow", "Send it again on a faster line. Nothing was kept, and nothing counted."),
+    "root": Problem(400, "Not a root", "0x and 64 lower-case hex digits."),
+    "key": Problem(422, "Not a unit key", "A key of a segment has 32 bytes."),
+    "key_duplicate": Problem(422, "A key stands there twice", "Every unit has one key."),
+    "serial_duplicate": Problem(422, "A serial stands there twice", "Every unit has a serial of its own."),
+    # tokens
+    "token_name": Problem(400, "Not a name", "1 to 80 characters of text: a person, a place or a program."),
+    "token_scope": Problem(400, "Not a scope", "scan, proof, salt, metrics, admin; at least one."),
+    "token_lifetime": Problem(400, "Not a lifetime", "1 to 366 days, or none."),
+    "token_unknown": Problem(404, "No such token", "The list shows the ids of all there are."),
+    "session_unknown": Problem(404, "No such session", "The list shows the ids of those that are open."),
     # scans
     "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
     "other_officer": Problem(
@@ -166,13 +175,19 @@ CODES: Mapping[str, Problem] = {
     "image_size": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
     "image_pixels": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
     "too_many_batches": Problem(503, NO_ANSWER, "The product has more batches than are searched without an account."),
+    "seal_pending": Problem(404, "Not sealed yet", "The scan waits for its seal. Ask again after the deadline."),
     # proofs
     "unit_unknown": Problem(
         404,
         "No proof for this code",
         "Proofs are given for codes of registered units; signed-in customs get proofs of absence too.",
     ),
+    "unit_present": Problem(409, "Registered", "This unit is registered, so nothing shows that it is absent."),
+    "no_lot": Problem(422, "No lot on the code", "Absence of a unit is shown for one lot; this code names none."),
+    "proof_unsound": Problem(422, "The proof made here does not check", "Tell the operator: nothing was given out."),
     # the published log
+    "decimal": Problem(400, "Not a number as the log writes it", "Digits without a leading zero, at most 2^63-1."),
+    "published_damaged": Problem(422, "A published file is damaged", "Tell the operator, and read the log elsewhere."),
     "tile_path": Problem(400, "Not a tile's path", "tile/<level>/<number>[.p/<width>], the number in groups of three."),
     "tile_missing": Problem(404, "No such tile", "The published log does not reach that far, or the tile grew on."),
     "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),

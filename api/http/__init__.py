@@ -1,1 +1,4 @@
-"""How bytes come in: the door before the framework. Imports nothing of `api` but settings of its own."""
+"""HTTP itself: the door before the framework, and what the standards ask of answers whatever they say.
+
+Imports nothing of `api` but settings of its own.
+"""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.examples import problems
 from api.guard import Guarded
+from api.http.content import packed
 from api.problem import pointing_at
 from api.receipt import OWN, RECEIPTS, receipt_reply, statement_in
 from api.reply import reply
@@ -79,7 +80,7 @@ async def find(
     start = next((at + 1 for at, batch in enumerate(found) if after == "0x" + batch.id.hex()), 0)
     page = found[start : start + PAGE]
     more = "0x" + page[-1].id.hex() if start + PAGE < len(found) else None
-    return reply({"batches": [here.ledger.batches.describe(batch) for batch in page], "next": more})
+    return await packed(request, reply({"batches": [here.ledger.batches.describe(b) for b in page], "next": more}))
 
 
 @router.get("/v1/batches/{batch_id}", tags=["record"], summary="One batch", responses=problems("batch_unknown"))

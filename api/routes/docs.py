@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.access import TABLE, Rule
 from api.guard import Guarded
-from api.reply import reply
+from api.http.content import FRESH, content, packed
 from api.site import site
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
@@ -33,7 +34,7 @@ TAGS: Mapping[str, str] = {
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """OpenAPI 3.1."""
-    return reply(request.app.openapi())
+    return await content(request, to_json(request.app.openapi()), "application/json", FRESH, packs=True)
 
 
 @router.get("/docs")
@@ -42,7 +43,8 @@ async def docs(request: Request) -> Response:
     here = site(request)
     described = request.app.openapi()
     sections = [(tag, text, list(_operations(described, tag, here.settings.base_url))) for tag, text in TAGS.items()]
-    return here.pages.respond("docs.html", request, sections=[s for s in sections if s[2]], info=described["info"])
+    shown = [section for section in sections if section[2]]
+    return await packed(request, here.pages.respond("docs.html", request, sections=shown, info=described["info"]))
 
 
 def _operations(described: Mapping[str, Any], tag: str, base_url: str) -> Iterator[dict[str, Any]]:

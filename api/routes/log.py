@@ -5,17 +5,18 @@ What is below `/log/` proves nothing by where it comes from; whoever reads it br
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from api.examples import problems
 from api.guard import Guarded
-from api.reply import reply
+from api.http.content import FRESH, IMMUTABLE, content
+from api.http.files import file
 from api.site import site
 from verifier.checkpoint import parse_decimal
 from verifier.errors import NotFound
@@ -24,10 +25,6 @@ from verifier.tiles import parse_tile_path
 
 router = APIRouter(route_class=Guarded, tags=["published log"])
 
-IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
-"""For files whose name has one content for ever."""
-FRESH = {"Cache-Control": "no-cache"}
-"""For files that are replaced: kept by nobody without asking."""
 SPECS: Mapping[str, str] = {
     "signed-note": "v1.0.0",
     "tlog-checkpoint": "v1.0.0",
@@ -54,7 +51,8 @@ _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {_OCTETS: {}}, "desc
 @router.get("/log/", summary="What is published here", responses=problems("rate_limited"))
 async def about(request: Request) -> Response:
     """Origin, keys, policy and paths, to find one's way. Nothing in it is to be believed."""
-    return reply(description(site(request).ledger.founding), headers=FRESH)
+    about = to_json(description(site(request).ledger.founding))
+    return await content(request, about, "application/json", FRESH, packs=True)
 
 
 @router.get(
@@ -67,14 +65,16 @@ async def checkpoint(request: Request) -> Response:
     note = await run_in_threadpool(site(request).ledger.published.checkpoint)
     if note is None:
         raise NotFound("couldn't find a checkpoint: none is published yet", code="checkpoint_missing")
-    return _file(request, note, "text/plain; charset=utf-8", FRESH)
+    return await content(request, note, "text/plain; charset=utf-8", FRESH)
 
 
 @router.get("/log/tile/{rest:path}", summary="A tile or an entry bundle", responses={**_BYTES, **problems("tile_path")})
 async def tile(request: Request, rest: str) -> Response:
     """`tile/<L>/<N>[.p/<W>]` or `tile/entries/<N>[.p/<W>]`, as C2SP tlog-tiles says."""
     named = parse_tile_path(f"tile/{rest}")
-    return _file(request, await run_in_threadpool(site(request).ledger.published.tile, named), _OCTETS, IMMUTABLE)
+    data = await run_in_threadpool(site(request).ledger.published.tile, named)
+    # Hashes do not get smaller, entries do (tlog-tiles asks for it).
+    return await content(request, data, _OCTETS, IMMUTABLE, packs=named.level == "entries")
 
 
 @router.get("/log/segment/{root}", summary="A segment", responses={**_BYTES, **problems("segment_unpublished")})
@@ -86,14 +86,14 @@ async def segment(
     # What no entry names has only been sent here by somebody: it is no part of the log.
     if key not in ledger.record.segment_roots or not ledger.segments.has(key):
         raise NotFound(f"couldn't find segment {root}: it is not here", code="segment_unpublished")
-    return FileResponse(ledger.segments.file(key), media_type=_OCTETS, headers=IMMUTABLE)
+    return file(request, ledger.segments.file(key), root, _OCTETS, IMMUTABLE)
 
 
 @router.get("/log/seal/{number}", summary="The leaves of a seal", responses={**_BYTES, **problems("seal_missing")})
 async def seal(request: Request, number: str) -> Response:
     """The sorted 32-byte leaves that one `scans_sealed` entry commits to, padding included."""
     leaves = await run_in_threadpool(site(request).ledger.published.seal, parse_decimal(number, "a seal's number"))
-    return _file(request, leaves, _OCTETS, IMMUTABLE)
+    return await content(request, leaves, _OCTETS, IMMUTABLE)
 
 
 def description(founding: Founding) -> dict[str, Any]:
@@ -110,12 +110,3 @@ def description(founding: Founding) -> dict[str, Any]:
         "specs": dict(SPECS),
         "paths": dict(PATHS),
     }
-
-
-def _file(request: Request, data: bytes, kind: str, headers: Mapping[str, str]) -> Response:
-    """Bytes with a tag made of them (RFC 9110 8.8.3), or 304 for who has them already."""
-    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {**headers, "ETag": tag}
-    if tag in (part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")):
-        return Response(status_code=304, headers=headers)
-    return Response(data, 200, headers, kind)

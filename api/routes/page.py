@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from api.asking import ask_from_the_loop
 from api.guard import Guarded
+from api.http.content import FRESH, IMMUTABLE, content, packed
 from api.negotiate import wants_page
 from api.page import ASSETS
 from api.problem_texts import CLASSES, CODES, Problem
@@ -62,7 +64,8 @@ async def home(
 async def participants(request: Request) -> Response:
     """Who is admitted."""
     here = site(request)
-    return here.pages.respond("participants.html", request, participants=here.ledger.participants.list())
+    listed = here.ledger.participants.list()
+    return await packed(request, here.pages.respond("participants.html", request, participants=listed))
 
 
 @router.get("/batches/{batch_id}")
@@ -70,20 +73,21 @@ async def batch(request: Request, batch_id: str) -> Response:
     """One batch."""
     here = site(request)
     found = here.ledger.batches.describe(here.ledger.batches.find(batch_id))
-    return here.pages.respond("batch.html", request, batch=found)
+    return await packed(request, here.pages.respond("batch.html", request, batch=found))
 
 
 @router.get("/ledger")
 async def ledger(request: Request) -> Response:
     """The founding pin, and where the log stands."""
     here = site(request)
-    return here.pages.respond("ledger.html", request, ledger=about(here))
+    return await packed(request, here.pages.respond("ledger.html", request, ledger=about(here)))
 
 
 @router.get("/problems")
 async def problems(request: Request) -> Response:
     """Every kind of problem."""
-    return site(request).pages.respond("problems.html", request, listed=sorted(_problems().items()))
+    listed = sorted(_problems().items())
+    return await packed(request, site(request).pages.respond("problems.html", request, listed=listed))
 
 
 @router.get("/problems/{code}")
@@ -98,18 +102,24 @@ async def problem(request: Request, code: str) -> Response:
 
 
 @router.get("/web/{name}")
-async def asset(name: str) -> Response:
-    """The style sheet, the script, the icon. Their address changes with their content."""
+async def asset(request: Request, name: str) -> Response:
+    """The style sheet, the scripts, the icon. With `?<version>`, as our pages name them, they stay as they are."""
     if name not in _ASSETS:
         raise NotFound(f"couldn't find {name[:40]}", code="route")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return FileResponse(ASSETS / name, headers=headers, media_type=_ASSETS[name])
+    version = site(request).pages.asset_version
+    headers = IMMUTABLE if request.scope["query_string"] == version.encode() else FRESH
+    return await content(request, _asset(name), _ASSETS[name], headers, packs=True)
 
 
 @router.get("/favicon.ico")
 async def favicon() -> Response:
     """Browsers ask for it whatever a page says."""
     return RedirectResponse("/web/carnet.svg", 308)
+
+
+@cache
+def _asset(name: str) -> bytes:
+    return (ASSETS / name).read_bytes()
 
 
 def _problems() -> dict[str, Problem]:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from api.examples import problems
 from api.guard import Guarded
+from api.http.content import packed
 from api.reply import reply
 from api.site import site
 from verifier.errors import NotFound
@@ -17,7 +18,7 @@ router = APIRouter(route_class=Guarded, tags=["record"])
 @router.get("/v1/participants", summary="All participants", responses=problems("rate_limited"))
 async def participants(request: Request) -> Response:
     """Every participant, authorities first, as the log says."""
-    return reply({"participants": site(request).ledger.participants.list()})
+    return await packed(request, reply({"participants": site(request).ledger.participants.list()}))
 
 
 @router.get(

@@ -124,10 +124,9 @@ async def _resolve(request: Request) -> Response:
             raise Malformed(question.reading.message, code="digital_link")
     except Malformed as error:
         return _unreadable(request, here, text, question, error)
+    page = wants_page(request)  # before anything is counted
     answer = await ask_from_the_loop(request, question)
-    if wants_page(request):
-        return here.pages.respond("answer.html", request, answer=answer)
-    return reply(answer, headers={"Vary": "Accept"})
+    return here.pages.respond("answer.html", request, answer=answer) if page else reply(answer)
 
 
 def _without_context(query: bytes) -> tuple[bytes, str | None]:

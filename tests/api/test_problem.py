@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 import socket
@@ -244,3 +245,53 @@ def test_deeply_nested_json_is_a_problem_and_ends_no_server(http: httpx.Client) 
         assert response.status_code == 400, response.text
         assert response.headers["content-type"] == "application/problem+json"
     assert http.get("/healthz").status_code == 200
+
+
+REACHED = (
+    "api/*.py",
+    "api/routes/*.py",
+    "verifier/ai/*.py",
+    *(f"verifier/{name}.py" for name in ("batch", "canonical", "digital_link", "element_string", "entry", "gs1")),
+    *(f"verifier/{name}.py" for name in ("instant", "label", "reading", "retired", "statement")),
+    *(f"ledger/services/{name}.py" for name in ("batch", "index_seal", "proof", "scan", "seal_proof", "token")),
+)
+"""Modules that judge what requests bring."""
+
+
+def raised_codes() -> dict[str, set[str]]:
+    """Every code that those modules give an error, with the errors' names."""
+    found: dict[str, set[str]] = {}
+    house = Path(__file__).parent.parent.parent
+    for file in (file for pattern in REACHED for file in house.glob(pattern)):
+        for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+            for given in call.keywords:
+                if given.arg == "code" and isinstance(given.value, ast.Constant) and given.value.value:
+                    found.setdefault(str(given.value.value), set()).add(getattr(call.func, "id", ""))
+    return found
+
+
+def test_each_code_that_a_request_can_meet_has_a_page_of_its_own() -> None:
+    codes = raised_codes()
+    assert len(codes) > 60
+    # What a part that cannot be read says about itself stays here: those have one page, "no answer".
+    own = {code for code, kinds in codes.items() if not kinds <= {"Unavailable", "Stopped", "respond"}}
+    assert own <= CODES.keys() | {cls.default_code for cls in CLASSES}
+    titles = [problem.title for problem in CODES.values() if problem.title != NO_ANSWER]
+    assert len(titles) - len(set(titles)) <= 4, "a title tells what it is"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/01/09521234000013/10/%zz", "percent"),
+        ("/01/09521234000013?10=L", "attribute"),
+        ("/01/09521234000013?17=999999", "element"),
+        ("/log/seal/00", "decimal"),
+        ("/v1/batches?gtin=09521234000012", "check_digit"),
+    ],
+)
+def test_the_type_of_a_problem_leads_to_its_own_page(http: httpx.Client, path: str, code: str) -> None:
+    problem = http.get(path, headers={"Accept": "application/json"}).json()
+    assert (problem["code"], problem["type"]) == (code, f"/problems/{code}")
+    kind = http.get(problem["type"], headers={"Accept": "application/json"}).json()
+    assert (kind["status"], kind["title"]) == (problem["status"], problem["title"])

@@ -1,0 +1,30 @@
+"""Whether a form comes from our own pages (RFC 6454), also behind a proxy that writes another Host."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def from_our_own(origin: str | None, base_url: str, host: str | None) -> bool:
+    """Whether a browser's Origin is the one of `base_url`, or the host that the request was sent to.
+
+    A port that goes without saying may be said. `null`, and an origin that is none, are nobody's.
+    """
+    theirs = _origin(origin or "")
+    if theirs is None:
+        return False
+    # The scheme of Host is not said: a proxy that ends TLS hands on plain HTTP.
+    return theirs == _origin(base_url) or (host is not None and theirs == _origin(f"{theirs[0]}://{host}"))
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname.rstrip("."), port if port is not None else _PORTS[parts.scheme]
