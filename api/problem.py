@@ -19,7 +19,8 @@ from starlette.responses import Response
 from api.http.reference import uri_reference
 from api.journal import journal
 from api.negotiate import wants_problem_page
-from api.problem_texts import CLASSES, CODES, Problem
+from api.problem_kind import Problem
+from api.problem_texts import CLASSES, CODES
 from api.site import site
 from verifier.errors import CarnetError, Malformed, Refused, Stopped, Unavailable
 

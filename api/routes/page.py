@@ -14,7 +14,8 @@ from api.guard import Guarded
 from api.http.content import FRESH, IMMUTABLE, content, packed
 from api.negotiate import wants_page
 from api.page import ASSETS
-from api.problem_texts import CLASSES, CODES, Problem
+from api.problem_kind import Problem
+from api.problem_texts import CLASSES, CODES
 from api.reply import reply
 from api.routes.ledger import about
 from api.site import site
