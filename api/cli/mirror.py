@@ -104,6 +104,7 @@ def _answer(ledger: Ledger, following: Mirroring, out: Out, here: str | None) ->
         "mirror of": state["of"],
         "entries": ledger.record.size,
         "compared": state["checked_at"],
+        "newest entry": state["newest_entry_at"],
         "waiting": state["waiting"],
         "trouble": state["trouble"],
         "ALARM": state["alarm"]["words"] if state["alarm"] else None,
