@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,6 +69,14 @@ def verify(
     out.answer(checked.value, checked.lines)
     if not checked.ok:
         raise typer.Exit(ExitCode.NO)
+    if chain_rpc is not None and _unanswered(checked.value):
+        raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _unanswered(value: Mapping[str, Any]) -> bool:
+    """Whether there is an anchor to ask the node for, and the node did not tell."""
+    steps = {step["step"]: step["ok"] for step in value["steps"]}
+    return steps.get("anchor") is True and steps.get("chain") is None
 
 
 def _chain(url: str) -> NodeReader:

@@ -74,6 +74,8 @@ def test_a_chain_by_url_that_goes_down(tmp_path: Path, node: DevNode) -> None:
     cli.yes("participant", "admit", "acme", *maker, *signs)
     made = cli.yes(*register("L1"))
     assert cli.yes("verify", made["proof"], "--chain-rpc", node.url)["ok"] is True
+    silent = cli("verify", made["proof"], "--chain-rpc", "http://127.0.0.1:9", "--json")
+    assert (silent.code, silent.json["ok"]) == (3, True), "the file holds, and the node that was asked did not tell"
     node.stop()
     said = cli(*register("L2"), "--json")
     assert said.code == 0  # a ledger accepts while its chain is down
