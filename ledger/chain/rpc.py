@@ -54,7 +54,9 @@ class Rpc:
         self._whole, self._timeout = url, timeout
         # A proxy from the environment cannot see our loopback. A redirect would take our transactions elsewhere.
         trusts = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
-        self._client = bounded(httpx.Client(timeout=timeout, trust_env=trusts, follow_redirects=False))
+        # Nodes close what is idle after five seconds (Node.js); ours would be used again in that very moment.
+        limits = httpx.Limits(keepalive_expiry=2.0)
+        self._client = bounded(httpx.Client(timeout=timeout, trust_env=trusts, follow_redirects=False, limits=limits))
         weakref.finalize(self, self._client.close)
 
     def call(self, method: str, *params: Any) -> Any:
