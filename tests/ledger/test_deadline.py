@@ -62,7 +62,7 @@ def dripping(first: bytes) -> Iterator[str]:
 
 
 READERS: dict[str, Callable[[str], object]] = {
-    "a log's files": lambda url: HttpFiles(url, sleep=lambda _seconds: None).read("checkpoint", 10),
+    "a log's files": lambda url: HttpFiles(url, sleep=lambda _seconds: None).read("checkpoint", 10_000),
     "a log's large files": lambda url: list(HttpFiles(url).stream("segment/00", 10_000)),
     "a witness": lambda url: HttpWitness(url).checkpoint("00" * 32),
     "a node": lambda url: Rpc(url, timeout=SHORT).call("eth_chainId"),
