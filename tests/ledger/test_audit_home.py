@@ -37,6 +37,7 @@ from verifier.chain_event import Block
 from verifier.entry import chain_head, decode_entry
 from verifier.evidence import check_evidence
 from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.instant import format_instant
 from verifier.merkle import Frontier
 from verifier.statement import digest
 
@@ -152,7 +153,10 @@ def new_entry(entry: Any) -> NewEntry:
 def test_a_sound_home_passes_with_everything_in_it(kept: Kept) -> None:
     report = kept.audit()
     assert report.findings == ()
-    assert report.notes == ("this log has no witnesses: nobody says that others were shown the same",)
+    assert report.notes[0] == "this log has no witnesses: nobody says that others were shown the same"
+    assert [note.partition(",")[0] for note in report.notes[1:]] == [
+        f"stale: nothing was recorded since {format_instant(report.recorded_at)}"
+    ], "a story's clock stands still"
     assert {name: report.counts[name] for name in ("entries", "tiles", "segments", "anchors", "salts", "batches")} == {
         "entries": SIZE, "tiles": 3, "segments": 2, "anchors": 2, "salts": 1, "batches": 1,
     }  # fmt: skip
