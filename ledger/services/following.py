@@ -29,7 +29,7 @@ from ledger.services.seal_copies import KeptSeals, RemoteSeals, SealCopies
 from verifier.batch import Batch
 from verifier.checked_tiles import CheckedTiles
 from verifier.entry import Entry, decode_entry
-from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused
+from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused, Stopped
 from verifier.fork import Fork, prove_fork
 from verifier.founding import Founding, open_founding
 from verifier.head import Head, claimed_head, open_head
@@ -113,6 +113,7 @@ class Follower:
         self._one = threading.Lock()
         self._founding: Founding | None = None
         self._checked: tuple[Record, Frontier] | None = None
+        self._doubtful = False  # how the last write ended is not known; storage can say it
         self._served: Record | None = None
         self.checked_at: int | None = None
         self.waiting: str | None = None
@@ -156,9 +157,13 @@ class Follower:
         with self._one:
             self._check_alarm()
             try:
+                if self._doubtful:
+                    self._kept.log.settle()
+                    self._doubtful = False
                 return self._round()
-            except BaseException:
+            except BaseException as error:
                 self._checked = None  # it may have run ahead of what is stored
+                self._doubtful = self._doubtful or isinstance(error, Stopped)
                 raise
 
     def _round(self) -> int:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ledger.services.append import now_ms
+from ledger.services.append import is_passing, now_ms
 from ledger.services.upkeep import Trouble
 from verifier.errors import CarnetError, Stopped, Unavailable
 from verifier.instant import DAY, HOUR, format_instant
@@ -213,8 +213,9 @@ class Mirroring:
         while not self._stop.is_set() and self._follower.alarm is None:
             try:
                 self.round()
-            except Stopped:
-                return  # nobody knows what is stored: only a restart does, and `/readyz` says so
+            except Stopped as error:
+                if not is_passing(error):
+                    return  # going on would make it worse; `/readyz` says so
             except CarnetError:
                 pass  # `trouble` or `alarm` says it
             self._stop.wait(self._interval)

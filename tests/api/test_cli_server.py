@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -222,3 +223,17 @@ def test_a_home_on_a_medium_that_is_read_only_is_audited(tmp_path: Path, cli: Cl
         assert reading.yes("audit", "--no-chain")["ok"] is True
         assert reading.yes("participant", "list")["participants"]
         assert "Read-only file system" in reading.no("serve", "--port", "0", code=3)["message"]
+
+
+def test_ctrl_c_ends_a_long_command_quietly(tmp_path: Path) -> None:
+    """An audit of a server that takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        words = [sys.executable, "-m", "api.cli", "audit", url, "--no-chain", "--founding", "11" * 32]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        process = subprocess.Popen([*words, "--home", str(tmp_path)], cwd=ROOT, **pipes)
+        with silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.strip()) == (130, "", "")

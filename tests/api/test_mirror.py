@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 from served import client
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from ledger.home import Home, Settings
 from ledger.services import following as module
@@ -226,6 +228,28 @@ def test_it_follows_by_itself(world: World) -> None:
         while ledger.record.size < world.sim.size() and time.monotonic() < until:
             time.sleep(0.02)
         assert ledger.record.size == world.sim.size()
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+def test_a_commit_that_is_lost_holds_it_up_no_longer_than_that(world: World, persisted: bool) -> None:
+    def lost(connection: Any) -> None:
+        if persisted:
+            connection.connection.dbapi_connection.commit()
+        raise OperationalError("COMMIT", {}, RuntimeError("disk full"))
+
+    def wait_until(what: Callable[[], bool]) -> None:
+        until = time.monotonic() + 20
+        while not what():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    with world.open(interval=0.02) as (ledger, following):
+        event.listen(ledger.engine, "commit", lost)
+        following.start()
+        world.say()
+        wait_until(lambda: following.trouble is not None and following.trouble.code == "commit_unknown")
+        event.remove(ledger.engine, "commit", lost)
+        wait_until(lambda: ledger.record.size == world.sim.size() and following.trouble is None)
 
 
 def test_a_restart_goes_on_from_the_copy_also_without_the_log(world: World, tmp_path: Path) -> None:

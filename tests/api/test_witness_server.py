@@ -127,6 +127,10 @@ def test_it_reads_no_more_than_a_request_can_have(witness: WitnessProcess, log: 
     assert witness.ask(log.request(0, 5)).status_code == 200
 
 
+def test_it_has_the_same_door_as_a_ledger(witness: WitnessProcess) -> None:
+    assert HTTP.get(witness.url, headers={"X-Large": "a" * 40_000}).status_code == 431
+
+
 def test_an_address_that_asks_too_often_waits(tmp_path: Path) -> None:
     home = Home(tmp_path / "w", Settings())
     create_witness(home, "customs.example/witness")
