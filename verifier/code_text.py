@@ -8,7 +8,7 @@ from enum import StrEnum
 from biip.checksums import gs1_standard_check_digit
 
 from verifier.ai.rule import RULES
-from verifier.digital_link import is_digital_link, read_digital_link, unescape
+from verifier.digital_link import is_digital_link, read_digital_link, shows_another_key, unescape
 from verifier.element_string import GS, parse_bracketed, parse_element_string
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, UnitCode, parse_gtin, parse_serial
@@ -20,7 +20,6 @@ _ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01\d{7}")
 _WEB = re.compile(r"https?:", re.IGNORECASE)
 _SECOND_LINK = re.compile(r"(?<!^)(?<!=)https?://", re.IGNORECASE)  # behind = it is a value of the query
 _BRACKET = re.compile(r"\((\d{2,4})\)")
-_KEY_BRACKET = "(01)"
 _WITH_ADD_ON = "]E3"  # an EAN and the two or five digits beside it
 _COMPOSITE = re.compile(r"(\d{8}|\d{12,14})\|\]e0(.+)", re.DOTALL)  # an EAN and its composite component, as one text
 
@@ -43,8 +42,10 @@ def parse_code(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None
     within, text = split_symbology(text)
     symbology = within or symbology
     promise = carries(symbology) if symbology else Carries.PLAIN
-    if promise is Carries.ADD_ON:
+    if promise is Carries.NO_PRODUCT:
         return Foreign.NO_GTIN
+    if not text:
+        raise Malformed(f"couldn't read the code: nothing came behind {symbology}", code="empty")
     if _WEB.match(text):
         return _parse_link(text, carrier)
     if promise is not Carries.AI_DATA:
@@ -58,9 +59,12 @@ def parse_code(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None
             text = f"01{composite[1].zfill(14)}{composite[2]}"
     if sgtin := _SGTIN.fullmatch(text):
         return _parse_sgtin(sgtin[1], sgtin[2], sgtin[3], carrier)
-    if (bracket := _BRACKET.match(text)) and (bracket[1] in RULES or _KEY_BRACKET in text):
+    if _BRACKET.match(text) or (text.startswith("(") and _shows_fields(text)):
         return _parse_brackets(text, carrier)
-    return _parse_elements(text, carrier, meant_as_gs1=promise is Carries.AI_DATA)
+    code = _parse_elements(text, carrier, meant_as_gs1=promise is Carries.AI_DATA)
+    if promise is Carries.NUMBER and code is Foreign.TEXT:
+        parse_gtin(text)  # raises: such a symbol holds nothing else
+    return code
 
 
 def _parse_link(text: str, carrier: Carrier) -> UnitCode | Foreign:
@@ -69,7 +73,7 @@ def _parse_link(text: str, carrier: Carrier) -> UnitCode | Foreign:
     try:
         return read_digital_link(text, carrier) or Foreign.NO_GTIN
     except Malformed:
-        if is_digital_link(text):
+        if is_digital_link(text) or shows_another_key(text):
             raise
         return Foreign.LINK  # somebody's web address
 
@@ -78,9 +82,15 @@ def _parse_brackets(text: str, carrier: Carrier) -> UnitCode | Foreign:
     try:
         return parse_bracketed(text, carrier) or Foreign.NO_GTIN
     except Malformed:
-        if _KEY_BRACKET in text or len(_BRACKET.findall(text)) > 1:
+        if _shows_fields(text):
             raise
         return Foreign.TEXT  # `(12) angry men` starts like AI 12, and is none
+
+
+def _shows_fields(text: str) -> bool:
+    """Whether brackets show that a text was meant as a code: two known AIs, or the one of a product."""
+    known = [ai for ai in _BRACKET.findall(text) if ai in RULES]
+    return len(known) > 1 or "01" in known
 
 
 def _parse_elements(text: str, carrier: Carrier, *, meant_as_gs1: bool) -> UnitCode | Foreign:

@@ -23,9 +23,12 @@ SIGNATURE_KEY = "s"
 # DL 4.4: all lower or all capital, nothing between; user names in front of a host only serve to mislead
 _ADDRESS = re.compile(r"(?:https?|HTTPS?)://(?P<host>[^/?#@\\\s]+)(?P<path>/[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?")
 _BASE = re.compile(r"https?://[^/?#@\\\s]+(?:/[^/?#\\\s]+)*")
+_NOT_IN_LINKS = re.compile(r"[^!-~]")  # RFC 3986 2; the rest of ASCII is read where it should be escaped
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # something that was meant as a GTIN, so that /2024/01/15 stays a date in somebody's web address
-_GTIN_ATTEMPT = re.compile(r"(?=(?:\D*\d){7})[0-9A-Za-z]{7,18}|\d{12}.*")
+_GTIN_ATTEMPT = re.compile(r"(?=(?:\D*\d){7})[0-9A-Za-z]{7,18}|(?=(?:\D*\d){12}).{12,40}")
+_QUALIFIED = re.compile(r"/01/[^/]{3,}/(?:10|21|22|235)(?:/|$)")
 _KEY = "01"
 
 
@@ -57,6 +60,11 @@ def parse_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode:
 def read_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
     """The same for any key: None is a well-formed link of something else, such as a pallet (00) or a place (414)."""
     address = _ADDRESS.fullmatch(text)
+    if _NOT_IN_LINKS.search(text):
+        raise Malformed(
+            f"couldn't read the link {_shown(text)}: it holds a blank, a control character or more than ASCII",
+            code="charset",
+        )
     if not address:
         raise Malformed(
             f"couldn't read the link {_shown(text)}: expected http or https in all small or all capital letters, "
@@ -101,7 +109,7 @@ def _parse(path: str, query: str, carrier: Carrier) -> UnitCode | None:
         check_element(key, value)
     gtin = _path_gtin(value) if key == _KEY else None
     signature, attributes = _parse_query(query, key, values)  # 3
-    check_pairs((key, *values, *attributes))  # 4
+    check_pairs({key: value} | values | attributes)  # 4
     if gtin is None:
         return None
     extra = values | attributes
@@ -122,8 +130,24 @@ def is_digital_link(text: str) -> bool:
     path = re.split(r"[?#]", text, maxsplit=1)[0]
     if not re.match(r"https?://", path, re.IGNORECASE):
         return False
+    if _QUALIFIED.search(path):
+        return True
     segments = path.split("/")
-    return any(key == "01" and _GTIN_ATTEMPT.fullmatch(value) for key, value in pairwise(segments))
+    return any(key == _KEY and _GTIN_ATTEMPT.fullmatch(_ESCAPE.sub("0", value)) for key, value in pairwise(segments))
+
+
+def shows_another_key(text: str) -> bool:
+    """Whether a text is a web address with the sound value of another key than a GTIN, whatever else is wrong in it."""
+    address = _ADDRESS.fullmatch(text)
+    segments = address["path"].removesuffix("/").split("/") if address else ()
+    start = _find_key(segments)
+    if start is None or segments[start] == _KEY:
+        return False
+    try:
+        check_element(segments[start], unescape(segments[start + 1]))
+    except Malformed:
+        return False
+    return True
 
 
 def unescape(text: str) -> str:

@@ -19,7 +19,7 @@ GS = "\x1d"
 """Group separator: what a scanner sends for FNC1 behind a field of variable length."""
 
 _MOST_ELEMENTS = 64  # fields of one code; own limit, against texts made of nothing but AIs
-_BRACKET = re.compile(r"\((\d{2,4})\)")
+_BRACKET = re.compile(r"(?<!\\)\((\d{2,4})\)", re.ASCII)
 
 
 def parse_element_string(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
@@ -33,13 +33,15 @@ def parse_element_string(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode
 def parse_bracketed(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
     """Read the form that people read, `(01)09506000134352(21)ABC`, with or without spaces around the values.
 
-    Values may hold brackets; a bracket with a known AI in it always starts a field. None and Raises as above.
+    Values may hold brackets; one around two to four digits starts a field unless a backslash stands before it. None and
+    Raises as above.
     """
-    starts = [match for match in _BRACKET.finditer(text) if match[1] in RULES]
+    starts = list(_BRACKET.finditer(text))
     if not starts or starts[0].start() != 0:
         raise Malformed("couldn't read the text: expected it to start with (01) or another AI", code="element_string")
     ends = [match.start() for match in starts[1:]] + [len(text)]
-    elements = [(match[1], text[match.end() : end].strip()) for match, end in zip(starts, ends, strict=True)]
+    values = (text[match.end() : end].strip().replace("\\(", "(") for match, end in zip(starts, ends, strict=True))
+    elements = [(match[1], value) for match, value in zip(starts, values, strict=True)]
     return unit_code(elements, carrier, CodeForm.BRACKETED)
 
 

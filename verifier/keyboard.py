@@ -21,6 +21,7 @@ _MARKS = {
 }  # fmt: skip
 """The marks of dead keys, and what is seen when no letter takes the mark: a Windows computer shows it by itself."""
 _ANYWHERE = frozenset(" \t\r\n\x1d\x1c\x1e")  # from keys that no layout moves
+_CODE_AT_ALL = re.compile(r"01|\d{8}|sgtin", re.IGNORECASE)
 _LINK_SHAPE = re.compile(r"(.)(?!\1)(.)\2(.)(.)?(.)(.)\6(?:(?!\6).){2,80}\6(?:.{1,80}\6)??..\6.{14}(?:\6|.?$)")
 
 
@@ -52,7 +53,7 @@ def undone(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     found: dict[str, list[str]] = {}
     for layout in layouts():
         meant = layout.undo(text)
-        if meant is not None and meant != text and _shows(text, layout):
+        if meant is not None and meant != text and _CODE_AT_ALL.search(meant) and _shows(text, layout):
             found.setdefault(meant, []).append(layout.name)
     yield from ((meant, tuple(names)) for meant, names in found.items())
 

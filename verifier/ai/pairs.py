@@ -22,15 +22,16 @@ def excluded(ais: Collection[str]) -> tuple[str, str] | None:
     return None
 
 
-def missing(ais: Collection[str]) -> tuple[str, tuple[tuple[str, ...], ...]] | None:
-    """An AI of a code, and the groups of which one should stand beside it, or None when every AI has its company."""
-    return next(((ai, RULES[ai].requires) for ai in ais if not has_company(ai, ais)), None)
+def missing(ais: Collection[str]) -> str | None:
+    """An AI of a code beside which something that it requires does not stand, or None when every AI has its company."""
+    return next((ai for ai in ais if not has_company(ai, ais)), None)
 
 
 def has_company(ai: str, ais: Collection[str]) -> bool:
-    """Whether one of the groups that an AI requires stands beside it among `ais`."""
-    groups = RULES[ai].requires
-    return not groups or any(all(_matching(one, ais, but=ai) for one in group) for group in groups)
+    """Whether of each demand of an AI one group stands whole beside it among `ais`."""
+    return all(
+        any(all(_matching(one, ais, but=ai) for one in group) for group in groups) for groups in RULES[ai].requires
+    )
 
 
 def _matching(pattern: str, ais: Collection[str], but: str) -> str | None:

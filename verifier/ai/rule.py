@@ -41,9 +41,9 @@ class Rule:
     """One AI of 2 to 4 digits.
 
     `fixed`: the length in characters when no separator is needed behind it, else 0. `query`: it may be an attribute of
-    a Digital Link. `excludes`: patterns of AIs, `n` for any digit. `requires`: groups of such patterns, one of which
-    must be there whole; empty asks for nothing. `qualifiers`: None unless it is the key of a Digital Link, else the
-    sequences of AIs that may follow it there.
+    a Digital Link. `excludes`: patterns of AIs, `n` for any digit. `requires`: demands, each of groups of patterns, one
+    of which must be there whole. `qualifiers`: None unless it is the key of a Digital Link, else the sequences of AIs
+    that may follow it there.
     """
 
     ai: str
@@ -52,7 +52,7 @@ class Rule:
     fixed: int
     query: bool
     excludes: tuple[str, ...]
-    requires: tuple[tuple[str, ...], ...]
+    requires: tuple[tuple[tuple[str, ...], ...], ...]
     qualifiers: tuple[tuple[str, ...], ...] | None
 
     @property
@@ -112,7 +112,11 @@ def _read_table() -> Iterator[Rule]:
         heads, components, rest, *title = (part.strip() for part in row.split("|"))
         numbers, _, marks = heads.partition(" ")
         parts = tuple(part for text in components.split(" + ") for part in _components(text)) if components else ()
-        asked = dict(_asked(text.strip()) for text in rest.split(";") if text.strip())
+        asked = [_asked(text.strip()) for text in rest.split(";") if text.strip()]
+        demands = tuple(
+            tuple(tuple(group.split("+")) for group in what.split()) for word, what in asked if word == "with"
+        )
+        said = dict(asked)
         first, _, last = numbers.partition("-")
         for number in range(int(first), int(last or first) + 1):
             yield Rule(
@@ -121,9 +125,9 @@ def _read_table() -> Iterator[Rule]:
                 components=parts,
                 fixed=sum(part.most for part in parts) if "*" in marks else 0,
                 query="?" in marks,
-                excludes=tuple(asked.get("not", "").split()),
-                requires=tuple(tuple(group.split("+")) for group in asked.get("with", "").split()),
-                qualifiers=_sequences(asked["key"]) if "key" in asked else None,
+                excludes=tuple(said.get("not", "").split()),
+                requires=demands,
+                qualifiers=_sequences(said["key"]) if "key" in said else None,
             )
 
 

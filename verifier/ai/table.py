@@ -8,7 +8,8 @@ A row reads: AIs and marks | components | what other AIs it asks for | title.
 - Marks: `*` its length is fixed, so no separator follows it; `?` it may stand in the query of a Digital Link.
 - A component is a character set (`N` digits, `X` set 82, `Y` set 39, `Z` base64 for addresses), a length or a range of
   lengths, and the checks of `verifier/ai/lint.py`. Brackets mark a component that may be missing; `x4` repeats it.
-- `not`: AIs that exclude it. `with`: one of these groups must stand beside it. In both, `n` is any digit.
+- `not`: AIs that exclude it. `with`: one of these groups must stand beside it, for
+  each `with`. In both, `n` is any digit.
 - `key`: it is the key of a Digital Link, with these qualifiers behind it in this order, each at most once.
 """
 
@@ -16,7 +17,7 @@ ROWS = """\
 00 *? | N18 csum gcppos2 | key | SSCC
 01 *? | N14 csum gcppos2 | not 255 37; key 22,10,21 or 235 | GTIN
 02 *? | N14 csum gcppos2 | not 01 03; with 37 | CONTENT
-03 * | N14 csum gcppos2 | not 01 02 37 235 | MTO GTIN
+03 * | N14 csum gcppos2 | not 01 02 37 | MTO GTIN
 10 ? | X1..20 | with 01 02 03 8006 8026 | BATCH/LOT
 11 *? | N6 yymmd0 | with 01 02 03 8006 8026 | PROD DATE
 12 *? | N6 yymmd0 | with 8020 | DUE DATE
@@ -24,16 +25,16 @@ ROWS = """\
 15 *? | N6 yymmd0 | with 01 02 03 8006 8026 | BEST BEFORE or BEST BY
 16 *? | N6 yymmd0 | with 01 02 03 8006 8026 | SELL BY
 17 *? | N6 yymmd0 | with 01 02 03 255 8006 8026 | USE BY or EXPIRY
-20 *? | N2 | with 01 02 03 8006 8026 | VARIANT
+20 *? | N2 | with 01 02 8006 8026 | VARIANT
 21 | X1..20 | not 235; with 01 03 8006 | SERIAL
 22 | X1..20 | with 01 | CPV
 235 | X1..28 | with 01 | TPX
-240 ? | X1..30 | with 01 02 03 8006 8026 | ADDITIONAL ID
-241 ? | X1..30 | with 01 02 03 8006 8026 | CUST. PART No.
+240 ? | X1..30 | with 01 02 8006 8026 | ADDITIONAL ID
+241 ? | X1..30 | with 01 02 8006 8026 | CUST. PART No.
 242 ? | N1..6 | with 01 02 8006 8026 | MTO VARIANT
-243 ? | X1..20 | with 01 03 | PCN
-250 ? | X1..30 | with 01+21 03+21 8006+21 | SECONDARY SERIAL
-251 ? | X1..30 | with 01 03 8006 | REF. TO SOURCE
+243 ? | X1..20 | with 01 | PCN
+250 ? | X1..30 | with 01 8006; with 21 | SECONDARY SERIAL
+251 ? | X1..30 | with 01 8006 | REF. TO SOURCE
 253 ? | N13 csum gcppos1 + [X1..17] | key | GDTI
 254 | X1..20 | with 414 | GLN EXTENSION COMPONENT
 255 ? | N13 csum gcppos1 + [N1..12] | not 01 02 415 8006 8020 8026; key | GCN
@@ -91,10 +92,10 @@ ROWS = """\
 3670-3675 *? | N6 | not 367n; with 00 01 | VOLUME (in³), log
 3680-3685 *? | N6 | not 368n; with 00 01 | VOLUME (ft³), log
 3690-3695 *? | N6 | not 369n; with 00 01 | VOLUME (yd³), log
-37 ? | N1..8 | with 00+02 00+8026 | COUNT
+37 ? | N1..8 | with 00; with 02 8026 | COUNT
 3900-3909 ? | N1..15 | not 390n 391n 394n 8111; with 255 8020 | AMOUNT
 3910-3919 ? | N3 iso4217 + N1..15 | not 391n; with 8020 | AMOUNT
-3920-3929 ? | N1..15 | not 392n 393n; with 01+30 01+31nn 01+32nn 01+35nn 01+36nn | PRICE
+3920-3929 ? | N1..15 | not 392n 393n; with 01; with 30 31nn 32nn 35nn 36nn | PRICE
 3930-3939 ? | N3 iso4217 + N1..15 | not 393n; with 30 31nn 32nn 35nn 36nn | PRICE
 3940-3943 ? | N4 | not 394n 8111; with 255 | PRCNT OFF
 3950-3955 ? | N6 | not 392n 393n 395n 8005; with 30 31nn 32nn 35nn 36nn | PRICE/UoM
@@ -112,12 +113,12 @@ ROWS = """\
 417 *? | N13 csum gcppos1 | key 7040 | PARTY
 420 ? | X1..20 | not 421 | SHIP TO POST
 421 ? | N3 iso3166 + X1..9 | not 4307 | SHIP TO POST
-422 ? | N3 iso3166 | not 426; with 01 02 03 8006 8026 | ORIGIN
-423 ? | N3 iso3166 + [N3] iso3166 x4 | not 426; with 01 02 03 | COUNTRY - INITIAL PROCESS
-424 ? | N3 iso3166 | not 426; with 01 02 03 | COUNTRY - PROCESS
-425 ? | N3 iso3166 + [N3] iso3166 x4 | not 426; with 01 02 03 | COUNTRY - DISASSEMBLY
-426 ? | N3 iso3166 | with 01 02 03 | COUNTRY - FULL PROCESS
-427 ? | X1..3 | with 01+422 02+422 03+422 | ORIGIN SUBDIVISION
+422 ? | N3 iso3166 | not 426; with 01 02 8006 8026 | ORIGIN
+423 ? | N3 iso3166 + [N3] iso3166 x4 | not 426; with 01 02 | COUNTRY - INITIAL PROCESS
+424 ? | N3 iso3166 | not 426; with 01 02 | COUNTRY - PROCESS
+425 ? | N3 iso3166 + [N3] iso3166 x4 | not 426; with 01 02 | COUNTRY - DISASSEMBLY
+426 ? | N3 iso3166 | with 01 02 | COUNTRY - FULL PROCESS
+427 ? | X1..3 | with 01 02; with 422 | ORIGIN SUBDIVISION
 4300 ? | X1..35 pcenc | with 00 | SHIP TO COMP
 4301 ? | X1..35 pcenc | with 00 | SHIP TO NAME
 4302 ? | X1..70 pcenc | with 00 | SHIP TO ADD1
@@ -151,18 +152,18 @@ ROWS = """\
 4333 ? | N6 + [X1] hyphen | not 4332; with 00 | MIN TEMP C.
 7001 ? | N13 | with 01 02 8006 8026 | NSN
 7002 ? | X1..30 | with 01 02 | MEAT CUT
-7003 ? | N6 yymmdd + N4 hhmi | with 01 02 03 | EXPIRY TIME
-7004 ? | N1..4 | with 01+10 03+10 | ACTIVE POTENCY
+7003 ? | N6 yymmdd + N4 hhmi | with 01 02 | EXPIRY TIME
+7004 ? | N1..4 | with 01+10 | ACTIVE POTENCY
 7005 ? | X1..12 | with 01 02 | CATCH AREA
 7006 ? | N6 yymmdd | with 01 02 | FIRST FREEZE DATE
 7007 ? | N6 yymmdd + [N6] yymmdd | with 01 02 | HARVEST DATE
 7008 ? | X1..3 | with 01 02 | AQUATIC SPECIES
 7009 ? | X1..10 | with 01 02 | FISHING GEAR TYPE
-7010 ? | X1..2 | with 01 02 03 | PROD METHOD
-7011 ? | N6 yymmdd + [N4] hhmi | with 01 02 03 | TEST BY DATE
-7020 ? | X1..20 | with 01+416 03+416 8006+416 | REFURB LOT
-7021 ? | X1..20 | with 01 03 8006 | FUNC STAT
-7022 ? | X1..20 | with 01+7021 03+7021 8006+7021 | REV STAT
+7010 ? | X1..2 | with 01 02 | PROD METHOD
+7011 ? | N6 yymmdd + [N4] hhmi | with 01 02 | TEST BY DATE
+7020 ? | X1..20 | with 01 8006; with 416 | REFURB LOT
+7021 ? | X1..20 | with 01 8006 | FUNC STAT
+7022 ? | X1..20 | with 7021 | REV STAT
 7023 ? | X1..30 gcppos1 |  | GIAI - ASSEMBLY
 7030 ? | N3 iso3166999 + X1..27 | with 01 02 | PROCESSOR # 0
 7031 ? | N3 iso3166999 + X1..27 | with 01 02 | PROCESSOR # 1
@@ -194,7 +195,7 @@ ROWS = """\
 7237 ? | X2 + X1..28 | with 01 8004 | CERT # 8
 7238 ? | X2 + X1..28 | with 01 8004 | CERT # 9
 7239 ? | X2 + X1..28 | with 01 8004 | CERT # 10
-7240 ? | X1..20 | not 03; with 01 8006 | PROTOCOL
+7240 ? | X1..20 | with 01 8006 | PROTOCOL
 7241 ? | N2 mediatype | with 8017 8018 | AIDC MEDIA TYPE
 7242 ? | X1..25 | with 8017 8018 | VCN
 7250 ? | N8 yyyymmdd | not 7251; with 8018 | DOB
@@ -212,21 +213,21 @@ ROWS = """\
 8003 ? | N1 zero + N13 csum gcppos1 + [X1..16] | key | GRAI
 8004 ? | X1..30 gcppos1 | key 7040 | GIAI
 8005 ? | N6 | with 01 02 | PRICE PER UNIT
-8006 ? | N14 csum gcppos2 + N4 pieceoftotal | not 01 03 37; key 22,10,21 | ITIP
+8006 ? | N14 csum gcppos2 + N4 pieceoftotal | not 01 37; key 22,10,21 | ITIP
 8007 ? | X1..34 iban | with 415 | IBAN
-8008 ? | N6 yymmdd + N2 hh + [N2] mi + [N2] ss | with 01 02 03 | PROD TIME
-8009 ? | X1..50 | with 00 01 03 | OPTSEN
+8008 ? | N6 yymmdd + N2 hh + [N2] mi + [N2] ss | with 01 02 | PROD TIME
+8009 ? | X1..50 | with 00 01 | OPTSEN
 8010 ? | Y1..30 gcppos1 | key 8011 | CPID
 8011 | N1..12 nozeroprefix | with 8010 | CPID SERIAL
-8012 ? | X1..20 | with 01 03 8006 | VERSION
+8012 ? | X1..20 | with 01 8006 | VERSION
 8013 ? | X1..25 csumalpha gcppos1 | key | GMN
 8014 | X1..25 csumalpha gcppos1 hasnondigit | with 01 | MUDI
 8017 ? | N18 csum gcppos1 | not 8018; key 8019 | GSRN - PROVIDER
 8018 ? | N18 csum gcppos1 | not 8017; key 8019 | GSRN - RECIPIENT
 8019 | N1..10 | with 8017 8018 | SRIN
 8020 | X1..25 | with 415 | REF No.
-8026 ? | N14 csum gcppos2 + N4 pieceoftotal | not 02 03 8006; with 37 | ITIP CONTENT
-8030 ? | Z1..90 | with 00 01+21 03+21 253 255 8003 8004 8006+21 8010+8011 8017 8018 | DIGSIG
+8026 ? | N14 csum gcppos2 + N4 pieceoftotal | not 02 8006; with 37 | ITIP CONTENT
+8030 ? | Z1..90 | with 00 01+21 253 255 8003 8004 8006+21 8010+8011 8017 8018 | DIGSIG
 8040 | N15 | with 01+21 | IMEI
 8041 | N15 | with 01+21+8040 | IMEI2
 8042 | N32 | with 01+21+8040 | ESIM
@@ -238,3 +239,4 @@ ROWS = """\
 90 ? | X1..30 |  | INTERNAL
 91-99 ? | X1..90 |  | INTERNAL
 """
+"""Release 2026-01-27 of the dictionary."""
