@@ -8,14 +8,18 @@ import pytest
 
 from tests.sim import Sim, actor
 from tests.verifier.test_ed25519 import FIXED, NEUTRAL, SAME_NEUTRAL, vkey
+from verifier.checked_tiles import CheckedTiles
+from verifier.checkpoint import Checkpoint
 from verifier.entry import CHAIN_START, Entry
 from verifier.errors import Malformed
 from verifier.evidence import check_evidence
 from verifier.explain import Report
 from verifier.founding import parse_founding
 from verifier.gs1 import Gtin, Lot, Serial, UnitCode
+from verifier.head import open_head
 from verifier.note_key import KeyType, verify_ed25519
 from verifier.participant import Role
+from verifier.seen_head import behind, contradiction
 from verifier.statement import Kind, Proposal
 
 
@@ -101,3 +105,28 @@ def test_confirming_with_a_stolen_key() -> None:
     sim.suspend(auditor, kind=2, effective_at=before)
     assert proof(sim).shows["index"] is None
     assert any("suspension had taken effect" in note for note in sim.audit().notes)
+
+
+def head(sim: Sim) -> Checkpoint:
+    """The head that a ledger shows."""
+    return open_head(sim.notes[sim.size()], sim.founding).checkpoint
+
+
+def test_showing_one_device_two_histories() -> None:
+    """show a device another history, or a shorter one, than before | `receipt check` | both signed heads, kept"""
+    sim = indexed()
+    seen = head(sim)
+    sim.seal()
+    tree = CheckedTiles(sim.tile, sim.size(), sim.root()).hashes
+    now = head(sim)
+    assert contradiction(seen, now, tree) is None
+    assert contradiction(now, now, tree) is None
+    assert behind(seen, now) is None
+    assert (behind(now, seen) or "").startswith(f"{seen.size} entries are shown now, and {now.size} were signed before")
+    rival = Sim.found(checked=False)
+    while rival.size() <= seen.size:
+        rival.seal()
+    fork = CheckedTiles(rival.tile, rival.size(), rival.root()).hashes
+    wrong = contradiction(seen, head(rival), fork)
+    assert wrong is not None
+    assert "signed two histories" in wrong
