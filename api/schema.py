@@ -257,6 +257,8 @@ class ConfirmationOut(Closed):
     name: str | None
     role: str
     country: str
+    counts: bool = Field(description="False for the operator's own, and for a signer suspended by then.")
+    why_not: str | None
 
 
 class SealedIndexOut(Closed):
@@ -268,6 +270,8 @@ class SealedIndexOut(Closed):
     root: str
     recorded_at: str
     confirmations: list[ConfirmationOut]
+    countries: list[str] = Field(description="Countries whose confirmations count.")
+    independent: bool = Field(description="Whether one of them is shown to be another than the operator's.")
 
 
 class IndexOut(Closed):

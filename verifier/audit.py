@@ -23,6 +23,7 @@ from verifier.chain_event import ChainReader
 from verifier.entry import Entry, chain_head, decode_entry
 from verifier.errors import CarnetError, Malformed, Refused
 from verifier.founding import Founding
+from verifier.independence import index_notes
 from verifier.merkle import leaf_hash
 from verifier.participant import parse_mirrored
 from verifier.record import Record
@@ -170,6 +171,7 @@ class Auditor:
         self._segments.run()  # 5
         self._seals.run(self.record.seals)  # 6
         ages = self._ages.tell(self._now)
+        self.findings.notes += index_notes(self.record)
         found, record, newest = self.findings, self.record, self._checkpoints.newest
         kept, notes = tuple(found.list), tuple(found.notes)
         signed = newest.raw if newest is not None else None

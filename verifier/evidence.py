@@ -25,6 +25,7 @@ from verifier.explain import STEPS, Limits, Report, Step
 from verifier.founding import Founding, parse_founding
 from verifier.gs1 import UnitCode
 from verifier.head import Head, open_head
+from verifier.independence import Independence, independence
 from verifier.instant import SECOND, format_instant
 from verifier.label import LabelCheck, verify_label
 from verifier.merkle import leaf_hash, verify_inclusion
@@ -85,6 +86,7 @@ class _Check:
         self._head: Checkpoint
         self._quorum_at: int | None = None
         self._index: SealedIndex | None = None
+        self._independence: Independence | None = None
         self._excerpt = Excerpt()
         self._refused: tuple[str, CarnetError] | None = None
         self._batch: Batch | None = None
@@ -227,7 +229,8 @@ class _Check:
             )
         shown = {shown.index: shown.data for shown in self._shown}
         self._index = check_index_part(part, self._excerpt, shown, self._head)
-        who = ", ".join(self._index.confirmed)
+        self._independence = independence(self._excerpt.standing, self._index)
+        who = self._independence.words
         return (
             f"the {self._index.head.size} entries that {who} indexed, and the {len(part.later)} after them, say no "
             "more of this than is shown"
@@ -313,6 +316,7 @@ class _Check:
             complete_to=self._file.index.complete_to if self._file.index is not None else None,
             anchored=self._file.anchor is not None,
             chain_asked=self._asked,
+            one_country=", ".join(who.countries) if (who := self._independence) is not None and not who.shown else None,
         )
 
     def _shows(self) -> dict[str, Any]:

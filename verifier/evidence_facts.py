@@ -10,6 +10,7 @@ from verifier.evidence_index import IndexPart
 from verifier.evidence_unit import retired_state
 from verifier.excerpt import Excerpt
 from verifier.head import Head
+from verifier.independence import independence
 from verifier.instant import SECOND, format_instant
 from verifier.participant import Standing
 from verifier.record import SealedIndex
@@ -74,16 +75,15 @@ def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt) -> dict[
         batches = [batch] if batch is not None else []
     else:
         batches = list(excerpt.by_gtin.get(part.gtin, ()))
+    who = independence(excerpt.standing, sealed)
     known = any(batch.index < part.complete_to for batch in batches)
     adverse = any(batch.recall.current is not None or batch.withdrawn for batch in batches)
     return {
         "gtin": part.gtin,
         "lot": part.lot,
         "sealed_in": sealed.index,
-        "confirmed_by": [
-            {"by": address, "entry": entry, "country": excerpt.standing.participants[address].country}
-            for address, entry in sealed.confirmed.items()
-        ],
+        "confirmed_by": [one.to_json() for one in who.confirmers],
+        "independent": who.shown,
         "complete_to": part.complete_to,
         "no_recall_up_to": part.complete_to if known and not adverse else None,
         "lot_absent_up_to": part.complete_to if not batches else None,

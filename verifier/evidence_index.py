@@ -26,6 +26,7 @@ from verifier.evidence_form import (
     text_of,
 )
 from verifier.excerpt import Excerpt
+from verifier.independence import independence
 from verifier.index import IndexProof, verify_index
 from verifier.index_tree import DEPTH_MAX, IndexRow
 from verifier.merkle import Frontier, leaf_hash, verify_consistency
@@ -112,9 +113,11 @@ def check_index_part(part: IndexPart, excerpt: Excerpt, shown: Mapping[int, byte
     sealed = excerpt.index_seals.get(part.seal)  # 1
     if sealed is None or sealed.view is None:
         raise ProofInvalid(f"couldn't check the index: entry {part.seal} is no sealed one", code="index_seal")
-    if not sealed.confirmed:
+    if not (who := independence(excerpt.standing, sealed)).counting:
+        whys = "; ".join(f"{one.address}: {one.why}" for one in who.confirmers)
         raise ProofInvalid(
-            f"couldn't check the index: nobody but the operator stands for the one in entry {part.seal}",
+            f"couldn't check the index: nobody but the operator stands for the one in entry {part.seal}"
+            + (f" ({whys})" if whys else ""),
             code="index_unconfirmed",
         )
     row = verify_index(part.proof, sealed.head, part.gtin, part.lot)  # 2

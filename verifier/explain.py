@@ -39,6 +39,10 @@ NO_DECISION_LEFT_OUT = (
     "That every decision about people is shown, as a suspension or a lost prefix: what is complete is what was said "
     "about the goods."
 )
+NO_INDEPENDENCE = (
+    "That {country}, which alone confirmed that nothing was left out, is another country than the operator's: the log "
+    "names none for the operator."
+)
 NO_WITNESSES = "That others were shown the same tree: this ledger has no witnesses."
 NO_QUORUM = "That others were shown the same tree: no quorum of witnesses has cosigned its head."
 NO_CHAIN = "That the anchor is on the chain: no node of that chain was asked."
@@ -166,7 +170,8 @@ class Limits:
     """What a check had and went without.
 
     `unit`: the file is about goods; `policy`: the log has witnesses; `witnessed`: they have cosigned; `size`: that of
-    the tree; `complete_to`: below this index nothing is left out, None where something may be.
+    the tree; `complete_to`: below this index nothing is left out, None where something may be; `one_country`: whose
+    word alone that is, where it may be the operator's own country.
     """
 
     unit: bool = True
@@ -176,6 +181,7 @@ class Limits:
     complete_to: int | None = None
     anchored: bool = False
     chain_asked: bool = False
+    one_country: str | None = None
 
     def sentences(self) -> tuple[str, ...]:
         """What the check leaves open, as sentences."""
@@ -186,6 +192,8 @@ class Limits:
             if self.complete_to < self.size:
                 open_.append(NO_OMISSION_BEYOND.format(size=self.complete_to))
             open_.append(NO_DECISION_LEFT_OUT)
+        if self.one_country is not None:
+            open_.append(NO_INDEPENDENCE.format(country=self.one_country))
         if not self.witnessed:
             open_.append(NO_QUORUM if self.policy else NO_WITNESSES)
         if not self.anchored:

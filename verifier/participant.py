@@ -176,6 +176,7 @@ class Standing:
         self.recovery_keys = frozenset(a.recovery for a in founding.authorities)
         self.prefixes: dict[str, str] = {}
         self.operator: str | None = None
+        self.operators: set[str] = set()  # every address that ever was it
         self.sequence = 0
         self.position = (0, -1)
         self.executed: set[str] = set()
@@ -263,6 +264,7 @@ class Standing:
                 del self.prefixes[body["prefix"]]
             case Proposal.OPERATOR_SET:
                 self.operator = body["operator"]
+                self.operators.add(body["operator"])
                 self.decided.setdefault(mirrored.proposal.value, []).append(index)
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)

@@ -15,6 +15,7 @@ from verifier.batch import Batch, Change, RetireReason, Slot, batch_from, check_
 from verifier.entry import CHAIN_START, Entry, chain_head
 from verifier.errors import ProofInvalid, Refused
 from verifier.founding import Founding, parse_founding
+from verifier.independence import independence
 from verifier.index import Index, IndexHead, IndexView, parse_index_head
 from verifier.participant import Mirrored, Standing, parse_mirrored
 from verifier.retired import RetiredUnits, SegmentReader, check_retirement
@@ -50,8 +51,9 @@ INDEXES_KEPT = 64
 
 @dataclass(slots=True, eq=False)
 class SealedIndex:
-    """A sealed index: what its entry claims and who confirmed that, in which entry (address -> index).
+    """A sealed index: what its entry claims and who confirmed that, in which entry (address -> index) and when (ms).
 
+    Who of them counts, `verifier.independence` says.
     `view` is the index as this record computes it, None once it is no longer kept; `changes` how many entries of the
     log it covers speak of any subject.
     """
@@ -62,6 +64,7 @@ class SealedIndex:
     changes: int
     view: IndexView | None
     confirmed: dict[str, int] = field(default_factory=dict)
+    confirmed_at: dict[str, int] = field(default_factory=dict)
 
 
 class Record:
@@ -198,7 +201,7 @@ class Record:
         body, actor = entry.body, str(entry.actor)
         self.statement_ids[body["statementId"]] = index
         if entry.kind is Kind.INDEX_CONFIRMED:
-            self._confirm(parse_index_head(body, sealed=False), actor, index)
+            self._confirm(parse_index_head(body, sealed=False), actor, index, entry.recorded_at)
             return
         if (root := body.get("segmentRoot", ZERO32)) != ZERO32:
             # Also of sets that were replaced or undone since: whoever reads the whole log needs them all.
@@ -248,10 +251,14 @@ class Record:
         if len(self._unconfirmed) > INDEXES_KEPT:
             self._forget(self._unconfirmed.popleft())
 
-    def _confirm(self, head: IndexHead, actor: str, index: int) -> None:
+    def _confirm(self, head: IndexHead, actor: str, index: int, recorded_at: int) -> None:
         """Note a confirmation; indexes sealed before lose their rows, since proofs rest on the newest confirmed one."""
         sealed = self.index_seals[head.size]
-        sealed.confirmed = {**sealed.confirmed, actor: index}  # readers in other threads may be walking the old one
+        # Readers in other threads may be walking the old ones, and who is in `confirmed` has a time.
+        sealed.confirmed_at = {**sealed.confirmed_at, actor: recorded_at}
+        sealed.confirmed = {**sealed.confirmed, actor: index}
+        if not independence(self.standing, sealed).counting:
+            return  # proofs can't rest on the operator's own word, so an earlier index stays the one they rest on
         if sealed not in self._unconfirmed:
             return
         if self.confirmed_index is not None:

@@ -85,10 +85,32 @@ def _confirm_here(place: Home, signer: EvmKey, out: Out) -> dict[str, Any]:
         sealed = ledger.record.sealed_index
         if sealed is None:
             raise Refused("couldn't confirm an index: none has been sealed yet", code="index_unsealed")
+        _check_home(place, signer, out)
         head = recomputed(ledger.record, sealed.head)
         receipt = ledger.indexes.confirm(signed_confirmation(ledger.record, head, signer))
         anchor(ledger, out)
     return _answer(head, signer, receipt.index)
+
+
+def _check_home(place: Home, signer: EvmKey, out: Out) -> None:
+    """A key that lies beside the log's own is the operator's, whoever it is called: only a trial may use it.
+
+    Nobody elsewhere can see where a key lies, so this is asked here; what others are shown is the signer's country.
+    Raises Refused (`own_home`).
+    """
+    from ledger.chain.local import DEV_CHAIN_ID
+
+    if place.config().chain_id == DEV_CHAIN_ID:
+        out.warn(
+            f"{signer.address} lies in the home of the log that it confirms, which is fine for a trial on a local "
+            "chain: in production another administration confirms, from a mirror of its own"
+        )
+        return
+    raise Refused(
+        f"couldn't confirm an index: {signer.address} lies in the home that writes this log, so it is the operator's "
+        "word; expected an auditor's or another administration's key, in the home of its own mirror",
+        code="own_home",
+    )
 
 
 def _confirm_there(place: Home, url: str, signer: EvmKey, out: Out) -> dict[str, Any]:
@@ -169,9 +191,11 @@ def _lines(answer: Mapping[str, Any]) -> list[str]:
     if answer["confirmed"] is not None:
         lines += [
             f"           by {who['by']} ({who['name'] or 'name not kept'}, {who['role']}, {who['country']}) in entry "
-            f"{who['entry']}"
+            f"{who['entry']}" + (f"; does not count: {who['why_not']}" if not who["counts"] else "")
             for who in answer["confirmed"]["confirmations"]
         ]
+        if not answer["confirmed"]["independent"]:
+            lines.append("           one country alone, and the log names none for the operator: it may be the same")
     return [*lines, f"since then {answer['new']} entries about products"]
 
 

@@ -77,6 +77,10 @@ def _rows(place: Home, server: str | None, token: str | None, founding: str | No
     with Remote(url, token or (kept.get_secret_value() if kept else None)) as remote:
         known = founding_of(place, remote, _pin(founding))
         lookup = Lookup(remote, known)
+        seen = lookup.compare_head(folder)
+        if seen.faults or seen.odd:
+            words = "what the log shows now, beside what this home has seen of it"
+            rows.append(_with(_plain("the log", None, "pending", words, None), seen))
         good = {name: receipt for name, receipt in receipts.items() if _signed(receipt, known)}
         judged = judge_again(remote, lookup, known, good)
         with out.progress("checking") as progress:

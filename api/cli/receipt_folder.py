@@ -5,6 +5,8 @@ receipts/<scan id>.sent.json       what this device sent and was told, to compar
 receipts/<scan id>.refused.json    an answer's receipt that is worth nothing, as it came: somebody gave it
 receipts/officers                  under which name scans of a token were kept, by the token's hash
 receipts/<scan id>.evidence.json   that the promise was kept or broken, for `carnet verify`
+receipts/head-<pin>                the newest head that this home has seen of a ledger
+receipts/head-<pin>.contradicted   a head that contradicts it, as it was shown
 receipts/founding-<pin>            entry 0 of a ledger, kept to check signatures without asking again
 """
 
@@ -115,6 +117,18 @@ class ReceiptFolder:
         """Keep what became of a receipt."""
         path = self._file(scan_id, _EVIDENCE)
         write_file(path, raw)
+        return path
+
+    def head(self, pin: str) -> bytes | None:
+        """The newest signed head seen of a ledger, verbatim."""
+        path = self._folder / f"head-{pin}"
+        return path.read_bytes() if path.exists() else None
+
+    def keep_head(self, pin: str, note: bytes, *, contradicts: bool = False) -> Path:
+        """Keep the newest head seen, or beside it one that contradicts it."""
+        make_folder(self._folder)
+        path = self._folder / (f"head-{pin}.contradicted" if contradicts else f"head-{pin}")
+        write_file(path, note)
         return path
 
     def founding(self, pin: str) -> Founding | None:

@@ -13,6 +13,7 @@ from api.cli.remote import Remote
 from api.place import parse_unlocode
 from ledger.services.append import now_ms
 from verifier import canonical
+from verifier.checked_tiles import CheckedTiles
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.evidence_file import decode_evidence
 from verifier.founding import Founding, log_id
@@ -23,6 +24,7 @@ from verifier.scan_evidence_file import encode_scan_evidence
 from verifier.scan_receipt import ADMINISTRATION, ScanReceipt, parse_receipt, verify_receipt
 from verifier.scan_search import Pace, ScanSearch
 from verifier.scan_sent import Compared, SentScan, compare_promise, compare_scan
+from verifier.seen_head import behind, contradiction
 from verifier.tiles import Level, tile_path
 
 if TYPE_CHECKING:
@@ -133,9 +135,29 @@ class Lookup:
     def __init__(self, remote: Remote, founding: Founding) -> None:
         """Raises ProofInvalid for a head that none of the log's keys signed, Malformed, Unavailable."""
         self._remote, self._founding = remote, founding
-        note = remote.get_bytes("/log/checkpoint")
-        self.head = open_head(note, founding).checkpoint
-        self._search = ScanSearch(note, self, self._leaves)
+        self.note = remote.get_bytes("/log/checkpoint")
+        self.head = open_head(self.note, founding).checkpoint
+        self._search = ScanSearch(self.note, self, self._leaves)
+
+    def compare_head(self, folder: ReceiptFolder) -> Compared:
+        """What is wrong with this head beside the newest one that the home has seen; None if nothing is.
+
+        Raises ProofInvalid, Malformed, Unavailable.
+        """
+        pin = self._founding.pin.hex()
+        before = folder.head(pin)
+        if before is not None:
+            seen = open_head(before, self._founding).checkpoint
+            late = behind(seen, self.head)
+            if late is not None:
+                return Compared(odd=(late,))
+            tree = CheckedTiles(self.tile, self.head.size, self.head.root)
+            wrong = contradiction(seen, self.head, tree.hashes)
+            if wrong is not None:
+                path = folder.keep_head(pin, self.note, contradicts=True)
+                return Compared(faults=(f"{wrong}; both heads are kept, the later one in {path}",))
+        folder.keep_head(pin, self.note)
+        return Compared(("head",))
 
     def pace(self) -> Pace | None:
         """How the log has sealed lately. Raises Malformed, Unavailable."""

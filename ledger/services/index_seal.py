@@ -14,6 +14,7 @@ from ledger.services.append import Receipt, Sequencer, Submission, now_ms
 from ledger.services.participant import Participants
 from ledger.services.upkeep import Trouble
 from verifier.errors import CarnetError, Malformed, Refused
+from verifier.independence import independence
 from verifier.instant import MINUTE, format_instant
 from verifier.record import Record, SealedIndex
 from verifier.statement import Kind, Statement, verify
@@ -59,10 +60,23 @@ class Indexes:
         if statement.kind is not Kind.INDEX_CONFIRMED:
             raise Malformed(f"couldn't confirm an index: got a {statement.kind} statement", at="kind")
         digest = verify(statement, self._record.founding.domain)
+        self._check_independent(statement.actor)
         touches = frozenset({statement.body["statementId"], "index"})
         return self._writer.submit(
             Submission(statement.kind, statement.body, statement.actor, statement.signature, digest, touches)
         )
+
+    def _check_independent(self, actor: str) -> None:
+        """Refuse what would stand in the log and count for nothing: see `verifier.independence`."""
+        standing = self._record.standing
+        member = standing.participants.get(actor)
+        own = {standing.participants[a].country for a in standing.operators if a in standing.participants}
+        if member is not None and (actor in standing.operators or member.country in own):
+            raise Refused(
+                f"couldn't accept the confirmation: {actor} is, or was, the operator of this log, or is admitted from "
+                "its country; expected an auditor or customs administration of another country",
+                code="not_entitled",
+            )
 
     def describe(self) -> dict[str, Any]:
         """The newest sealed and the newest confirmed index as JSON; `new` entries are not covered by the former."""
@@ -74,16 +88,19 @@ class Indexes:
         }
 
     def _describe(self, sealed: SealedIndex) -> dict[str, Any]:
+        who = independence(self._record.standing, sealed)
         return {
             "entry": sealed.index,
             **sealed.head.body(),
             "recorded_at": format_instant(sealed.recorded_at),
-            "confirmations": [{"entry": entry, **self._about(address)} for address, entry in sealed.confirmed.items()],
+            "confirmations": [{**one.to_json(), "name": self._name(one.address)} for one in who.confirmers],
+            "countries": list(who.countries),
+            "independent": who.shown,
         }
 
-    def _about(self, address: str) -> dict[str, Any]:
-        described = self._participants.describe(address)
-        return {"by": address, **{name: described[name] for name in ("name", "role", "country")}}
+    def _name(self, address: str) -> str | None:
+        name: str | None = self._participants.describe(address)["name"]
+        return name
 
     @property
     def _writer(self) -> Sequencer:

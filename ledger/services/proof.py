@@ -27,6 +27,7 @@ from verifier.evidence_file import (
     encode_evidence,
 )
 from verifier.gs1 import UnitCode
+from verifier.independence import independence
 from verifier.label import LabelCheck, verify_label
 from verifier.merkle import HashReader, consistency_proof, inclusion_proof
 from verifier.record import Record
@@ -150,11 +151,12 @@ class Proofs:
         """
         absent(self._record, gtin, lot)
         sealed = self._record.confirmed_index
-        if sealed is None:
+        counting = independence(self._record.standing, sealed).counting if sealed is not None else ()
+        if sealed is None or not counting:
             raise Unavailable(
                 "couldn't prove absence: nobody but the operator has confirmed an index yet", code="index_unconfirmed"
             )
-        first = min(sealed.confirmed.values())
+        first = counting[0].entry
         return self._build(self._head(), sealed.index, subject=(gtin, lot), least=first)
 
     def _build(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from verifier.errors import Refused
 from verifier.evidence_index import LATER_MAX, IndexPart
+from verifier.independence import independence
 from verifier.index import IndexProof
 from verifier.merkle import Frontier, HashReader, consistency_proof
 from verifier.record import Record
@@ -15,6 +16,9 @@ SUBJECT_MAX = 512
 """Entries about one product or batch that a file carries to be complete; beyond it the file shows some and says so."""
 
 ReadEntries = Callable[[int, int], Sequence[bytes]]
+
+CONFIRMATIONS_SHOWN = 3
+"""Confirmations of one index in a file, each of another country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +51,19 @@ def completeness(record: Record, size: int, gtin: str, lot: str | None) -> Compl
     view = sealed.view if sealed is not None else None  # gone when a newer one was confirmed just now
     if sealed is None or view is None:
         return None
-    confirmations = [entry for entry in sealed.confirmed.values() if entry < size]
-    if not confirmations:
+    counting = [one for one in independence(record.standing, sealed).counting if one.entry < size]
+    if not counting:
         return None
+    # One of each country, so that a reader can tell whether anybody but the operator's country stands for it.
+    confirmations = list({one.country: one.entry for one in reversed(counting)}.values())[:CONFIRMATIONS_SHOWN]
+    standing = record.standing
+    operators = {index for each in ("operator_set", *standing.operators) for index in standing.decisions(each)}
     # A checkpoint is kept a moment before the record knows its entries: what it does not know it can't leave out.
     end = min(size, record.size, sealed.index + LATER_MAX)
     about = frozenset(index for index in _history(record, gtin, lot) if index < end)
     if len(about) > SUBJECT_MAX:
         return None
-    needed = about | {sealed.index, confirmations[0], *record.standing.decisions("operator_set")}
+    needed = about | {sealed.index, *confirmations, *operators}
     return Completeness(
         gtin, lot, sealed.index, end, view.prove(gtin, lot), frozenset(at for at in needed if at < size)
     )

@@ -21,6 +21,7 @@ from verifier.behaviour import Sighting
 from verifier.errors import NotFound, ProofInvalid, Unavailable
 from verifier.facts import BatchFacts, Facts, Label, Readable, Unit, Witnessing
 from verifier.gs1 import Carrier, UnitCode, gs1_office
+from verifier.independence import independence
 from verifier.instant import format_instant
 from verifier.judge import Judgement, judge
 from verifier.label import LabelCheck, verify_label
@@ -339,7 +340,15 @@ class Verification:
         unknown = code.lot is not None or code.gtin not in self._record.by_gtin
         if sealed is not None and unknown:
             # Entries after it are looked at one by one: the record holds them, and none registers this lot.
-            return {"rests_on": "index", "size": sealed.head.size, "confirmed_by": ", ".join(sealed.confirmed)}
+            who = independence(self._record.standing, sealed)
+            if who.counting:
+                return {
+                    "rests_on": "index",
+                    "size": sealed.head.size,
+                    "confirmed_by": ", ".join(one.address for one in who.counting),
+                    "countries": ", ".join(who.countries),
+                    "independent": who.shown,
+                }
         return {"rests_on": "operator_statement"}
 
     def _batch_facts(self, found: _Found, code: UnitCode) -> BatchFacts:

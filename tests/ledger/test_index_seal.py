@@ -134,8 +134,17 @@ def test_what_is_described_names_who_confirmed(scene: Scene) -> None:
     described = indexes.describe()
     assert described["sealed"]["confirmations"] == []
     assert described["confirmed"]["confirmations"] == [
-        {"entry": confirmed.index, "by": scene.auditor.address, "name": None, "role": "auditor", "country": "FR"}
+        {
+            "entry": confirmed.index,
+            "by": scene.auditor.address,
+            "name": None,
+            "role": "auditor",
+            "country": "FR",
+            "counts": True,
+            "why_not": None,
+        }
     ]
+    assert (described["confirmed"]["countries"], described["confirmed"]["independent"]) == (["FR"], False)
 
 
 def test_only_confirmations_are_taken_as_such_and_the_record_s_rules_hold(scene: Scene) -> None:

@@ -1,0 +1,101 @@
+"""Who stands for an index, and whether that is somebody else than the operator: by country and admission, not by key.
+
+Another key proves nothing: an operator can make as many as it likes. A confirmation counts when k of n countries have
+admitted its signer, when nobody has ever named that address the log's operator, when it comes from another country
+than any address of the operator was admitted from, and when no suspension of the signer had taken effect by then.
+Where the log names no country of the operator, two countries are independent of each other; one alone is shown as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from verifier.participant import Role, Standing
+
+if TYPE_CHECKING:
+    from verifier.record import Record, SealedIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmer:
+    """Somebody who confirmed an index in entry `entry`; `why` says what keeps it from counting, None if nothing."""
+
+    address: str
+    role: Role
+    country: str
+    entry: int
+    why: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "by": self.address,
+            "entry": self.entry,
+            "role": self.role.name.lower(),
+            "country": self.country,
+            "counts": self.why is None,
+            "why_not": self.why,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Independence:
+    """Who confirmed an index, in the order of the log. `operator_countries`: as far as the log names any."""
+
+    confirmers: tuple[Confirmer, ...]
+    operator_countries: tuple[str, ...]
+
+    @property
+    def counting(self) -> tuple[Confirmer, ...]:
+        """Those that count."""
+        return tuple(one for one in self.confirmers if one.why is None)
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The countries that stand for the index."""
+        return tuple(sorted({one.country for one in self.counting}))
+
+    @property
+    def shown(self) -> bool:
+        """Whether the log shows that somebody of another country than the operator's stands for the index."""
+        return len(self.countries) >= (1 if self.operator_countries else 2)
+
+    @property
+    def words(self) -> str:
+        """Who stands for the index, for people."""
+        return ", ".join(f"{one.address} ({one.role.name.lower()}, {one.country})" for one in self.counting)
+
+
+def independence(standing: Standing, sealed: SealedIndex) -> Independence:
+    """Who confirmed an index, judged by what the log says by now: a suspension may have been dated back since."""
+    own = {standing.participants[a].country for a in standing.operators if a in standing.participants}
+    found = []
+    for address, entry in sealed.confirmed.items():
+        member = standing.participants[address]
+        why = None
+        if address in standing.operators:
+            why = "it is, or was, the operator of this log"
+        elif member.country in own:
+            why = f"the operator was admitted from {member.country} as well"
+        elif member.suspended_at(sealed.confirmed_at[address]) is not None:
+            why = "its suspension had taken effect by then"
+        found.append(Confirmer(address, member.role, member.country, entry, why))
+    return Independence(tuple(found), tuple(sorted(own)))
+
+
+def index_notes(record: Record) -> list[str]:
+    """What an audit says about who stands for the newest index: nothing where the log shows that somebody else does."""
+    if record.sealed_index is None:
+        return []
+    sealed = record.confirmed_index
+    if sealed is None:
+        return ["nobody but the operator has confirmed an index: that nothing was left out is its own word elsewhere"]
+    who = independence(record.standing, sealed)
+    notes = [f"the confirmation in entry {one.entry} does not count: {one.why}" for one in who.confirmers if one.why]
+    if not who.shown:
+        notes.append(
+            f"{', '.join(who.countries) or 'nobody'} alone confirmed the index at size {sealed.head.size}, and the log "
+            "names no country of the operator: it may be the same"
+        )
+    return notes
