@@ -12,7 +12,7 @@ from api.moment import Moment
 from api.parameters import SYMBOLOGY
 from api.place import country_of, parse_unlocode
 from api.schema import Closed
-from api.told import Symbol, Told
+from api.told import Pictured, Symbol, Told
 from ledger.services.append import now_ms
 from ledger.services.scan import ScanInput
 from ledger.services.token import Caller
@@ -86,11 +86,12 @@ def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
 
 
 def officer_told(
-    scan: ScanInput, symbols: tuple[Symbol, ...], how: HowRead = HowRead.TYPED, repairs: tuple[str, ...] = ()
+    scan: ScanInput, came: Pictured | Symbol, how: HowRead = HowRead.TYPED, repairs: tuple[str, ...] = ()
 ) -> Told:
     """What an officer's device told: the codes, and everything that it said about the scan."""
     return Told(
-        symbols,
+        came.symbols if isinstance(came, Pictured) else (came,),
+        cut=isinstance(came, Pictured) and came.cut,
         how=how,
         repairs=repairs,
         context=scan.context,

@@ -29,11 +29,20 @@ class Symbol:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictured:
+    """The codes in one picture. `cut`: part of it never came."""
+
+    symbols: tuple[Symbol, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Everything a device told. Several `symbols` come from one picture, none from a picture without a code.
 
     `repairs`: faults undone before, by name; `country`: where it was scanned; `scan`: an officer's own scan, as history
-    sees it; `device_time`, `keeper_time`: milliseconds since 1970 by either's clock, the latter now if not given.
+    sees it; `cut`: part of the picture never came; `device_time`, `keeper_time`: milliseconds since 1970 by either's
+    clock, the latter now if not given.
     """
 
     symbols: tuple[Symbol, ...]
@@ -45,6 +54,7 @@ class Told:
     device_time: int | None = None
     keeper_time: int | None = None
     officer: bool = False
+    cut: bool = False
 
     def repaired(self, text: str, name: str) -> Told:
         """The same with its first code repaired, and that said."""
@@ -64,7 +74,8 @@ def understand(told: Told) -> Question:
     """
     found = [_Found(symbol, _read(symbol, told)) for symbol in told.symbols]  # 1
     if not found:
-        return _question(told, Symbol(""), _none("no_code", "couldn't read the photograph: no code was found in it"))
+        where = "in the part of it that came: its file is cut" if told.cut else "in it"
+        return _question(told, Symbol(""), _none("no_code", f"couldn't read the photograph: no code was found {where}"))
     items = _items(found)  # 2
     if not items:
         several = "couldn't read the photograph: it shows several items' codes; take one at a time"
@@ -73,7 +84,8 @@ def understand(told: Told) -> Question:
     of_first = [ReadBeside(one.reading.code, one.symbol.decodes) for one in beside if isinstance(one.reading, ReadCode)]
     others = [one for one in found if one not in items]  # 3
     question = _question(told, first.symbol, first.reading)
-    return replace(question, beside=tuple(of_first), not_judged=_not_judged(others, first.reading))
+    missing = ("part of the picture is missing: its file is cut",) if told.cut else ()
+    return replace(question, beside=tuple(of_first), not_judged=(*_not_judged(others, first.reading), *missing))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from verifier.errors import Malformed
 
 if TYPE_CHECKING:
     from api.cli.remote import Remote
-    from api.told import Symbol
+    from api.told import Pictured
     from ledger.home import Home
     from ledger.services.scan import ScanInput
     from ledger.wiring import Ledger
@@ -209,7 +209,8 @@ def _public_question(out: Out, given: Given, context: str) -> dict[str, str]:
     asked = {"context": context} if context != ContextName.UNKNOWN else {}
     if isinstance(given.code, str):
         return {**given.told(), **asked}
-    question = understand(Told(_symbols(given), _how(given)))
+    came = _came(given)
+    question = understand(Told(came.symbols, _how(given), cut=came.cut))
     if question.beside or question.not_judged:
         out.warn("the picture shows several codes; a public look-up sends the most telling one of the item alone")
     symbology = question.reading.symbology
@@ -234,7 +235,7 @@ def _ask_here(
     from ledger.services.token import Officer
 
     scan_ = _scan_input(context, where)
-    told = officer_told(scan_, _symbols(given), _how(given))
+    told = officer_told(scan_, _came(given), _how(given))
     question = understand(told)
     scan_ = replace(scan_, code=question.reading.text)
     with opened(place, out) as ledger:
@@ -249,15 +250,15 @@ def _ask_here(
         return answer, _proof(ledger, question.reading, answer) if prove else None
 
 
-def _symbols(given: Given) -> tuple[Symbol, ...]:
+def _came(given: Given) -> Pictured:
     from api.parameters import symbology_of
     from api.photo import read_photo
-    from api.told import Symbol
+    from api.told import Pictured, Symbol
     from verifier.gs1 import Carrier
 
     if isinstance(given.code, bytes):
         return read_photo(given.code)
-    return (Symbol(given.code, Carrier(given.carrier), symbology_of(given.symbology)),)
+    return Pictured((Symbol(given.code, Carrier(given.carrier), symbology_of(given.symbology)),))
 
 
 def _how(given: Given) -> HowRead:

@@ -60,7 +60,7 @@ def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
         latitude=past.place.latitude,
         longitude=past.place.longitude,
     )
-    past_told = officer_told(scan, (Symbol(text, Carrier.QR),), HowRead.DECODER)
+    past_told = officer_told(scan, Symbol(text, Carrier.QR), HowRead.DECODER)
     told = replace(past_told, keeper_time=scan.scanned_at)  # as it was judged then
     officer = Officer(f"officer {past.place.unlocode}", past.place.unlocode[:2])
     keep(ledger, Makers(ledger.participants), scan, told, understand(told), officer)

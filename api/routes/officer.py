@@ -164,7 +164,7 @@ async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: An
         raise Malformed(f"couldn't take several codes at once: expected one line, got {len(code.split())}", at="code")
     symbol = Symbol(code, carrier_of(given.get("carrier") or None), symbology_of(given.get("symbology") or None))
     how = HowRead.WEDGE if given.get("machine_read") == _WEDGE else HowRead.TYPED
-    return officer_told(scan, (symbol,), how, (repair,) if repair in set(RepairName) else ())
+    return officer_told(scan, symbol, how, (repair,) if repair in set(RepairName) else ())
 
 
 def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:

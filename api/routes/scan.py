@@ -38,7 +38,7 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
     kept = scan_input(body, body.code, who)
     told = officer_told(
         kept,
-        (Symbol(body.code, body.carrier, body.symbology),),
+        Symbol(body.code, body.carrier, body.symbology),
         HowRead.DECODER if body.machine_read else HowRead.TYPED,
         tuple(repair.value for repair in body.repairs),
     )
@@ -49,7 +49,7 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
 @router.post(
     "/v1/scans/photo",
     summary="Scan a photograph",
-    responses={200: ANSWER, **_PROBLEMS, **problems("too_large", "image")},
+    responses={200: ANSWER, **_PROBLEMS, **problems("too_large", "image_format", "image_damaged")},
 )
 async def scan_photo(
     request: Request,

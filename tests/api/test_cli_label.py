@@ -333,7 +333,7 @@ def test_scans_are_kept_only_when_asked(cli: Cli, folder: BatchFolder) -> None:
         (("x", "--unlocode", "N"), "unlocode"),
         (("x", "--country", "XX"), "country"),
         (("x", "--unlocode", "NLRTM", "--country", "BE"), "country"),
-        (("--image", __file__), "image"),
+        (("--image", __file__), "image_format"),
     ],
 )
 def test_bad_places_and_images_are_wrong_use(cli: Cli, arguments: tuple[str, ...], code: str) -> None:

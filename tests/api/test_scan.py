@@ -18,7 +18,7 @@ from served import WATCH, Stage, client
 from api.examples import EXAMPLE_SCAN
 from api.photo import read_photo
 from api.schema import AnswerOut
-from api.told import Symbol
+from api.told import Pictured
 
 pytestmark = pytest.mark.node
 
@@ -183,7 +183,7 @@ def test_a_photograph_is_decoded_here(stage: Stage, http: httpx.Client) -> None:
 def test_few_photographs_are_decoded_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     now, most, lock = [0], [0], threading.Lock()
 
-    def slowly(data: bytes) -> tuple[Symbol, ...]:
+    def slowly(data: bytes) -> Pictured:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
@@ -215,7 +215,7 @@ def test_photographs_without_one_clear_code_are_unreadable(stage: Stage, http: h
 
 def test_files_that_are_no_photographs(stage: Stage, http: httpx.Client) -> None:
     response = send_photo(http, stage, b"<svg/>")
-    assert (response.status_code, response.json()["code"]) == (422, "image")
+    assert (response.status_code, response.json()["code"]) == (422, "image_format")
     big = send_photo(http, stage, b"x" * (13 * 2**20))
     assert (big.status_code, big.json()["code"]) == (413, "too_large")
 

@@ -15,10 +15,11 @@ import pytest
 import zxingcpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, PngImagePlugin
 
+from ledger.services.image_file import LARGEST_FILE, MOST_PIXELS
 from ledger.services.label import LabelKind, render
-from ledger.services.photo import LARGEST_FILE, MOST_PIXELS, ScannedSymbol, read_image
+from ledger.services.photo import ScannedSymbol, look, read_image
 from verifier.digital_link import format_digital_link
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier
@@ -152,6 +153,65 @@ def test_an_image_without_a_code_gives_none() -> None:
     assert read_image(file(Image.new("L", (600, 400), 180))) == []
 
 
+def deep(low: int, high: int) -> Image.Image:
+    """The label in 16 bits of grey, between two values."""
+    return Image.fromarray(
+        (low + np.asarray(LABEL.convert("L")).astype(np.uint32) * (high - low) // 255).astype(np.uint16)
+    )
+
+
+def with_comments(image: Image.Image, count: int) -> bytes:
+    """A PNG with text beside its pixels: each a megabyte, packed to a kilobyte."""
+    comments = PngImagePlugin.PngInfo()
+    for at in range(count):
+        comments.add_text(f"Comment {at}", "x" * 1_100_000, zip=True)
+    return file(image, pnginfo=comments)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(file(deep(0, 65_535)), id="16-bit"),
+        pytest.param(file(deep(20_000, 50_000)), id="16-bit-of-middle-greys"),
+        pytest.param(file(deep(10, 200)), id="16-bit-and-dark"),
+        pytest.param(file(LABEL.convert("CMYK"), "JPEG"), id="cmyk"),
+        pytest.param(file(LABEL.convert("RGB").quantize(16)), id="palette"),
+        pytest.param(with_comments(LABEL, 70), id="large-metadata"),
+        pytest.param(file(LABEL, icc_profile=bytes(3_000_000)), id="large-profile"),
+    ],
+)
+def test_pixels_are_read_however_they_are_stored(data: bytes) -> None:
+    assert only(read_image(data)).data == LINK.encode()
+
+
+def test_a_cut_jpeg_gives_what_arrived_and_says_that_it_is_cut() -> None:
+    below = Image.new("L", (LABEL.width, LABEL.height * 3), 255)
+    below.paste(LABEL)
+    whole = file(below, "JPEG", quality=90)
+    seen = look(whole[: len(whole) * 9 // 10])
+    assert (only(seen.symbols).data, seen.cut) == (LINK.encode(), True)
+    assert not look(whole).cut
+    thumbnail = Image.Exif()
+    assert look(file(below, "JPEG", exif=thumbnail.tobytes() + file(LABEL.resize((40, 40)), "JPEG"))[:-200]).cut
+    nothing_left = look(whole[: len(whole) // 20])
+    assert (nothing_left.symbols, nothing_left.cut) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (file(LABEL, "GIF"), "got a GIF"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "HEIC"),
+        (b"", "an empty file"),
+        (file(LABEL)[:2000], "cut at byte 2000"),
+        (file(LABEL, "WEBP")[:2000], "cut at byte 2000"),
+    ],
+)
+def test_what_cannot_be_read_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(Malformed, match=said):
+        read_image(data)
+
+
 def png_claiming(width: int, height: int) -> bytes:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -165,12 +225,13 @@ def png_claiming(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        pytest.param(b"", "image", id="empty"),
-        pytest.param(b"HELLO", "image", id="text"),
-        pytest.param(file(LABEL, "GIF"), "image", id="other-format"),
-        pytest.param(b"%PDF-1.7\n", "image", id="pdf"),
-        pytest.param(file(LABEL)[:2000], "image", id="cut-off-png"),
-        pytest.param(file(LABEL, "JPEG")[:2000], "image", id="cut-off-jpeg"),
+        pytest.param(b"", "image_format", id="empty"),
+        pytest.param(b"HELLO", "image_format", id="text"),
+        pytest.param(file(LABEL, "GIF"), "image_format", id="other-format"),
+        pytest.param(b"%PDF-1.7\n", "image_format", id="pdf"),
+        pytest.param(file(LABEL)[:2000], "image_damaged", id="cut-off-png"),
+        pytest.param(file(LABEL, "WEBP")[:2000], "image_damaged", id="cut-off-webp"),
+        pytest.param(b"\xff\xd8\xff\xe0 and no more", "image_damaged", id="no-jpeg-at-all"),
         pytest.param(png_claiming(8001, 8000), "image_pixels", id="too-many-pixels"),
         pytest.param(png_claiming(60_000, 60_000), "image_pixels", id="bomb"),
         pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(LARGEST_FILE), "image_size", id="too-large"),
@@ -194,4 +255,4 @@ def test_damaged_files_are_read_or_refused(place: int, damage: bytes) -> None:
     try:
         read_image(good[:place] + damage + good[place + len(damage) :])
     except Malformed as error:
-        assert error.code in ("image", "image_pixels")  # noqa: PT017 - both outcomes are right
+        assert error.code in ("image_damaged", "image_format", "image_pixels")  # noqa: PT017 - both outcomes are right
