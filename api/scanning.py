@@ -86,7 +86,11 @@ def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
 
 
 def officer_told(
-    scan: ScanInput, came: Pictured | Symbol, how: HowRead = HowRead.TYPED, repairs: tuple[str, ...] = ()
+    scan: ScanInput,
+    came: Pictured | Symbol,
+    how: HowRead = HowRead.TYPED,
+    repairs: tuple[str, ...] = (),
+    hosts: tuple[str, ...] = (),
 ) -> Told:
     """What an officer's device told: the codes, and everything that it said about the scan."""
     return Told(
@@ -99,6 +103,7 @@ def officer_told(
         scan=scan.sighting(),
         device_time=scan.scanned_at,
         officer=True,
+        hosts=hosts,
     )
 
 

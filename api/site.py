@@ -16,6 +16,7 @@ from api.makers import Makers
 from api.metrics import Metrics
 from api.page import Pages
 from api.settings import ApiSettings
+from api.told import host_of
 from ledger.services.token import Caller
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Site:
     uploading: Counter[str]
     photos: asyncio.Semaphore
     ready: Callable[[], bool]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the ledger's own links, by which a piece of one is known."""
+        return host_of(self.settings.base_url)
 
 
 def site(request: Request) -> Site:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from ledger.services.append import now_ms
 from ledger.services.question import Question, ReadBeside
@@ -42,7 +43,7 @@ class Told:
 
     `repairs`: faults undone before, by name; `country`: where it was scanned; `scan`: an officer's own scan, as history
     sees it; `cut`: part of the picture never came; `device_time`, `keeper_time`: milliseconds since 1970 by either's
-    clock, the latter now if not given.
+    clock, the latter now if not given; `hosts`: those of the ledger's own links, by which a piece of one is known.
     """
 
     symbols: tuple[Symbol, ...]
@@ -55,11 +56,17 @@ class Told:
     keeper_time: int | None = None
     officer: bool = False
     cut: bool = False
+    hosts: tuple[str, ...] = ()
 
     def repaired(self, text: str, name: str) -> Told:
         """The same with its first code repaired, and that said."""
         first, *others = self.symbols
         return replace(self, symbols=(replace(first, text=text), *others), repairs=(*self.repairs, name))
+
+
+def host_of(base_url: str) -> tuple[str, ...]:
+    """The host of printed links, with its port, as `Told.hosts` wants it."""
+    return tuple(filter(None, (urlsplit(base_url).netloc,)))
 
 
 def typed(text: str) -> Told:
@@ -96,7 +103,13 @@ class _Found:
 
 def _read(symbol: Symbol, told: Told) -> Reading:
     machine_read = told.how is not HowRead.TYPED
-    return read(symbol.text, carrier=symbol.carrier, symbology=symbol.symbology, machine_read=machine_read)
+    return read(
+        symbol.text,
+        carrier=symbol.carrier,
+        symbology=symbol.symbology,
+        machine_read=machine_read,
+        hosts=told.hosts,
+    )
 
 
 def _question(told: Told, symbol: Symbol, reading: Reading) -> Question:

@@ -35,8 +35,8 @@ def json_file(path: Path | None) -> Path | None:
 
 
 def proof_file(path: Path | None) -> Path | None:
-    """The option `--proof` of commands that write a proof. Raises Malformed (`suffix`, `file`)."""
-    if path is not None:
+    """The option `--proof`: a file, or a folder for a file named by its unit. Raises Malformed (`suffix`)."""
+    if path is not None and not path.is_dir():
         check_suffix("--proof", path, ".tlog-proof")
     return path
 

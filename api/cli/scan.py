@@ -76,7 +76,9 @@ def scan(
     proof: Annotated[
         Path | None,
         typer.Option(
-            "--proof", callback=proof_file, help="Write the proof of the answer to this file, for carnet verify."
+            "--proof",
+            callback=proof_file,
+            help="Write the proof to this file or folder, for carnet verify.",
         ),
     ] = None,
     server: ServerOption = None,
@@ -105,11 +107,20 @@ def scan(
         if data is None:
             out.warn(f"there is no proof to write: {answer['shown_as']}")
         else:
-            proof.write_bytes(data)
-            out.note(f"proof written to {proof}")
+            named = proof / f"{_unit_name(answer)}.tlog-proof" if proof.is_dir() else proof
+            named.write_bytes(data)
+            out.note(f"proof written to {named}")
     out.answer(answer, _lines(answer))
     if answer["verdict"] != "registered" or (answer.get("receipt_check") or {}).get("faults"):
         raise typer.Exit(ExitCode.NO)
+
+
+def _unit_name(answer: Mapping[str, Any]) -> str:
+    """The name of a proof file that goes into a folder: the unit's."""
+    from api.file_name import file_name
+
+    code, batch = answer["code"], answer["batch"]
+    return file_name("unit", code["gtin"], batch["lot"] if batch else code["lot"], code["serial"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +242,11 @@ def _ask_here(
     from api.asking import keep_scan, show_to_officer
     from api.makers import Makers
     from api.scanning import officer_told
-    from api.told import understand
+    from api.told import host_of, understand
     from ledger.services.token import Officer
 
     scan_ = _scan_input(context, where)
-    told = officer_told(scan_, _came(given), _how(given))
+    told = officer_told(scan_, _came(given), _how(given), hosts=host_of(place.base_url))
     question = understand(told)
     scan_ = replace(scan_, code=question.reading.text)
     with opened(place, out) as ledger:

@@ -156,7 +156,7 @@ async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: An
     """
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
-        return officer_told(scan, await decode_photo(here, data), HowRead.PHOTOGRAPH)
+        return officer_told(scan, await decode_photo(here, data), HowRead.PHOTOGRAPH, hosts=here.hosts)
     code, repair = given.get("code", ""), given.get("repair", "")
     if not code.strip():
         raise Malformed(NOTHING_GIVEN)
@@ -164,7 +164,7 @@ async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: An
         raise Malformed(f"couldn't take several codes at once: expected one line, got {len(code.split())}", at="code")
     symbol = Symbol(code, carrier_of(given.get("carrier") or None), symbology_of(given.get("symbology") or None))
     how = HowRead.WEDGE if given.get("machine_read") == _WEDGE else HowRead.TYPED
-    return officer_told(scan, symbol, how, (repair,) if repair in set(RepairName) else ())
+    return officer_told(scan, symbol, how, (repair,) if repair in set(RepairName) else (), here.hosts)
 
 
 def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:

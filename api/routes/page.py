@@ -55,7 +55,7 @@ async def home(
     """The form for a code, or its answer. `carrier`: what bore it, where a link was repaired."""
     here = site(request)
     if code is not None and code.strip():
-        question = understand(Told((Symbol(code, carrier),), context=context))
+        question = understand(Told((Symbol(code, carrier),), context=context, hosts=here.hosts))
         return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(request, question))
     verdicts = [(verdict.value, SHOWN_AS[verdict], meaning) for verdict, meaning in MEANINGS.items()]
     return here.pages.respond("home.html", request, verdicts=verdicts, caveat=CAVEAT)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.asking import ask, charge_search
 from api.examples import EXAMPLE_CODE, problems
+from api.file_name import file_name
 from api.guard import Guarded
 from api.site import Site, caller_or_none, site
 from api.told import typed, understand
@@ -59,7 +60,7 @@ async def unit(
     here = site(request)
     who = caller_or_none(request)
     entitled = who is not None and Scope.PROOF in who.scopes
-    question = understand(replace(typed(code), officer=entitled))
+    question = understand(replace(typed(code), officer=entitled, hosts=here.hosts))
     reading = question.reading
     if not isinstance(reading, ReadCode) or reading.code.serial is None:
         raise Malformed("couldn't prove anything: the code names no single item", code="no_serial")
@@ -67,7 +68,9 @@ async def unit(
         charge_search(request, reading)
     answer = await run_in_threadpool(ask, here.ledger, question)
     data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)
-    return _file(data, f"unit-{reading.code.gtin}")
+    code_ = reading.code
+    lot_ = answer.batches[0].lot if answer.facts.unit is Unit.PRESENT else code_.lot
+    return _file(data, file_name("unit", code_.gtin, lot_, code_.serial))
 
 
 @router.get(
@@ -92,7 +95,7 @@ async def lot(
     here = site(request)
     product, batch = parse_gtin(gtin), None if lot is None else parse_lot(lot)
     data = await run_in_threadpool(here.ledger.proofs.for_absent_lot, product, batch)
-    return _file(data, f"lot-{product}")
+    return _file(data, file_name("lot", product, batch))
 
 
 def _prove(here: Site, answer: Answer, code: UnitCode, entitled: bool) -> bytes:

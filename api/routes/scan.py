@@ -41,6 +41,7 @@ async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_
         Symbol(body.code, body.carrier, body.symbology),
         HowRead.DECODER if body.machine_read else HowRead.TYPED,
         tuple(repair.value for repair in body.repairs),
+        here.hosts,
     )
     answer, _ = await run_in_threadpool(ask_as_officer, here, kept, told, understand(told), who.officer)
     return reply(answer)
@@ -72,7 +73,7 @@ async def scan_photo(
     given |= {"latitude": latitude, "longitude": longitude, "unlocode": unlocode, "country": country}
     fields = fields_from_form(given)
     kept = scan_input(fields, "", who)
-    told = officer_told(kept, await decode_photo(here, await photo.read()), HowRead.PHOTOGRAPH)
+    told = officer_told(kept, await decode_photo(here, await photo.read()), HowRead.PHOTOGRAPH, hosts=here.hosts)
     question = understand(told)
     kept = replace(kept, code=question.reading.text)
     answer, _ = await run_in_threadpool(ask_as_officer, here, kept, told, question, who.officer)

@@ -85,7 +85,7 @@ async def verify(request: Request) -> Response:
         got = "nothing" if code is None else f"{len(code)} characters"
         raise Malformed(f"couldn't read the code: got {got}, expected at most {MOST_CODE} characters", at="?code")
     symbol = Symbol(code, carrier_of(query.get("carrier")), symbology_of(query.get("symbology")))
-    told = Told((symbol,), context=context_of(query.get("context")))
+    told = Told((symbol,), context=context_of(query.get("context")), hosts=site(request).hosts)
     return reply(await ask_from_the_loop(request, understand(told)))
 
 
@@ -117,7 +117,7 @@ async def _resolve(request: Request) -> Response:
     text = here.settings.base_url.rstrip("/") + raw_path.decode("latin-1")
     text = f"{text}?{query.decode('latin-1')}" if query else text
     # Links come to a server out of QR codes; one without the signature its batch's labels bear is worth a look.
-    question = understand(Told((Symbol(text, Carrier.QR),), context=context_of(context)))
+    question = understand(Told((Symbol(text, Carrier.QR),), context=context_of(context), hosts=here.hosts))
     try:
         parse_digital_link_path(raw_path, query)
         if not isinstance(question.reading, ReadCode):
