@@ -46,7 +46,7 @@ PROMISED = Line(600, 6_000, 0.2)
 TENTH, THIRTIETH = Line(60, 60_000, 0.1), Line(20, 180_000, 0.03)
 """The same ten and thirty times as fast, with pauses as much shorter, for many sequences in little time."""
 
-WAIT = 240
+WAIT = 600
 """Seconds after which a page that is still busy has lost something."""
 RELOAD = "reload"
 Step = str | float | tuple[str, list[str]]
@@ -188,9 +188,109 @@ def compare(stage: Stage, http: httpx.Client, seed: int, desks: Sequence[tuple[L
 
 
 def test_what_is_recorded_is_what_was_typed(stage: Stage, http: httpx.Client) -> None:
-    compare(stage, http, 1, [(THIRTIETH, 24), (PROMISED, 1)])
+    compare(stage, http, 1, [(THIRTIETH, 25)])
+
+
+def at_a_desk(stage: Stage, http: httpx.Client, device: str, work: Callable[[Desk], Awaitable[None]]) -> None:
+    """Work at one desk on a fast line."""
+    base = str(http.base_url).rstrip("/")
+    line = Line(0, -1, 0)
+
+    async def one(browser: playwright.Browser) -> None:
+        await work(await Desk.open(browser, base, stage.ledger.tokens.one_time_link("desk"), line, device))
+
+    run(one)
+
+
+def keys(text: str, *more: str) -> list[str]:
+    return [*text, *more]
+
+
+def test_the_field_is_sent_when_it_holds_more_than_the_keys_said(stage: Stage, http: httpx.Client) -> None:
+    """A dead key and an input method tell the key log nothing; what they put into the field is sent, and it is said."""
+
+    async def work(desk: Desk) -> None:
+        await desk.type(keys("21ABCDEFGH"))
+        dead = {"type": "rawKeyDown", "key": "Dead", "code": "Quote", "windowsVirtualKeyCode": 222}
+        await desk.session.send("Input.dispatchKeyEvent", dead)
+        await desk.session.send("Input.insertText", {"text": "\u00e4"})
+        await desk.type(keys("JKLMNPQRST", "Enter"))
+        await desk.until("document.querySelectorAll('#lines .answered').length === 1")
+        assert "as the field held it" in await desk.page.locator("#lines .note").inner_text()
+        assert recorded(stage, "wedge-field") == ["21ABCDEFGH\u00e4JKLMNPQRST"]
+
+    at_a_desk(stage, http, "wedge-field", work)
+
+
+def test_keys_before_the_scripts_wait_in_the_field(stage: Stage, http: httpx.Client) -> None:
+    async def work(desk: Desk) -> None:
+        held: list[playwright.Route] = []
+        await desk.page.route("**/web/*.js*", lambda route: held.append(route))
+        await desk.reload()
+        await desk.type(keys("21BEFORE0001", "Enter"))
+        await desk.type(keys("21BEFORE0002", "Enter"))
+        await desk.until("document.getElementById('code').value.split('\\n').length === 3")
+        for route in held:
+            await route.continue_()
+        await desk.until("document.querySelectorAll('#lines .answered').length === 2")
+        assert recorded(stage, "wedge-early") == ["21BEFORE0001", "21BEFORE0002"]
+
+    at_a_desk(stage, http, "wedge-early", work)
+
+
+def test_a_scan_that_a_load_cuts_is_said_and_never_sent(stage: Stage, http: httpx.Client) -> None:
+    """The rest of a reading is no reading: both pieces are shown, and neither is judged."""
+
+    async def work(desk: Desk) -> None:
+        await desk.type(keys("21CUTINTWO"))
+        await desk.reload()
+        await desk.type(keys("PIECES0001", "Enter"))
+        await desk.until("document.querySelectorAll('#lines .held').length === 2")
+        shown = await desk.page.locator("#lines").inner_text()
+        assert "21CUTINTWO" in shown
+        assert "PIECES0001" in shown
+        assert shown.count("scan it again") == 2
+        await desk.type(keys("21CUTINTWOPIECES0001", "Enter"))
+        await desk.until("document.querySelectorAll('#lines .answered').length === 1")
+        assert recorded(stage, "wedge-cut") == ["21CUTINTWOPIECES0001"]
+
+    at_a_desk(stage, http, "wedge-cut", work)
+
+
+def test_a_lost_answer_counts_once_and_a_lost_session_loses_nothing(stage: Stage, http: httpx.Client) -> None:
+    async def work(desk: Desk) -> None:
+        async def lose(route: playwright.Route) -> None:
+            if route.request.method != "POST":
+                await route.continue_()
+                return
+            await route.fetch()  # the server has it, and its answer is lost
+            await route.abort()
+
+        await desk.page.route("**/officer", lose)
+        await desk.type(keys("21LOSTANSWER", "Enter"))
+        await desk.until("document.querySelector('#trouble:not([hidden])')")
+        assert "no connection" in await desk.page.locator("#lines").inner_text()
+        await desk.page.unroute("**/officer")
+        await desk.until("document.querySelectorAll('#lines .answered').length === 1")
+        assert recorded(stage, "wedge-lost") == ["21LOSTANSWER"]
+
+        session = [one for one in await desk.page.context.cookies() if one["name"] == "carnet_session"]
+        await desk.page.context.clear_cookies(name="carnet_session")
+        await desk.type(keys("21SIGNEDOUT1", "Enter"))
+        await desk.until("document.querySelector('#trouble:not([hidden])')")
+        assert "kept in this browser until you sign in" in await desk.page.locator("#trouble").inner_text()
+        await desk.page.goto("/officer/sign-in")
+        await desk.page.get_by_text("1 scan not sent yet").wait_for()
+        assert recorded(stage, "wedge-lost") == ["21LOSTANSWER"]
+        await desk.page.context.add_cookies(session)
+        await desk.page.goto("/officer")
+        await desk.until("document.querySelectorAll('#lines .answered').length === 1")
+        assert recorded(stage, "wedge-lost") == ["21LOSTANSWER", "21SIGNEDOUT1"]
+
+    at_a_desk(stage, http, "wedge-lost", work)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 def test_a_thousand_sequences_are_recorded_as_they_were_typed(stage: Stage, http: httpx.Client) -> None:
     compare(stage, http, 2, [*[(TENTH, 160)] * 6, *[(PROMISED, 10)] * 4])
