@@ -147,7 +147,8 @@ def test_nothing_sticks_out_and_the_answer_needs_no_scrolling(shown: Shown, page
         assert shown.wide() <= NARROW["width"], (name, shown.page.evaluate(STICKS_OUT, NARROW["width"]))
 
 
-STICKS_OUT = """(width) => [...document.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 1)
+STICKS_OUT = """(width) => [...document.querySelectorAll("*")]
+    .filter((e) => e.getBoundingClientRect().right > width + 1)
     .map((e) => e.outerHTML.slice(0, 120)).slice(-5)"""
 
 
