@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api.site import Site
@@ -52,6 +52,12 @@ def earlier_scans(here: Site, ids: Iterable[str], who: Caller) -> list[dict[str,
     return [_shown(here, stored) for scan_id in ids if (stored := _own(here, scan_id, who)) is not None]
 
 
+def named(code: Mapping[str, Any]) -> str:
+    """A code by what it names, for a line of a list; as it was read when it names nothing."""
+    parts = (code["gtin"], code["lot"], code["serial"])
+    return " \u00b7 ".join(part for part in parts if part) or str(code["read"])
+
+
 def _own(here: Site, scan_id: str, who: Caller) -> StoredScan | None:
     stored = here.ledger.scans.find(scan_id)
     return stored if stored is not None and stored.belongs_to(who.officer) and stored.seal is not None else None
@@ -60,7 +66,7 @@ def _own(here: Site, scan_id: str, who: Caller) -> StoredScan | None:
 def _shown(here: Site, stored: StoredScan) -> dict[str, Any]:
     return {
         "id": stored.id,
-        "code": stored.scan.code,
+        "code": named(stored.response["code"]),
         "verdict": stored.response["verdict"],
         "shown_as": stored.response["shown_as"],
         "deadline": format_instant(stored.deadline or 0),

@@ -22,7 +22,7 @@ from api.guard import Guarded
 from api.parameters import carrier_of, symbology_of
 from api.photo import decode_photo
 from api.problem import kind_of
-from api.receipts import earlier_scans
+from api.receipts import earlier_scans, named
 from api.scanning import fields_from_form, officer_told, scan_input
 from api.site import Site, caller_of, site
 from api.timeline import timeline
@@ -178,6 +178,7 @@ def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **sho
         officer=signed_in_as(caller_of(request)),
         contexts=[context.value for context in Context],
         scan_id=str(uuid.uuid4()),
+        name=named(answer["code"]) if answer else "",
         next_ids=[str(uuid.uuid4()) for _ in answer["repairs"]] if answer else [],
         **values,
     )

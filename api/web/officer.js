@@ -112,7 +112,7 @@
     const line = lineOf(item);
     line.classList.remove("open", "held");
     line.classList.add(`tone-${told.verdict}`, "answered");
-    line.querySelector("code").textContent = visible(told.read || item.code) || "nothing";
+    line.querySelector("code").textContent = told.name || "nothing";
     const button = line.querySelector(".tier");
     button.textContent = told.shownAs;
     button.disabled = false;
@@ -128,7 +128,7 @@
     trouble.hidden = true;
     show(part, item.id);
     scrollTo({ top: 0 });
-    say(`${told.shownAs}: ${visible(told.read || item.code).slice(0, 80)}`);
+    say(`${told.shownAs}: ${told.name.slice(0, 80)}`);
     count();
     document.dispatchEvent(new CustomEvent("carnet-promise", { detail: { item, verdict: told.verdict } }));
   };

@@ -240,39 +240,6 @@ def test_the_public_page_in_the_dark_in_print_and_without_a_script(
     page.context.close()
 
 
-CONTRAST = """() => {
-  const parse = (color) => color.match(/[\\d.]+/g).map(Number);
-  const channel = (v) => (v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4);
-  const light = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
-  const over = ([r, g, b, a = 1], under) => [r, g, b].map((v, i) => v * a + under[i] * (1 - a));
-  const ground = (element) => {
-    const above = element.parentElement ? ground(element.parentElement) : [255, 255, 255];
-    return over(parse(getComputedStyle(element).backgroundColor), above);
-  };
-  const ratio = (element) => {
-    const back = ground(element);
-    const both = [light(over(parse(getComputedStyle(element).color), back)), light(back)];
-    return (Math.max(...both) + .05) / (Math.min(...both) + .05);
-  };
-  const speaks = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  return [...document.querySelectorAll("main *, header *, footer *")]
-    .filter((element) => speaks(element) && element.checkVisibility() && !element.closest("svg"))
-    .filter((element) => ratio(element) < 4.5)
-    .map((element) => `${element.tagName} ${ratio(element)}: ${element.textContent.trim().slice(0, 40)}`);
-}"""
-"""Elements whose text has less contrast than WCAG 2.2 1.4.3 asks for."""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everything_can_be_read(stage: Stage, http: httpx.Client, browser: playwright.Browser, scheme: str) -> None:
-    page = open_page(browser, http, color_scheme=scheme, reduced_motion="reduce")
-    link = stage.link(stage.recalled, stage.recalled.serials[7]).removeprefix("https://id.example")
-    for path in ("/", link, "/ledger", "/participants", "/docs"):
-        page.goto(path)
-        assert page.evaluate(CONTRAST) == [], path
-    page.context.close()
-
-
 def let_time_pass_until(page: playwright.Page, selector: str) -> None:
     """The page's clock goes on, a look's pause at a time, until the page shows it.
 

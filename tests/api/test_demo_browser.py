@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from test_accessible import NARROW, violations
 
 from api.demo.bench import Bench, benched
 from verifier.reason import SHOWN_AS, Verdict
@@ -159,4 +160,14 @@ def test_everything_on_the_page_has_a_name(bench: Bench, browser: playwright.Bro
     levels = opened.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((one) => +one.tagName[1])")
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+    opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_demo_holds_to_wcag(bench: Bench, browser: playwright.Browser, scheme: str) -> None:
+    opened = browser.new_page(base_url=bench.url, viewport=NARROW, color_scheme=scheme, reduced_motion="reduce")
+    opened.goto("/demo")
+    opened.locator(".verdict-card").wait_for()
+    assert violations(opened) == []
+    assert opened.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     opened.close()

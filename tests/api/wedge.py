@@ -40,9 +40,14 @@ def events(keys: Iterable[str]) -> Iterator[dict[str, Any]]:
             yield {"type": "keyDown", "key": key, "text": key}
 
 
-def wedge(session: Session, keys: Iterable[str], *, gap: float = GAP) -> None:
-    """Type keys `gap` seconds apart, the last one now."""
+def typed(keys: Iterable[str]) -> list[dict[str, Any]]:
+    """The events of keys `GAP` seconds apart, the last one now."""
     made = list(events(keys))
-    start = time.time() - gap * len(made)
-    for at, event in enumerate(made):
-        session.send("Input.dispatchKeyEvent", {**event, "timestamp": start + gap * at})
+    start = time.time() - GAP * len(made)
+    return [{**event, "timestamp": start + GAP * at} for at, event in enumerate(made)]
+
+
+def wedge(session: Session, keys: Iterable[str]) -> None:
+    """Type keys, one after the other."""
+    for event in typed(keys):
+        session.send("Input.dispatchKeyEvent", event)
