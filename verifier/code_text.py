@@ -88,9 +88,9 @@ def _parse_brackets(text: str, carrier: Carrier) -> UnitCode | Foreign:
 
 
 def _shows_fields(text: str) -> bool:
-    """Whether brackets show that a text was meant as a code: two known AIs, or the one of a product."""
-    known = [ai for ai in _BRACKET.findall(text) if ai in RULES]
-    return len(known) > 1 or "01" in known
+    """Whether brackets show that a text was meant as a code: two numbers, one a known AI, or the AI of a product."""
+    numbers = _BRACKET.findall(text)
+    return "01" in numbers or (len(numbers) > 1 and any(number in RULES for number in numbers))
 
 
 def _parse_elements(text: str, carrier: Carrier, *, meant_as_gs1: bool) -> UnitCode | Foreign:

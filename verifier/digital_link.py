@@ -128,7 +128,7 @@ def _parse(path: str, query: str, carrier: Carrier) -> UnitCode | None:
 def is_digital_link(text: str) -> bool:
     """Whether a text is a web address meant as the link of a GTIN, well formed or not."""
     path = re.split(r"[?#]", text, maxsplit=1)[0]
-    if not re.match(r"https?://", path, re.IGNORECASE):
+    if not re.match(r"https?:", path, re.IGNORECASE):
         return False
     if _QUALIFIED.search(path):
         return True

@@ -90,7 +90,7 @@ def find_suspects(text: str, code: UnitCode) -> tuple[RepairName, ...]:
         suspects.append(RepairName.SEPARATOR_LOST)
     if code.form in (CodeForm.ELEMENT_STRING, CodeForm.BRACKETED) and next(shown_inside_values(text), None) is not None:
         suspects.append(RepairName.SEPARATOR_REPLACED)
-    if next(_escaped_twice(text, code), None) is not None:
+    if any(_parse(repaired, code.carrier, None) for _, repaired, _ in _escaped_twice(text, code)):
         suspects.append(RepairName.ESCAPED_TWICE)
     if next(_eans_glued(text, code), None) is not None:
         suspects.append(RepairName.EAN_GLUED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from verifier.ai.pairs import excluded, has_company
 from verifier.ai.rule import Rule, find_rule, wrong_with
@@ -22,6 +23,8 @@ Element = tuple[str, str]
 
 MOST_STEPS = 4_000
 """Places that are looked at for one text; own limit, against texts made of nothing but AIs."""
+MOST_SIGNS = 16
+"""Different signs of one text that are tried as separators; own limit, against texts of nothing else."""
 COMMON = frozenset({"10", "21", "11", "13", "15", "16", "17"})
 """Lot, serial and dates: what most codes hold, and looked for anywhere."""
 _MOST_TRIED = 512  # ways of cutting one text, likewise
@@ -45,7 +48,7 @@ def with_shown_separators(text: str) -> Iterator[tuple[str, str]]:
         yield spelled[0], _SPELLED.sub(GS, text)
         yield spelled[0], text.replace(spelled[0], GS)
     _, body = split_symbology(text)
-    for sign in dict.fromkeys(_OUTSIDE.findall(body)):
+    for sign in islice(dict.fromkeys(_OUTSIDE.findall(body)), MOST_SIGNS):
         yield sign, text[: len(text) - len(body)] + body.replace(sign, GS)
 
 

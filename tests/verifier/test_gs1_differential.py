@@ -122,7 +122,7 @@ STRICT: dict[str, Class] = {
 
 def difference(text: Text) -> str | None:
     """The class of a difference, None where there is none; raises where no class holds."""
-    mine, theirs = ours(text), expect(text.text, text.symbology)
+    mine, theirs = ours(text), expect(text.text.strip(AROUND), text.symbology)
     if mine.kind is theirs.kind:
         if mine.kind is Kind.CODE:
             assert mine.ais == dict(theirs.ais), f"{text}: two codes, {mine.ais} and {theirs.ais}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -209,3 +210,38 @@ def test_an_address_of_a_known_host_is_no_foreign_code() -> None:
         known, unknown = (read(text, machine_read=True, hosts=hosts) for hosts in (HOSTS, ()))
         assert (getattr(known, "why", None), type(unknown)) == ("fragment", NotGs1)
     assert isinstance(read("https://example.com/id.example", machine_read=True, hosts=HOSTS), NotGs1)
+
+
+HOSTILE = {
+    "lots of nothing but AIs": f"01{GTIN}" + "10" * 1_000,
+    "fields that all may be cut": f"01{GTIN}21" + "A24093B10" * 7,
+    "dates in a row": f"01{GTIN}21" + "A17250101" * 6,
+    "many fields with faults": f"01{GTIN}" + "".join(f"\x1d{ai}A93B10C21D" for ai in range(91, 100)),
+    "every sign a separator": f"01{GTIN}" + "".join(chr(0x4E00 + each) for each in range(1_900)),
+    "spelled separators": f"01{GTIN}" + "<GS>" * 500,
+    "escapes": f"https://a/01/{GTIN}/21/" + "%25" * 600,
+    "a path of keys": "01/" * 680,
+    "brackets": "(01)" * 500,
+    "letters of a layout": "реезыЖ" * 340,
+    "schemes": "https://" * 256,
+    "accents": "é" * 2_048,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_text_takes_many_steps(name: str) -> None:
+    """Calls are counted, not seconds: 100,000 take about 15 ms on one core of 2024."""
+    text, calls = HOSTILE[name][:2_048], 0
+    read(text)  # tables are made once
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        reading = read(text)
+    finally:
+        sys.setprofile(None)
+    assert calls < 100_000
+    assert isinstance(reading, NotGs1) or len(reading.repairs) <= MOST_REPAIRS
