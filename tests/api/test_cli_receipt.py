@@ -228,7 +228,7 @@ def test_receipts_that_are_worth_nothing_are_refused(served: Served, tmp_path: P
     other = tmp_path / "other"
     stranger = sign_receipt(
         KeyStore(served.keeper.home / "keys").create_ed25519(f"s-{uuid.uuid4().hex[:8]}").note_key("x"),
-        receipt.log_id, receipt.scan, receipt.salt, receipt.seal, receipt.deadline,
+        receipt.log_id, receipt.scan, receipt.salt, receipt.seal, now_ms() + 3_600_000,
     )  # fmt: skip
     lonely = Cli(other)
     ReceiptFolder(Home(other)).keep(stranger)
