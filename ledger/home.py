@@ -174,6 +174,13 @@ class Home:
         return self.config_file.exists()
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing of ours lies here: no ledger, no key and no batch. A maker's home may have no ledger."""
+        return not self.founded and not any(
+            path.is_dir() and any(path.iterdir()) for path in (self.keys, self.batches, self.receipts)
+        )
+
+    @property
     def database_url(self) -> str:
         """CARNET_DATABASE, else the configured one, else SQLite in this home. May hold a password: never print it."""
         if self.settings.database is not None:
@@ -203,12 +210,17 @@ class Home:
         try:
             return LedgerConfig.decode(self.config_file.read_bytes())
         except FileNotFoundError as error:
-            raise NotFound(
-                f"couldn't open a ledger in {self.path}: nothing is founded there; `carnet init` founds one",
-                code="not_founded",
-            ) from error
+            raise self.not_founded() from error
         except OSError as error:
             raise Unavailable(f"couldn't read {self.config_file}: {error.strerror}", code="home") from error
+
+    def not_founded(self) -> NotFound:
+        """The error that says so, with the folder (`not_founded`)."""
+        return NotFound(
+            f"couldn't open a ledger in {self.path}: nothing is founded here. Say where with --home or CARNET_HOME, or "
+            "name a server with --server; `carnet init` founds a ledger",
+            code="not_founded",
+        )
 
     def save_config(self, config: LedgerConfig) -> None:
         """Write `ledger.json`; passwords in URLs are left out. Durable when it returns."""

@@ -140,6 +140,10 @@ class Segments(Protocol):
         """Keep a segment from being swept for another day; False when it is not here."""
         ...
 
+    def discard(self, root: bytes) -> None:
+        """Remove a segment that no entry names; as good if it is not here. Raises Unavailable."""
+        ...
+
 
 class Secrets(Protocol):
     """Values kept encrypted beside the log: batch salts."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.options import HomeOption, JsonOption, used_home
 from api.cli.output import ExitCode, Out
 from verifier.errors import Malformed
 from verifier.instant import format_instant
@@ -67,7 +67,7 @@ def audit(
     from api.cli.pin import parse_pin, told_pin
     from ledger.wiring_audit import audit_folder, audit_ledger, audit_url
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, log)
     former = _former(since) if since is not None else None
     pin = parse_pin(founding)
     if log is None and (chain_rpc is not None or cache is not None):

@@ -21,7 +21,7 @@ from api.cli.options import (
     TokenOption,
     YesOption,
     one_of,
-    open_home,
+    used_home,
 )
 from api.cli.output import Out, pairs, table
 from api.cli.serials import check_rows, read_json, read_serials
@@ -123,7 +123,7 @@ def register(
     from ledger.services.serial_file import Target
     from verifier.gs1 import parse_lot
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, server, own=True)
     if (serials is None) == (generate is None):
         raise Malformed("couldn't register: give either --serials FILE or --generate N", code="usage")
     gtin14, lot = read_typed_gtin(gtin, out), parse_lot(lot)
@@ -187,7 +187,7 @@ def recall(
     from api.cli.values import doubts_of_notice
     from verifier.statement import Kind
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, server, own=True)
     settle(doubts_of_notice(notice), accept, yes, out)
 
     def body(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def retire(
     from ledger.services.serial_doubt import doubts_of_file
     from ledger.services.serial_file import SerialFile, Target
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, server, own=True)
     file = SerialFile()
     if serials is not None:
         file = read_serials(serials, Target(), out, column, no_header)
@@ -275,7 +275,7 @@ def undo(
     """
     from verifier.statement import Kind
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, server, own=True)
 
     def body(found: Mapping[str, Any]) -> dict[str, Any]:
         current = found["in_force"][what.value]
@@ -305,7 +305,7 @@ def list_(
     from verifier.gs1 import parse_gtin
 
     out = Out(json)
-    with reach(open_home(home), server, token, out) as ledger:
+    with reach(used_home(home, server), server, token, out) as ledger:
         found = ledger.batches(parse_gtin(gtin) if gtin is not None else None)
     rows = [(b["gtin"], b["lot"], b["unit_count"], b["maker"]["name"], b["recorded_at"], _state(b)) for b in found]
     out.answer({"batches": found}, table(rows, ("gtin", "lot", "units", "maker", "recorded", "state")))
@@ -323,7 +323,7 @@ def show(
     from api.cli.reach import reach
 
     out = Out(json)
-    with reach(open_home(home), server, token, out) as ledger:
+    with reach(used_home(home, server), server, token, out) as ledger:
         found = ledger.batch(batch)
     maker = found["maker"]
     shown = {
@@ -333,7 +333,7 @@ def show(
         "state": _state(found),
         **{f"units {reason}": count for reason, count in found["retired"].items()},
     }
-    out.answer(found, pairs(shown))
+    out.answer(found, [*pairs(shown), *_history_lines(found.get("history", ()))])
 
 
 def _change(
@@ -407,9 +407,26 @@ def _registered_lines(answer: Mapping[str, Any]) -> Sequence[str]:
     ]
 
 
+def _history_lines(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was said about a batch after its registration, a line each."""
+    return ["history:", *map(_said_line, history)] if len(history) > 1 else []
+
+
+def _said_line(said: Mapping[str, Any]) -> str:
+    what = said["what"]
+    if what == "undo":
+        target = f" of entry {said['undoes']}" if said["undoes"] is not None else ""
+        what = f"undo{target}"
+    elif said["unit_count"] is not None:
+        what = f"{what}, {said['unit_count']} units"
+    reason = f" ({said['reason']})" if said["reason"] else ""
+    back = f"; taken back in entry {said['undone_in']}" if said["undone_in"] is not None else ""
+    return f"  entry {said['entry']}  {said['at']}  {what}{reason}, by {said['name'] or said['by']}{back}"
+
+
 def _state(batch: Mapping[str, Any]) -> str:
     if batch["withdrawn"]:
         return "withdrawn"
     if batch["recall"]:
         return f"recalled: {batch['recall']['reason']}"
-    return "live"
+    return "live, after what its history tells" if len(batch.get("history", ())) > 1 else "live"

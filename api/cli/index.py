@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, ServerOption, SignerOption, anchor, open_home, opened
+from api.cli.options import HomeOption, JsonOption, ServerOption, SignerOption, anchor, opened, used_home
 from api.cli.output import Out, pairs
 from verifier.errors import Malformed, Refused
 
@@ -28,7 +28,7 @@ app = typer.Typer(
 @app.command()
 def show(server: ServerOption = None, home: HomeOption = None, json: JsonOption = False) -> None:
     """Show the newest index, the newest confirmed one, and who confirmed it."""
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, server)
     url = server or place.settings.server
     if url is not None:
         answer = _ask(url)
@@ -42,7 +42,7 @@ def show(server: ServerOption = None, home: HomeOption = None, json: JsonOption 
 def seal(home: HomeOption = None, json: JsonOption = False) -> None:
     """Seal the index now. A running server does so by itself, after 64 entries or ten minutes."""
     out = Out(json)
-    with opened(open_home(home), out, write=True) as ledger:
+    with opened(used_home(home), out, write=True) as ledger:
         made = ledger.indexes.new > 0
         if made:
             ledger.indexes.seal()
@@ -64,7 +64,7 @@ def confirm(
     """
     from ledger.keys.store import KeyStore
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, server, own=True)
     signer = KeyStore(place.keys).load_evm(key)
     url = server or place.settings.server or _mirrored(place)
     answer = _confirm_there(place, url, signer, out) if url is not None else _confirm_here(place, signer, out)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, open_home
+from api.cli.options import HomeOption, JsonOption, open_home, used_home
 from api.cli.output import Out, pairs, table
 
 app = typer.Typer(no_args_is_help=True, help="Keys that sign: make, list, show.")
@@ -48,7 +48,7 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
     """List the home's keys; their secret halves stay closed."""
     from ledger.keys.store import KeyStore
 
-    keys = KeyStore(open_home(home).keys).list()
+    keys = KeyStore(used_home(home, ledger=False, own=True).keys).list()
     rows = [(key["name"], key["type"], key.get("address") or key.get("public"), key["encrypted"]) for key in keys]
     Out(json).answer({"keys": keys}, table(rows, ("name", "type", "address", "encrypted")))
 
@@ -60,5 +60,5 @@ def show(
     """Show the public half of a key."""
     from ledger.keys.store import KeyStore
 
-    key = KeyStore(open_home(home).keys).describe(name)
+    key = KeyStore(used_home(home, ledger=False, own=True).keys).describe(name)
     Out(json).answer(key, pairs(key))

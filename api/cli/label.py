@@ -12,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from api.cli.label_print import Prints, SymbolName, codes_of, prints_of
-from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, open_home
+from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, used_home
 from api.cli.out_file import check_folder, check_suffix
 from api.cli.output import Out, pairs
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
@@ -80,7 +80,7 @@ def make(
 
     The ledger is asked first whether the batch still stands: labels of a withdrawn one are refused.
     """
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home, ledger=False, own=True)
     folder = _folder(place, batch)
     kept = _registered(folder)
     chosen = _chosen(folder.serials(), serial, first)
@@ -113,7 +113,7 @@ def make(
 def close(batch: LabelBatch, home: HomeOption = None, json: JsonOption = False) -> None:
     """Destroy a batch's label key, for good. All units get their codes before, so that reprints stay possible."""
     out = Out(json)
-    folder = _folder(open_home(home), batch)
+    folder = _folder(used_home(home, ledger=False, own=True), batch)
     kept = _registered(folder)
     if folder.label_key() is None:
         raise Refused("couldn't close the label key: this batch has none, or it was closed before", code="label_closed")

@@ -108,6 +108,19 @@ def open_home(path: Path | None) -> Home:
     return Home((path or settings.home).expanduser(), settings)
 
 
+def used_home(path: Path | None, server: str | None = None, *, ledger: bool = True, own: bool = False) -> Home:
+    """The home that a command works on, before anything else is said about its words.
+
+    `server` is the option of that name, which stands for the home's ledger. `ledger` False: none is needed. `own`: keys
+    or batches of this home are, which a maker's home has without a ledger. Raises NotFound (`not_founded`).
+    """
+    place = open_home(path)
+    needed = ledger and (server or place.settings.server) is None
+    if (needed and not place.founded) or (own and place.empty):
+        raise place.not_founded()
+    return place
+
+
 def anchor(ledger: Ledger, out: Out) -> None:
     """Anchor what is new, if the chain is open. What is on record stands without; the next command tries again."""
     if ledger.upkeep is None:

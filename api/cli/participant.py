@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, open_home, opened
+from api.cli.options import HomeOption, JsonOption, ServerOption, one_of, opened, used_home
 from api.cli.out_file import json_file
 from api.cli.output import Out, pairs, table
 from api.cli.proposing import address_of, described, draft_of, finish, parse_prefix, parse_time, relayed
@@ -76,7 +76,7 @@ def admit(
     from verifier.participant import Role, name_commitment
     from verifier.statement import Proposal
 
-    place = open_home(home)
+    place = used_home(home)
     check_country("--country", country)
     address = address_of(place, who)
     if prefix and out_file is not None:
@@ -119,7 +119,7 @@ def suspend(
     from verifier.participant import SuspensionKind
     from verifier.statement import Proposal
 
-    place = open_home(home)
+    place = used_home(home)
     body = {
         "participant": address_of(place, who),
         "suspensionKind": SuspensionKind[kind.name].value,
@@ -139,7 +139,7 @@ def reinstate(
     """End a participant's suspension."""
     from verifier.statement import Proposal
 
-    place = open_home(home)
+    place = used_home(home)
     draft = draft_of(place, Proposal.PARTICIPANT_REINSTATED, {"participant": address_of(place, who)})
     finish(place, [draft], sign, out_file, Out(json))
 
@@ -156,7 +156,7 @@ def grant_prefix(
     """Let a manufacturer answer for a GS1 company prefix."""
     from verifier.statement import Proposal
 
-    place = open_home(home)
+    place = used_home(home)
     body = {"holder": address_of(place, who), "prefix": parse_prefix(prefix)}
     finish(place, [draft_of(place, Proposal.PREFIX_GRANTED, body)], sign, out_file, Out(json))
 
@@ -173,7 +173,7 @@ def withdraw_prefix(
     """Take a GS1 company prefix from its holder."""
     from verifier.statement import Proposal
 
-    place = open_home(home)
+    place = used_home(home)
     draft = draft_of(
         place, Proposal.PREFIX_WITHDRAWN, {"holder": address_of(place, who), "prefix": parse_prefix(prefix)}
     )
@@ -192,7 +192,7 @@ def set_operator(
     from verifier.founding import log_id
     from verifier.statement import Proposal
 
-    place = open_home(home)
+    place = used_home(home)
     body = {"logId": "0x" + log_id(place.config().origin).hex(), "operator": address_of(place, who)}
     finish(place, [draft_of(place, Proposal.OPERATOR_SET, body)], sign, out_file, Out(json))
 
@@ -209,7 +209,7 @@ def sign_file(
     from ledger.keys.store import KeyStore
 
     out = Out(json)
-    draft = read_draft(file).signed(KeyStore(open_home(home).keys).load_evm(key))
+    draft = read_draft(file).signed(KeyStore(used_home(home, ledger=False, own=True).keys).load_evm(key))
     draft.write(file)
     out.answer(described(draft, file), [*draft.lines(), f"signed by {', '.join(draft.signers())}", f"in {file}"])
 
@@ -226,13 +226,13 @@ def relay_files(
     from api.cli.proposal import join
 
     out = Out(json)
-    relayed(open_home(home), [join(files)], out)
+    relayed(used_home(home), [join(files)], out)
 
 
 @app.command("list")
 def list_(server: ServerOption = None, home: HomeOption = None, json: JsonOption = False) -> None:
     """List participants, authorities first."""
-    members = _members(open_home(home), server, Out(json))
+    members = _members(used_home(home, server), server, Out(json))
     rows = [
         (m["address"], m["name"], m["role"], m["country"], m["authority"], m["prefixes"], _state(m)) for m in members
     ]
@@ -250,7 +250,7 @@ def show(
     """Show one participant."""
     from verifier.errors import NotFound
 
-    place, out = open_home(home), Out(json)
+    place, out = used_home(home, server), Out(json)
     members = _members(place, server, out)
     found = [member for member in members if member["name"] == who]
     if not found:

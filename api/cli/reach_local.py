@@ -34,7 +34,8 @@ class LocalLedger:
         return self._ledger.home.base_url
 
     def put_segment(self, path: Path, root: bytes, n: int, progress: Progress) -> None:
-        """Move a segment file into the store."""
+        """Move a segment file into the store, and sweep what no entry has named for a day: nobody else does here."""
+        self._ledger.segments.sweep(self._ledger.record.segment_roots.__contains__)
         self._ledger.segments.put(root, path, n, move=True, progress=progress)
 
     def register(self, statement: Statement, salt: bytes) -> dict[str, Any]:
@@ -54,9 +55,8 @@ class LocalLedger:
     def batch(self, batch: str) -> dict[str, Any]:
         """A batch, described."""
         service = self._ledger.batches
-        if batch.startswith("0x"):
-            return service.describe(service.find(batch))
-        return service.describe(service.find_lot(*split_batch(batch)))
+        found = service.find(batch) if batch.startswith("0x") else service.find_lot(*split_batch(batch))
+        return {**service.describe(found), "history": service.history(found)}
 
     def batches(self, gtin: str | None) -> list[dict[str, Any]]:
         """Batches, newest first."""

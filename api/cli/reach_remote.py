@@ -82,7 +82,7 @@ class RemoteLedger:
         matches = self._batches({"gtin": gtin, "lot": lot})
         if not matches:
             raise NotFound(f"couldn't find GTIN {gtin} lot {lot}: it is not in this ledger", code="batch_unknown")
-        return matches[0]
+        return self.batch(str(matches[0]["id"]))
 
     def batches(self, gtin: str | None) -> list[dict[str, Any]]:
         """Batches, newest first."""

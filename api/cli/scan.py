@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, one_of, open_home, opened
+from api.cli.options import HomeOption, JsonOption, ServerOption, TokenOption, one_of, opened, used_home
 from api.cli.out_file import proof_file
 from api.cli.output import ExitCode, Out
 from api.place import country_of, parse_unlocode
@@ -90,9 +90,9 @@ def scan(
 
     With --server and a token this is an officer's scan and is kept; without a token a public look-up.
     """
-    out, place = Out(json), open_home(home)
     if (code is None) == (image is None):
         raise Malformed("couldn't scan: give either a code or --image FILE", code="usage")
+    out, place = Out(json), used_home(home, server)
     if (latitude is None) != (longitude is None):
         raise Malformed("couldn't scan: --latitude and --longitude come together", code="usage")
     country_of(country, parse_unlocode(unlocode) if unlocode is not None else None, None)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from api.cli.links import is_loopback
-from api.cli.options import HomeOption, JsonOption, open_home, opened
+from api.cli.options import HomeOption, JsonOption, opened, used_home
 from api.cli.output import Out, pairs
 from verifier.errors import Malformed, Refused, Unavailable
 
@@ -37,7 +37,7 @@ def serve(
     from api.journal import journal
     from api.settings import ApiSettings
 
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home)
     place.config()
     with listening(host, port) as sock, _writing(place, out) as ledger:
         url = url_of(host, sock)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import HomeOption, JsonOption, open_home, opened
+from api.cli.options import HomeOption, JsonOption, opened, used_home
 from api.cli.output import Out, pairs, table
 
 app = typer.Typer(no_args_is_help=True, help="API tokens: new, list, revoke; link signs a browser in.")
@@ -32,7 +32,7 @@ def new(
     from verifier.instant import DAY
 
     out, scopes = Out(json), scope or sorted(OFFICER_SCOPES)
-    with opened(open_home(home), out) as ledger:
+    with opened(used_home(home), out) as ledger:
         plain = ledger.tokens.issue(name, scopes, country, days * DAY if days is not None else None)
     answer = {"token": plain, "name": name, "scopes": sorted(scopes), "country": country, "days": days}
     out.answer(answer, [*pairs(answer), "Keep it now: nobody can show it again."])
@@ -47,7 +47,7 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
         return None if value is None else format_instant(value)
 
     out = Out(json)
-    with opened(open_home(home), out) as ledger:
+    with opened(used_home(home), out) as ledger:
         stored = ledger.tokens.list()
     tokens = [
         {
@@ -73,7 +73,7 @@ def revoke(
 ) -> None:
     """End a token at once."""
     out = Out(json)
-    with opened(open_home(home), out) as ledger:
+    with opened(used_home(home), out) as ledger:
         ended, again = ledger.tokens.revoke(token_id)
     said = "had ended before; nothing was changed" if again else "revoked"
     out.answer({"revoked": ended.id, "name": ended.name, "again": again}, f"{said}: {ended.id} ({ended.name})")
@@ -87,7 +87,7 @@ def link(
     json: JsonOption = False,
 ) -> None:
     """Make a link that signs one browser in, once, within half an hour."""
-    out, place = Out(json), open_home(home)
+    out, place = Out(json), used_home(home)
     with opened(place, out) as ledger:
         code = ledger.tokens.one_time_link(name, country=country)
     url = f"{(place.server() or place.base_url).rstrip('/')}/officer/sign-in?code={code}"

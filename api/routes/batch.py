@@ -85,9 +85,12 @@ async def find(
 
 @router.get("/v1/batches/{batch_id}", tags=["record"], summary="One batch", responses=problems("batch_unknown"))
 async def describe(request: Request, batch_id: str) -> Response:
-    """What anybody may know about a batch: its registration, maker, recall and retirements, and the newest heads."""
+    """What anybody may know about a batch: its registration, maker, recall and retirements, the newest heads, and its
+    history: what was said about it, and what was taken back.
+    """
     here = site(request)
-    return reply(here.ledger.batches.describe(here.ledger.batches.find(batch_id)))
+    batch = here.ledger.batches.find(batch_id)
+    return reply({**here.ledger.batches.describe(batch), "history": here.ledger.batches.history(batch)})
 
 
 @router.get(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from ledger.ports import Log, Secrets, Segments
 from ledger.services.append import Receipt, Sequencer, Submission
+from ledger.services.batch_history import history_of
 from ledger.services.participant import Freshness, Participants
 from verifier.batch import Batch, RetireReason, Slot
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
@@ -13,6 +18,7 @@ from verifier.instant import format_instant
 from verifier.record import Record
 from verifier.segment import salt_commitment
 from verifier.statement import Kind, Statement, verify
+from verifier.struct import ZERO32
 
 
 class Batches:
@@ -31,6 +37,7 @@ class Batches:
         self._record, self._log, self._segments, self._secrets = record, log, segments, secrets
         self._participants = participants
         self._sequencer: Sequencer | None = None
+        self._staging, self._under_way = Lock(), Counter[bytes]()
 
     def use(self, sequencer: Sequencer) -> None:
         """Take statements in from now on."""
@@ -47,6 +54,10 @@ class Batches:
         if len(salt) != 32 or salt_commitment(salt).hex() != statement.body["saltCommitment"][2:]:
             raise Refused("couldn't accept the salt: it does not match saltCommitment", code="salt_mismatch")
         submission = self._submission(statement)
+        with self._staged(statement):
+            return self._register(submission, statement, salt)
+
+    def _register(self, submission: Submission, statement: Statement, salt: bytes) -> Receipt:
         self._writer.now()  # first: a clock that is days ahead makes everything late
         if self._freshness.stale:
             raise Unavailable(
@@ -66,11 +77,13 @@ class Batches:
         """Take in a recall, a retirement or an undo. Raises Malformed, Refused (the rule's code), Stopped."""
         if statement.kind is Kind.BATCH_REGISTERED:
             raise Malformed("couldn't change a batch: a registration needs its salt beside it", at="kind")
-        if statement.kind is Kind.UNITS_RETIRED:
-            self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))  # as in `register`
         if statement.kind is Kind.INDEX_CONFIRMED:
             raise Malformed("couldn't change a batch: a confirmation is about the index", at="kind")
-        return self._writer.submit(self._submission(statement))
+        submission = self._submission(statement)
+        with self._staged(statement):
+            if statement.kind is Kind.UNITS_RETIRED:
+                self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))  # as in `register`
+            return self._writer.submit(submission)
 
     def find(self, batch_id: str) -> Batch:
         """The batch with this id (0x and 64 hex). Raises NotFound (`batch_unknown`)."""
@@ -116,6 +129,10 @@ class Batches:
             },
         }
 
+    def history(self, batch: Batch) -> list[dict[str, Any]]:
+        """What was said about a batch, oldest first; `history_of` describes the fields."""
+        return history_of(batch, self._log.read_entries, lambda by: self._participants.describe(by)["name"])
+
     def heads(self, batch: Batch) -> dict[str, str]:
         """The leaf that the next statement of each slot must supersede."""
         return {name: "0x" + slot.head.hex() for name, slot in _slots(batch).items()}
@@ -130,6 +147,32 @@ class Batches:
     def receipt(self, index: int) -> Receipt:
         """The receipt of an entry that stands already."""
         return self._writer.receipt(index)
+
+    @contextmanager
+    def _staged(self, statement: Statement) -> Iterator[None]:
+        """A segment is staged until an entry names it: a statement that is refused for good takes it along.
+
+        Not while another statement that names it is under way, and not when it may be signed anew (`expired`). The
+        signature has been checked before: a root is known to who sent it until an entry publishes it.
+        """
+        root = bytes.fromhex(str(statement.body.get("segmentRoot", ZERO32))[2:])
+        with self._staging:
+            self._under_way[root] += 1
+        refused = False
+        try:
+            yield
+        except (Refused, Malformed) as error:
+            refused = self._sequencer is not None and error.code != "expired"
+            raise
+        finally:
+            with self._staging:
+                self._under_way[root] -= 1
+                alone = not self._under_way[root]
+                if alone:
+                    del self._under_way[root]
+                if refused and alone and any(root) and root not in self._record.segment_roots:
+                    # If we stop before this line, the sweep finds the segment after a day.
+                    self._segments.discard(root)
 
     @property
     def _writer(self) -> Sequencer:

@@ -135,7 +135,10 @@ class SegmentStore:
             check_segment(map_file(file, MADV_SEQUENTIAL), n, root, progress)
 
     def discard(self, root: bytes) -> None:
-        """Remove a segment that was found damaged, so that it can be stored again. Raises Unavailable."""
+        """Remove a segment that was found damaged, or whose statement was refused; it can be stored again.
+
+        Raises Unavailable.
+        """
         with unavailable("remove the segment"), self._folder.locked():
             self._folder.file(root).unlink(missing_ok=True)
             self._folder.sync()

@@ -116,13 +116,31 @@ def test_wrong_use_is_said_in_one_line_or_one_object(tmp_path: Path, arguments: 
         ("participant", "list"),
         ("token", "list"),
         ("audit",),
+        ("audit", "--founding", "nonsense"),
         ("scan", "(01)09506000134352(21)1"),
         ("serve", "--port", "0"),
+        ("batch", "register", "--gtin", "1", "--lot", "L", "--key", "aurora", "--generate", 1),
+        ("batch", "recall", "nonsense", "--reason", "x", "--key", "aurora"),
+        ("batch", "retire", "x", "--reason", "sold", "--key", "aurora"),
+        ("batch", "undo", "x", "--what", "recall", "--reason", "x", "--key", "aurora"),
+        ("label", "make", "nonsense", "--out", "x.pdf"),
+        ("label", "close", "nonsense"),
+        ("participant", "admit", "x", "--role", "carrier", "--country", "??", "--name", "x"),
+        ("participant", "suspend", "x", "--kind", "fraud"),
+        ("participant", "grant-prefix", "x", "1"),
+        ("key", "list"),
+        ("key", "show", "aurora"),
+        ("index", "show"),
+        ("index", "seal"),
+        ("index", "confirm", "--key", "aurora"),
+        ("token", "new", "x", "--scope", "everything"),
+        ("token", "link", "x"),
     ],
 )
-def test_without_a_ledger_commands_say_how_to_found_one(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_wrong_home_is_said_before_anything_else(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     error = Cli(tmp_path / "home").no(*arguments, code=2)
     assert error["code"] == "not_founded"
+    assert f"{tmp_path / 'home'}: nothing is founded here" in error["message"]
     assert "carnet init" in error["message"]
     assert not (tmp_path / "home").exists()
 
@@ -142,6 +160,7 @@ def test_a_fault_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     def fail(*_: object) -> None:
         raise RuntimeError("broken inside")
 
+    Cli(tmp_path).yes("key", "new", "a")
     monkeypatch.setattr("ledger.keys.store.KeyStore.list", fail)
     said = Cli(tmp_path)("key", "list", "--json")
     assert said.code == 70
@@ -152,6 +171,7 @@ def test_a_fault_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    Cli(tmp_path).yes("key", "new", "a")
     code = f"{sys.executable} -m api.cli key list --home {tmp_path} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "0\n"
@@ -252,7 +272,7 @@ def test_a_wrong_choice_is_told_the_right_ones(tmp_path: Path) -> None:
     assert error["message"] == "Invalid value for '--type': 'rsa' is not one of 'evm', 'ed25519'."
 
 
-@pytest.mark.parametrize("command", [("verify", ROOT / "README.md"), ("audit",)])
+@pytest.mark.parametrize("command", [("verify", ROOT / "README.md"), ("audit", "https://x.example")])
 @pytest.mark.parametrize("pin", ["1234", "0x1234", "zz" * 32])
 def test_a_pin_of_another_form_is_told_its_form(tmp_path: Path, command: tuple[object, ...], pin: str) -> None:
     proof = tmp_path / "x.tlog-proof"

@@ -27,6 +27,11 @@ def folder(cli: Cli, lot: str) -> BatchFolder:
     return BatchFolder.of(Home(cli.home), GTIN, lot)
 
 
+def segments(cli: Cli) -> list[str]:
+    """What lies in the segment store, unchecked remains included."""
+    return sorted(path.name for path in cli.home.joinpath("segments").rglob("*") if path.name != ".lock")
+
+
 def register(lot: str, *more: object) -> tuple[object, ...]:
     """Lots of one home, whose serials may be the same: each test is about its own lot."""
     return (*register_strictly(lot, *more), "--allow-repeats")
@@ -162,9 +167,23 @@ def test_either_a_file_or_a_number(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_prefix_of_somebody_else_is_refused_and_leaves_nothing(cli: Cli) -> None:
+    before = segments(cli)
     error = cli.no("batch", "register", "--gtin", "4006381333931", "--lot", "P1", "--key", "acme", "--generate", 3)
     assert error["code"] == "prefix_not_held"
     assert not Home(cli.home).batch_folder("04006381333931", "P1").exists()
+    assert segments(cli) == before
+
+
+def test_refused_units_leave_no_segment_and_taken_ones_stay(cli: Cli, tmp_path: Path) -> None:
+    cli.yes(*register("P2", "--generate", 80))
+    serials = write_serials(tmp_path / "s.txt", folder(cli, "P2").serials()[:70])  # all would be the batch's own set
+    before = segments(cli)
+    words = ("batch", "retire", f"{GTIN}/P2", "--reason", "destroyed", "--serials", serials)
+    cli.yes("key", "new", "stranger")
+    assert cli.no(*words, "--key", "stranger")["code"] == "not_admitted"
+    assert segments(cli) == before
+    cli.yes(*words, "--key", "acme")
+    assert len(segments(cli)) == len(before) + 1
 
 
 def test_an_interrupted_registration_goes_on(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,6 +282,30 @@ def test_units_are_retired_cumulatively(cli: Cli, tmp_path: Path) -> None:
     assert (again["added"], again["total"]) == (1, 2)
     assert cli.yes("audit", "--no-chain")["ok"] is True
     assert cli.no(*retire, "--reason", "sold", code=2)["code"] == "usage"
+
+
+def test_a_batch_tells_its_history(cli: Cli) -> None:
+    entries = [cli.yes(*register("H1", "--generate", 2))["receipt"]["entry"]]
+    name, unit = f"{GTIN}/H1", folder(cli, "H1").serials()[0]
+    for words in (
+        ("recall", name, "--reason", "caps leak"),
+        ("undo", name, "--what", "recall", "--reason", "wrong lot"),
+        ("retire", name, "--reason", "sold", "--serial", unit),
+    ):
+        answer = cli.yes("batch", *words, "--key", "acme")
+        entries.append(answer.get("entry") or answer["receipt"]["entry"])
+    shown = cli.yes("batch", "show", name)
+    told = [(one["entry"], one["what"], one["reason"], one["undone_in"], one["undoes"]) for one in shown["history"]]
+    assert told == [
+        (entries[0], "registration", None, None, None),
+        (entries[1], "recall", "caps leak", entries[2], None),
+        (entries[2], "undo", "wrong lot", None, entries[1]),
+        (entries[3], "sold", None, None, None),
+    ]
+    plain = cli("batch", "show", name).out
+    assert "state       live, after what its history tells" in plain
+    assert f"recall (caps leak), by Acme; taken back in entry {entries[2]}" in plain
+    assert f"undo of entry {entries[1]} (wrong lot), by Acme" in plain
 
 
 def test_others_may_not_speak_about_a_batch(cli: Cli) -> None:

@@ -140,7 +140,9 @@ def test_more_units_than_an_entry_holds_travel_as_a_segment(served: Served) -> N
 def test_refusals_of_a_server_are_the_same_as_here(served: Served) -> None:
     maker, at = served.maker, ("--server", served.url)
     words = ("--gtin", "4006381333931", "--lot", "M3", "--key", "acme", "--generate", 2, *at)
+    before = sorted(path.name for path in served.keeper.home.joinpath("segments").rglob("*"))
     assert maker.no("batch", "register", *words)["code"] == "prefix_not_held"
+    assert sorted(path.name for path in served.keeper.home.joinpath("segments").rglob("*")) == before
     assert not Home(maker.home).batch_folder("04006381333931", "M3").exists()
     assert maker.no("batch", "show", f"{GTIN}/nowhere", *at)["code"] == "batch_unknown"
     assert maker.no("batch", "show", "0x" + "00" * 32, *at)["code"] == "batch_unknown"
