@@ -107,6 +107,8 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/tokens"): Rule(Rate.OFFICER, needs=Scope.ADMIN),
     ("POST", "/v1/tokens"): Rule(Rate.OFFICER, needs=Scope.ADMIN, body=FORM_BODY),
     ("DELETE", "/v1/tokens/{token_id}"): Rule(Rate.OFFICER, needs=Scope.ADMIN),
+    ("GET", "/v1/sessions"): Rule(Rate.OFFICER, needs=Scope.ADMIN),
+    ("DELETE", "/v1/sessions/{session_id}"): Rule(Rate.OFFICER, needs=Scope.ADMIN),
     ("GET", "/metrics"): Rule(Rate.OFFICER, needs=Scope.METRICS),
     ("GET", "/healthz"): _STATUS,
     ("GET", "/readyz"): _STATUS,

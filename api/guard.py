@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -70,6 +71,8 @@ class Guarded(APIRoute):
             request.scope["shared"] = rule.shared
             here = site(request)
             who = _identify(request, rule, here)
+            if who is not None and here.ledger.tokens.use_is_due(who):
+                await run_in_threadpool(here.ledger.tokens.note_use, who)
             headers = _count(request, rule, who, here)
             request.scope["rate_headers"] = headers  # for problems too: they do not pass here again
             request.scope["counted"] = _counted_as(request, rule, who)

@@ -1,4 +1,4 @@
-"""carnet token: API tokens for officers and programs, and sign-in links for browsers."""
+"""carnet token: API tokens for officers and programs, sign-in links for browsers, and who is signed in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import typer
 from api.cli.options import HomeOption, JsonOption, opened, used_home
 from api.cli.output import Out, pairs, table
 
-app = typer.Typer(no_args_is_help=True, help="API tokens: new, list, revoke; link signs a browser in.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="API tokens: new, list, revoke; link signs a browser in, sessions shows who is, end ends it.",
+)
 
 ScopeOption = Annotated[
     list[str] | None,
@@ -41,11 +44,6 @@ def new(
 @app.command("list")
 def list_(home: HomeOption = None, json: JsonOption = False) -> None:
     """List tokens, newest first, without the tokens themselves."""
-    from verifier.instant import format_instant
-
-    def instant(value: int | None) -> str | None:
-        return None if value is None else format_instant(value)
-
     out = Out(json)
     with opened(used_home(home), out) as ledger:
         stored = ledger.tokens.list()
@@ -55,13 +53,14 @@ def list_(home: HomeOption = None, json: JsonOption = False) -> None:
             "name": one.name,
             "scopes": sorted(one.scopes),
             "country": one.country,
-            "created_at": instant(one.created_at),
-            "expires_at": instant(one.expires_at),
-            "revoked_at": instant(one.ended_at),
+            "created_at": _instant(one.created_at),
+            "expires_at": _instant(one.expires_at),
+            "revoked_at": _instant(one.ended_at),
+            "used_at": _instant(one.used_at),
         }
         for one in stored
     ]
-    head = ("id", "name", "scopes", "country", "created_at", "expires_at", "revoked_at")
+    head = ("id", "name", "scopes", "country", "created_at", "expires_at", "revoked_at", "used_at")
     out.answer({"tokens": tokens}, table([[token[name] for name in head] for token in tokens], head))
 
 
@@ -80,6 +79,47 @@ def revoke(
 
 
 @app.command()
+def sessions(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Who is signed in with a browser, and sign-in links that nobody has used yet; newest first.
+
+    used_at is known to the minute.
+    """
+    out = Out(json)
+    with opened(open_home(home), out) as ledger:
+        stored = ledger.tokens.sessions()
+    found = [
+        {
+            "id": one.id,
+            "kind": one.secret.value,
+            "name": one.name,
+            "country": one.country,
+            "scopes": sorted(one.scopes),
+            "created_at": _instant(one.created_at),
+            "expires_at": _instant(one.expires_at),
+            "used_at": _instant(one.used_at),
+        }
+        for one in stored
+    ]
+    head = ("id", "kind", "name", "country", "created_at", "expires_at", "used_at")
+    lines = table([[row[name] for name in head] for row in found], head) if found else "nobody is signed in"
+    out.answer({"sessions": found}, lines)
+
+
+@app.command()
+def end(
+    session_id: Annotated[str, typer.Argument(help="The id that sessions shows.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """End a session, or a sign-in link that nobody has used yet, at once."""
+    out = Out(json)
+    with opened(open_home(home), out) as ledger:
+        ended, again = ledger.tokens.end_session(session_id)
+    said = "had ended before; nothing was changed" if again else "ended"
+    out.answer({"ended": ended.id, "name": ended.name, "again": again}, f"{said}: {ended.id} ({ended.name})")
+
+
+@app.command()
 def link(
     name: Annotated[str, typer.Argument(help="Who it is for: a person, whose scans and receipts go by this name.")],
     country: CountryOption = None,
@@ -92,3 +132,9 @@ def link(
         code = ledger.tokens.one_time_link(name, country=country)
     url = f"{(place.server() or place.base_url).rstrip('/')}/officer/sign-in?code={code}"
     out.answer({"link": url, "name": name, "country": country}, url)
+
+
+def _instant(value: int | None) -> str | None:
+    from verifier.instant import format_instant
+
+    return None if value is None else format_instant(value)

@@ -53,6 +53,22 @@ async def revoke(request: Request, token_id: str) -> Response:
     return reply({"revoked": stored.id, "name": stored.name, "again": again})
 
 
+@router.get("/v1/sessions", summary="Who is signed in", responses=_PROBLEMS)
+async def sessions(request: Request) -> Response:
+    """Every open session, and every sign-in link that nobody has used yet, newest first; never what opens them."""
+    listed = await run_in_threadpool(site(request).ledger.tokens.sessions)
+    return reply({"sessions": [{"kind": stored.secret.value, **_shown(stored)} for stored in listed]})
+
+
+@router.delete(
+    "/v1/sessions/{session_id}", summary="End a session", responses={**_PROBLEMS, **problems("session_unknown")}
+)
+async def end(request: Request, session_id: str) -> Response:
+    """End a session or an unused link at once, by the id that the list shows. `again`: it had ended before."""
+    stored, again = await run_in_threadpool(site(request).ledger.tokens.end_session, session_id)
+    return reply({"ended": stored.id, "name": stored.name, "again": again})
+
+
 def _shown(stored: StoredSecret) -> dict[str, Any]:
     return {
         "id": stored.id,
@@ -62,4 +78,5 @@ def _shown(stored: StoredSecret) -> dict[str, Any]:
         "created_at": format_instant(stored.created_at),
         "expires_at": None if stored.expires_at is None else format_instant(stored.expires_at),
         "ended_at": None if stored.ended_at is None else format_instant(stored.ended_at),
+        "used_at": None if stored.used_at is None else format_instant(stored.used_at),
     }

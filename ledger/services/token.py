@@ -10,12 +10,13 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from ledger.services.append import now_ms
-from verifier.errors import Malformed, NotFound
+from verifier.errors import CarnetError, Malformed, NotFound
 from verifier.instant import DAY, HOUR, MINUTE
 
 LINK_LIFETIME = 30 * MINUTE
@@ -25,8 +26,12 @@ SESSION_LIFETIME = 12 * HOUR
 TOKEN_LIFETIME_LIMIT = 366 * DAY
 """The longest life an API token can be given, in milliseconds."""
 
+USE_NOTED = MINUTE
+"""How exactly the last use of a secret is known, in milliseconds: noting it is a write."""
+
 _NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")  # surrogates: bytes of an argument that are no text
 _COUNTRY = re.compile("[A-Z]{2}")
+_MOST_NOTED = 10_000  # callers whose last use is kept in memory
 _BYTES = 32  # 256 random bits: looking one up by its hash leaks nothing that helps to guess it
 
 
@@ -91,6 +96,7 @@ class StoredSecret:
     created_at: int
     expires_at: int | None
     ended_at: int | None = None
+    used_at: int | None = None
 
     @property
     def id(self) -> str:
@@ -117,6 +123,10 @@ class TokenStore(Protocol):
         """End a secret; True for exactly one caller, also when several try at once."""
         ...
 
+    def used(self, digest: bytes, at: int) -> None:
+        """Note when a secret was used."""
+        ...
+
     def list(self, secret: Secret) -> Sequence[StoredSecret]:
         """All of one kind, newest first."""
         ...
@@ -127,6 +137,7 @@ class Tokens:
 
     def __init__(self, store: TokenStore, clock: Callable[[], int] = now_ms) -> None:
         self._store, self._clock = store, clock
+        self._noted: dict[str, tuple[bytes, int]] = {}  # id -> hash, and when a use was last noted
 
     def issue(
         self, name: str, scopes: Iterable[Scope | str], country: str | None = None, lifetime: int | None = None
@@ -176,11 +187,50 @@ class Tokens:
 
     def revoke(self, token_id: str) -> tuple[StoredSecret, bool]:
         """End an API token by its id; the token, and whether it had ended before. Raises NotFound (`token_unknown`)."""
+        ended = self._end(token_id, Secret.TOKEN)
+        if ended is None:
+            raise NotFound(f"couldn't revoke token {token_id[:40]}: there is none with this id", code="token_unknown")
+        return ended
+
+    def sessions(self) -> Sequence[StoredSecret]:
+        """Whatever opens a browser now, newest first: sessions, and sign-in links that nobody has used yet."""
         now = self._clock()
-        for stored in self._store.list(Secret.TOKEN):
-            if stored.id == token_id:
+        found = [*self._store.list(Secret.SESSION), *self._store.list(Secret.LINK)]
+        return sorted((one for one in found if one.valid(now)), key=lambda one: -one.created_at)
+
+    def end_session(self, session_id: str) -> tuple[StoredSecret, bool]:
+        """End a session, or a sign-in link, by its id; it, and whether it had ended before.
+
+        Raises NotFound (`session_unknown`).
+        """
+        ended = self._end(session_id, Secret.SESSION, Secret.LINK)
+        if ended is None:
+            raise NotFound(
+                f"couldn't end session {session_id[:40]}: there is none with this id", code="session_unknown"
+            )
+        return ended
+
+    def use_is_due(self, who: Caller) -> bool:
+        """Whether `note_use` has something to write."""
+        noted = self._noted.get(who.id)
+        return noted is not None and self._clock() - noted[1] >= USE_NOTED
+
+    def note_use(self, who: Caller) -> None:
+        """Note that a caller was here. Writes to the database: not for the event loop.
+
+        A use that cannot be noted turns nobody away: who is signed in is shown with an older one.
+        """
+        digest, now = self._noted[who.id][0], self._clock()
+        self._noted[who.id] = digest, now
+        with suppress(CarnetError):
+            self._store.used(digest, now)
+
+    def _end(self, secret_id: str, *kinds: Secret) -> tuple[StoredSecret, bool] | None:
+        now = self._clock()
+        for stored in (one for kind in kinds for one in self._store.list(kind)):
+            if stored.id == secret_id:
                 return stored, not (self._store.end(stored.digest, now) and stored.valid(now))
-        raise NotFound(f"couldn't revoke token {token_id}: there is none with this id", code="token_unknown")
+        return None
 
     def _keep(
         self, secret: Secret, name: str, scopes: Iterable[Scope | str], country: str | None, lifetime: int | None
@@ -208,7 +258,12 @@ class Tokens:
 
     def _caller(self, secret: Secret, plain: str) -> Caller | None:
         stored = self._find(secret, plain)
-        return None if stored is None else Caller(stored.id, stored.name, stored.scopes, stored.country, secret)
+        if stored is None:
+            return None
+        if len(self._noted) > _MOST_NOTED:
+            self._noted.clear()
+        self._noted.setdefault(stored.id, (stored.digest, stored.used_at or 0))
+        return Caller(stored.id, stored.name, stored.scopes, stored.country, secret)
 
 
 def _digest(plain: str) -> bytes:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledger.storage.database import unavailable, writing
 from verifier.errors import Refused
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest step in `migrations/versions`."""
 FOLDER: Final = Path(__file__).with_name("migrations")
 _VERSION_TABLE = "alembic_version"  # Alembic's own; one row

@@ -205,5 +205,6 @@ token = table(
     required("created_ms", Int64),
     Column("expires_ms", Int64),
     Column("ended_ms", Int64),
+    Column("used_ms", Int64),
 )
 """API tokens, sign-in links and sessions (`secret` says which) by the SHA-256 of the secret, which is never kept."""

@@ -40,6 +40,7 @@ class TokenTable:
                     created_ms=stored.created_at,
                     expires_ms=stored.expires_at,
                     ended_ms=stored.ended_at,
+                    used_ms=stored.used_at,
                 )
             )
 
@@ -50,6 +51,11 @@ class TokenTable:
                 update(token).where(token.c.digest == digest, token.c.ended_ms.is_(None)).values(ended_ms=at)
             )
             return changed.rowcount == 1
+
+    def used(self, digest: bytes, at: int) -> None:
+        """Note when a secret was used."""
+        with writing(self._engine) as connection:
+            connection.execute(update(token).where(token.c.digest == digest).values(used_ms=at))
 
     def list(self, secret: Secret) -> Sequence[StoredSecret]:
         """All of one kind, newest first."""
@@ -67,4 +73,5 @@ def _stored(row: tuple[Any, ...]) -> StoredSecret:
         created_at=kept["created_ms"],
         expires_at=kept["expires_ms"],
         ended_at=kept["ended_ms"],
+        used_at=kept["used_ms"],
     )

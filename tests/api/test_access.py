@@ -32,6 +32,7 @@ FILLED = {
     "{root}": "0x" + "00" * 32,
     "{scan_id}": "0190f0d4-6f1c-7cc3-9d0e-3a1b5c7d9e2f",
     "{token_id}": "0000000000000000",
+    "{session_id}": "0000000000000000",
 }
 
 
@@ -199,6 +200,26 @@ def test_public_routes_neither_set_nor_read_cookies(stage: Stage) -> None:
             "as_of": after["as_of"],
         }
         assert not any("scanned_at" in str(reason) for reason in after["reasons"])
+
+
+def test_administrators_see_who_is_signed_in_and_end_it(stage: Stage) -> None:
+    with client(stage.ledger) as http:
+        admin = stage.token("admin")
+        sign_in(stage, http)
+        session = http.cookies[SESSION_COOKIE]
+        listed = http.get("/v1/sessions", headers=admin)
+        assert session not in listed.text
+        newest = listed.json()["sessions"][0]
+        assert (newest["kind"], newest["name"], newest["used_at"]) == ("session", "desk", None)
+        assert http.get("/officer").status_code == 200
+        used = http.get("/v1/sessions", headers=admin).json()["sessions"][0]["used_at"]
+        assert used is not None
+        assert used >= newest["created_at"]
+        for again in (False, True):
+            ended = http.delete(f"/v1/sessions/{newest['id']}", headers=admin).json()
+            assert ended == {"ended": newest["id"], "name": "desk", "again": again}
+        assert http.get("/officer").headers["location"] == "/officer/sign-in"
+        assert newest["id"] not in http.get("/v1/sessions", headers=admin).text
 
 
 def test_tokens_are_managed_by_administrators(stage: Stage, http: httpx.Client) -> None:

@@ -355,7 +355,15 @@ def test_tokens_are_shown_once_listed_and_revoked(cli: Cli) -> None:
     assert [t["revoked_at"] is not None for t in cli.yes("token", "list")["tokens"] if t["id"] == found["id"]] == [True]
     assert cli.no("token", "revoke", "0000", code=2)["code"] == "token_unknown"
     assert cli.no("token", "new", "x", "--scope", "everything", code=2)["code"] == "token_scope"
-    assert "/officer/sign-in?code=carnet_link_" in cli.yes("token", "link", "desk")["link"]
+    link = cli.yes("token", "link", "desk")["link"]
+    assert "/officer/sign-in?code=carnet_link_" in link
+    waiting = cli("token", "sessions", "--json")
+    assert link.partition("code=")[2] not in waiting.out
+    (row,) = [one for one in waiting.json["sessions"] if one["name"] == "desk"]
+    assert (row["kind"], row["used_at"]) == ("link", None)
+    assert cli.yes("token", "end", row["id"]) == {"ended": row["id"], "name": "desk", "again": False}
+    assert row["id"] not in cli("token", "sessions").out
+    assert cli.no("token", "end", "0000", code=2)["code"] == "session_unknown"
 
 
 def test_an_audit_finds_a_changed_entry(cli: Cli, folder: BatchFolder, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ledger.services.token import LINK_LIFETIME, SESSION_LIFETIME, Scope, Tokens
+from ledger.services.token import LINK_LIFETIME, SESSION_LIFETIME, USE_NOTED, Scope, Secret, Tokens
 from ledger.storage.database import create_all, open_database
 from ledger.storage.token import TokenTable
 from verifier.errors import Malformed, NotFound
@@ -111,6 +111,55 @@ def test_signing_out_and_revoking_end_at_once(tokens: Tokens) -> None:
     assert tokens.list()[0].ended_at == ended.ended_at
     with pytest.raises(NotFound, match="none with this id"):
         tokens.revoke("0000000000000000")
+
+
+def test_who_is_signed_in_is_seen_and_ended(tokens: Tokens, clock: Clock) -> None:
+    waiting, link = tokens.one_time_link("pier", country="KE"), tokens.one_time_link("desk")
+    clock.now += 1
+    session = tokens.sign_in(link)
+    assert session is not None
+    seen = tokens.sessions()
+    assert [(one.secret, one.name, one.used_at) for one in seen] == [
+        (Secret.SESSION, "desk", None),
+        (Secret.LINK, "pier", None),
+    ]
+    assert not any(secret in repr(seen) for secret in (session, link, waiting))
+    assert tokens.end_session(seen[0].id) == (seen[0], False)
+    assert tokens.session(session) is None
+    assert tokens.end_session(seen[0].id)[1], "the second time nothing changes"
+    tokens.end_session(seen[1].id)
+    assert tokens.sign_in(waiting) is None, "a link that nobody used opens nothing either"
+    assert not tokens.sessions()
+    token = tokens.issue("a", [Scope.SCAN])
+    with pytest.raises(NotFound, match="none with this id"):
+        tokens.end_session(tokens.list()[0].id)
+    assert tokens.authenticate(token) is not None
+
+
+def test_the_last_use_is_noted_once_a_minute(tokens: Tokens, clock: Clock) -> None:
+    session = tokens.sign_in(tokens.one_time_link("desk"))
+    assert session is not None
+    for wait, noted in ((0, True), (USE_NOTED - 1, False), (1, True)):
+        clock.now += wait
+        who = tokens.session(session)
+        assert who is not None
+        assert tokens.use_is_due(who) is noted
+        if noted:
+            tokens.note_use(who)
+            assert tokens.sessions()[0].used_at == clock.now
+
+
+def test_a_use_that_cannot_be_noted_turns_nobody_away(tokens: Tokens, database: str) -> None:
+    caller = tokens.authenticate(tokens.issue("a", [Scope.SCAN]))
+    assert caller is not None
+    engine = open_database(database)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE token RENAME TO elsewhere"))
+    tokens.note_use(caller)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO token"))
+    engine.dispose()
+    assert tokens.list()[0].used_at is None
 
 
 @pytest.mark.parametrize(
