@@ -85,7 +85,7 @@ def sessions(home: HomeOption = None, json: JsonOption = False) -> None:
     used_at is known to the minute.
     """
     out = Out(json)
-    with opened(open_home(home), out) as ledger:
+    with opened(used_home(home), out) as ledger:
         stored = ledger.tokens.sessions()
     found = [
         {
@@ -113,7 +113,7 @@ def end(
 ) -> None:
     """End a session, or a sign-in link that nobody has used yet, at once."""
     out = Out(json)
-    with opened(open_home(home), out) as ledger:
+    with opened(used_home(home), out) as ledger:
         ended, again = ledger.tokens.end_session(session_id)
     said = "had ended before; nothing was changed" if again else "ended"
     out.answer({"ended": ended.id, "name": ended.name, "again": again}, f"{said}: {ended.id} ({ended.name})")
