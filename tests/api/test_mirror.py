@@ -20,7 +20,6 @@ from sqlalchemy.exc import OperationalError
 from ledger.home import Home, Settings
 from ledger.services import following as module
 from ledger.services import mirroring, participant
-from ledger.services.append import now_ms
 from ledger.services.mirroring import AGE_LIMIT, Alarm
 from ledger.storage.evidence import EvidenceFolder
 from ledger.wiring import open_ledger
@@ -35,7 +34,7 @@ from verifier.entry import decode_entry
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
 from verifier.evidence import check_evidence
 from verifier.fork import check_fork
-from verifier.instant import HOUR
+from verifier.instant import DAY
 from verifier.merkle import leaf_hash
 from verifier.note import Note
 from verifier.statement import Kind, Proposal, sign
@@ -47,8 +46,7 @@ PREFIX = "9521234"
 @cache
 def _story(witnesses: tuple[str, ...]) -> tuple[Sim, MadeBatch, MadeBatch]:
     """A log with a batch whose salt is published, and one whose salt is hidden."""
-    # Older than cosignatures may be, younger than a log that stands still.
-    sim = Sim.found(checked=False, witnesses=witnesses, clock=now_ms() - 12 * HOUR)
+    sim = Sim.found(checked=False, witnesses=witnesses)
     maker = sim.maker("aurora", PREFIX)
     public = sim.register_batch(maker, units=100, lot="OPEN", public=True)
     sim.retire(maker, public, RetireReason.SOLD, public.serials[:70])
@@ -93,6 +91,13 @@ def made(tmp_path: Path, witnesses: tuple[str, ...] = ()) -> Iterator[World]:
     log = PublishedLog(deepcopy(sim), tmp_path / "published")
     with serving(log):
         yield World(log, Home(tmp_path / "mirror", Settings(home=tmp_path / "mirror")), public, hidden)
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A story's clock stands still, months ago; only one test is about that."""
+    monkeypatch.setattr(mirroring, "SILENCE_LIMIT", 3_650 * DAY)
+    monkeypatch.setattr(participant, "MIRROR_AGE_LIMIT", 3_650 * DAY)
 
 
 @pytest.fixture
@@ -400,9 +405,8 @@ def test_an_older_head_of_the_same_history_is_a_trouble(world: World) -> None:
 
 
 def test_a_log_that_stands_still_is_not_taken_for_a_fresh_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its last entry is of twelve hours ago; a day passes sooner here."""
-    monkeypatch.setattr(mirroring, "SILENCE_LIMIT", 6 * HOUR)
-    monkeypatch.setattr(participant, "MIRROR_AGE_LIMIT", 6 * HOUR)
+    monkeypatch.setattr(mirroring, "SILENCE_LIMIT", DAY)
+    monkeypatch.setattr(participant, "MIRROR_AGE_LIMIT", DAY)
     with world.open() as (ledger, following):
         assert following.state == "log_stale"
         assert following.describe()["newest_entry_at"] is not None
