@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import weakref
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
+from web3.providers import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
 
+import ledger.keys.account  # noqa: F401  (web3 loads eth-account; what comes with that is put right there)
 from ledger.deadline import Deadline, bounded
 from ledger.urls import without_password
 from verifier.errors import Unavailable
@@ -50,23 +52,16 @@ class Rpc:
     """Calls methods of the node at `url`. Safe to share between threads."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        self.url = without_password(url)  # for people and messages; only the client knows the rest
-        self._whole, self._timeout = url, timeout
-        # A proxy from the environment cannot see our loopback. A redirect would take our transactions elsewhere.
-        trusts = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
-        # Nodes close what is idle after five seconds (Node.js); ours would be used again in that very moment.
-        limits = httpx.Limits(keepalive_expiry=2.0)
-        self._client = bounded(httpx.Client(timeout=timeout, trust_env=trusts, follow_redirects=False, limits=limits))
-        weakref.finalize(self, self._client.close)
+        self.url = without_password(url)  # for people and messages; only the provider knows the rest
+        self._provider = _Provider(url, timeout)
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of one call. No retries: a repeated send could hide that the first one arrived.
 
         Raises Unavailable (`chain_unavailable`) when there is no connection, RpcError when the node refuses.
         """
-        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         try:
-            response = json.loads(self._post(request))
+            response = self._provider.make_request(RPCEndpoint(method), list(params))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             # ValueError: something other than a node answers there, and it is no JSON.
             cause = type(error).__name__
@@ -79,15 +74,29 @@ class Rpc:
             raise _rpc_error(method, failure)
         return response.get("result")
 
-    def _post(self, request: str) -> bytes:
+
+class _Provider(JSONBaseProvider):
+    """web3's JSON-RPC over the HTTP client whose deadlines are whole ones (docs/adr/0014)."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__()
+        self._url, self._timeout = url, timeout
+        # A proxy from the environment cannot see our loopback. A redirect would take our transactions elsewhere.
+        trusts = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
+        # Nodes close what is idle after five seconds (Node.js); ours would be used again in that very moment.
+        limits = httpx.Limits(keepalive_expiry=2.0)
+        self._client = bounded(httpx.Client(timeout=timeout, trust_env=trusts, follow_redirects=False, limits=limits))
+        weakref.finalize(self, self._client.close)
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """One call. Raises httpx.HTTPError, ValueError for what is no JSON or too much of it."""
+        return self.decode_rpc_response(self._post(self.encode_rpc_request(method, params)))
+
+    def _post(self, request: bytes) -> bytes:
         """What the node answers, whatever its status: some say in a body of 400 why they refuse."""
-        body = b""
-        with (
-            Deadline(self._timeout).running(),
-            self._client.stream(
-                "POST", self._whole, content=request, headers={"Content-Type": "application/json"}
-            ) as response,
-        ):
+        body, headers = b"", {"Content-Type": "application/json"}
+        posted = self._client.stream("POST", self._url, content=request, headers=headers)
+        with Deadline(self._timeout).running(), posted as response:
             for piece in response.iter_bytes():
                 body += piece
                 if len(body) > ANSWER_MAX:
