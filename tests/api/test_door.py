@@ -116,7 +116,7 @@ def test_half_open_connections_keep_nobody_out(address: tuple[str, int]) -> None
         held = [stack.enter_context(talk(address, b"GET / HTTP/1.1\r\nHost: x\r\n")) for _ in range(20)]
         for _ in range(3):
             assert httpx.get(f"http://{address[0]}:{address[1]}/").text == "hello"
-        assert rest(held[0]) == b""
+        assert status(rest(held[0])) in (0, 408)  # pushed out, or too slow before that
 
 
 def test_requests_that_are_being_answered_make_no_room(address: tuple[str, int]) -> None:
