@@ -90,6 +90,10 @@ def test_a_registered_unit_is_registered_and_an_invented_one_is_not(scene: Scene
     assert scene.ask("INVENTED").judgement.verdict is Verdict.NOT_REGISTERED
     assert scene.ask("INVENTED", lot="NOLOT").judgement.verdict is Verdict.NOT_REGISTERED
     assert scene.codes(scene.ask(serial, lot="L2", signature=scene.signed(serial))) >= {"lot_mismatch"}
+    # a lot that swallowed the field behind it is not another lot: the code was not read
+    swallowed = read(f"01{WATCH}10{scene.batch.lot}93dGVz\x1d21{serial}")
+    answer = scene.ledger.verification.answer(Question(swallowed, "2026-11-23"))
+    assert (answer.judgement.verdict, "lot_mismatch" in scene.codes(answer)) == (Verdict.UNREADABLE, False)
 
 
 def test_label_signatures_count_as_designed(scene: Scene) -> None:
