@@ -164,7 +164,7 @@
       field.value = field.value.slice(at + 1);
       if (!text.trim()) continue;
       wedge.take({ ...what, text, hold: what.since < torn ? REST : what.hold });
-      torn = -Infinity;
+      if (what.hold !== HEAD) torn = -Infinity; // only the first reading after the load may be a rest
     }
   };
   wedge.drain = () => { if (ready()) drain(); };
@@ -207,7 +207,7 @@
   };
   window.addEventListener("pagehide", () => {
     if (!field || !field.value) return;
-    const running = Boolean(burst) && burst.quick >= 0.75 * (burst.keys - 1) && performance.now() - last <= STALL;
+    const running = Boolean(burst) && burst.quick >= 0.75 * (burst.keys - 1); // a scanner's, and it has not ended
     try { sessionStorage.setItem(CUT, JSON.stringify({ value: field.value, ended, running })); } catch { /* as above */ }
   });
   window.addEventListener("pageshow", (event) => { if (event.persisted) restore(); });

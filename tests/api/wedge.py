@@ -40,10 +40,10 @@ def events(keys: Iterable[str]) -> Iterator[dict[str, Any]]:
             yield {"type": "keyDown", "key": key, "text": key}
 
 
-def typed(keys: Iterable[str]) -> list[dict[str, Any]]:
-    """The events of keys `GAP` seconds apart, the last one now."""
+def typed(keys: Iterable[str], last: float | None = None) -> list[dict[str, Any]]:
+    """The events of keys `GAP` seconds apart, the last one at `last` (POSIX seconds), by default now."""
     made = list(events(keys))
-    start = time.time() - GAP * len(made)
+    start = (time.time() if last is None else last) - GAP * len(made)
     return [{**event, "timestamp": start + GAP * at} for at, event in enumerate(made)]
 
 
