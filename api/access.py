@@ -20,7 +20,7 @@ class Rule:
     `needs`: the scope without which there is no entry. `more`: a scope that gets a fuller answer on an open route.
     `signed`: the body carries a maker's signature. `page`: made for browsers, so who is not signed in is sent to do so.
     `shared`: pages of other sites may read it too, since it shows nothing of who is signed in.
-    `body`: the largest request body in bytes.
+    `body`: the largest request body in bytes; `takes`: its media types, any if there are none.
     """
 
     rate: Rate
@@ -30,6 +30,7 @@ class Rule:
     page: bool = False
     shared: bool = False
     body: int = 0
+    takes: tuple[str, ...] = ("application/json",)
 
     @property
     def public(self) -> bool:
@@ -44,6 +45,7 @@ SCAN_BODY = 16 * 1024
 PHOTO_BODY = 12 * MIB
 """Bytes of a photograph with its form; a phone's JPEG of 50 megapixels has about 10 MiB."""
 FORM_BODY = 4 * 1024
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 _PAGE = Rule(Rate.PAGE, page=True)
 _SHARED_PAGE = Rule(Rate.PAGE, page=True, shared=True)
@@ -87,7 +89,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/log/seal/{number}"): _LOG,
     # makers and whoever else signs
     ("HEAD", "/v1/segments/{root}"): Rule(Rate.RECORD),
-    ("PUT", "/v1/segments/{root}"): Rule(Rate.UPLOAD, body=2 * 1024 * MIB),
+    ("PUT", "/v1/segments/{root}"): Rule(Rate.UPLOAD, body=2 * 1024 * MIB, takes=()),
     ("POST", "/v1/batches"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/recall"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/retire"): _STATEMENT,
@@ -95,14 +97,14 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/index/confirmations"): _STATEMENT,
     # officers
     ("POST", "/v1/scans"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=SCAN_BODY),
-    ("POST", "/v1/scans/photo"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=PHOTO_BODY),
+    ("POST", "/v1/scans/photo"): Rule(Rate.OFFICER, needs=Scope.SCAN, body=PHOTO_BODY, takes=FORMS),
     ("GET", "/v1/scans/{scan_id}/receipt"): Rule(Rate.OFFICER, needs=Scope.SCAN),
     ("GET", "/v1/batches/{batch_id}/salt"): Rule(Rate.OFFICER, needs=Scope.SALT),
     ("GET", "/officer"): _OFFICER_PAGE,
-    ("POST", "/officer"): Rule(Rate.OFFICER, needs=Scope.SCAN, page=True, body=PHOTO_BODY),
-    ("POST", "/officer/sign-out"): Rule(Rate.SIGN_IN, page=True, body=FORM_BODY),
+    ("POST", "/officer"): Rule(Rate.OFFICER, needs=Scope.SCAN, page=True, body=PHOTO_BODY, takes=FORMS),
+    ("POST", "/officer/sign-out"): Rule(Rate.SIGN_IN, page=True, body=FORM_BODY, takes=FORMS),
     ("GET", "/officer/sign-in"): Rule(Rate.SIGN_IN, page=True),
-    ("POST", "/officer/sign-in"): Rule(Rate.SIGN_IN, page=True, body=FORM_BODY),
+    ("POST", "/officer/sign-in"): Rule(Rate.SIGN_IN, page=True, body=FORM_BODY, takes=FORMS),
     # operators
     ("GET", "/v1/tokens"): Rule(Rate.OFFICER, needs=Scope.ADMIN),
     ("POST", "/v1/tokens"): Rule(Rate.OFFICER, needs=Scope.ADMIN, body=FORM_BODY),

@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 from api.access import OPEN_NETWORK
 from api.direct import DIRECT, Direct
 from api.envelope import Envelope
-from api.examples import problems
 from api.guard import Guarded
 from api.limiter import Limiter
 from api.makers import Makers
 from api.metrics import Metrics
+from api.openapi import completed
 from api.page import ASSETS, Pages
 from api.problem import install_problems
 from api.routes import (
@@ -40,7 +40,6 @@ from api.routes import (
     token,
     verify,
 )
-from api.schema import ProblemOut
 from api.settings import ApiSettings
 from api.site import Site
 
@@ -105,19 +104,10 @@ class Carnet(FastAPI):
             await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
-        """The description, with the one shape that all problems have, wrong fields included."""
-        described = super().openapi()
-        schemas = described["components"]["schemas"]
-        if "ProblemOut" not in schemas:
-            problem = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= {**problem.pop("$defs"), "ProblemOut": problem}
-            for operation in (each for methods in described["paths"].values() for each in methods.values()):
-                if "HTTPValidationError" in str(operation["responses"].get("422")):
-                    del operation["responses"]["422"]
-                    operation["responses"] |= {str(k): v for k, v in problems("malformed").items()}
-            schemas.pop("HTTPValidationError", None)
-            schemas.pop("ValidationError", None)
-        return described
+        """The description, completed by what the guard and this server know."""
+        if self.openapi_schema is None:
+            self.openapi_schema = completed(super().openapi(), self.state.site.settings.base_url)
+        return self.openapi_schema
 
 
 def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], bool] = lambda: True) -> Carnet:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.problem_kind import Problem
 from api.problem_texts import CLASSES, CODES
 from api.schema import AnswerOut
 from verifier.facts import Context
 from verifier.reason import CAVEAT
+
+PROBLEM = "application/problem+json"
+PROBLEM_OUT = {"$ref": "#/components/schemas/ProblemOut"}
 
 EXAMPLE_CODE = "https://id.example/01/09521234543213/10/L-0001/21/A7K9M2"
 _HEX32 = "0x" + "ab" * 32
@@ -74,8 +78,8 @@ EXAMPLE_ANSWER: dict[str, Any] = {
 ANSWER: dict[str, Any] = {
     "model": AnswerOut,
     "description": "An answer, whatever the verdict.",
-    "content": {"application/json": {"example": EXAMPLE_ANSWER}},
 }
+"""Its example is put in by `api.openapi`: the framework would leave out what is null."""
 
 EXAMPLE_SCAN: dict[str, Any] = {
     "id": "0190f0d4-6f1c-7cc3-9d0e-3a1b5c7d9e2f",
@@ -95,17 +99,21 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     found: dict[int | str, dict[str, Any]] = {}
     for code in codes:
         problem = CODES.get(code) or classes[code]
-        example = {"type": f"/problems/{code}", "title": problem.title, "status": problem.status, "code": code}
-        found.setdefault(
-            problem.status,
-            {
-                "description": problem.title,
-                "content": {
-                    "application/problem+json": {
-                        "schema": {"$ref": "#/components/schemas/ProblemOut"},
-                        "example": example,
-                    }
-                },
-            },
-        )
+        response = found.setdefault(problem.status, {"description": "", "content": {PROBLEM: {"schema": PROBLEM_OUT}}})
+        titles = [response["description"], problem.title]
+        response["description"] = "; ".join(dict.fromkeys(title for title in titles if title))
+        example = {"summary": problem.title, "value": _example(code, problem)}
+        response["content"][PROBLEM].setdefault("examples", {})[code] = example
     return found
+
+
+def _example(code: str, problem: Problem) -> dict[str, Any]:
+    return {
+        "type": f"/problems/{code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.advice,
+        "instance": "/v1/verify",
+        "code": code,
+        "request_id": "5f0c7d1e9a3b4c6d8e2f0a1b",
+    }

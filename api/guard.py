@@ -82,6 +82,7 @@ class Guarded(APIRoute):
                 _admit(rule, who)
             if request.method not in _SAFE:
                 _check_origin(request, who, here.settings.base_url)
+                _check_form(request, rule.takes)
                 request = _bounded(request, rule.body)
             request.scope["caller"] = who
             response: Response = await handler(request)
@@ -188,6 +189,19 @@ def _check_origin(request: Request, who: Caller | None, base_url: str) -> None:
 def address_of(request: Request) -> str:
     """The caller's network. Behind a proxy, uvicorn's forwarded-header settings put the right one here."""
     return network_of(request.client.host) if request.client is not None else "unknown"
+
+
+def _check_form(request: Request, takes: tuple[str, ...]) -> None:
+    """A body that says it is something else than what is read here. Raises HTTPException (415)."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding != "identity":
+        words = f"couldn't read the body: got Content-Encoding {coding[:40]}, expected none"
+        raise HTTPException(415, words, {"Accept-Encoding": "identity"})  # RFC 9110 12.5.3
+    structured = "application/json" in takes and kind.startswith("application/") and kind.endswith("+json")
+    if kind and takes and kind not in takes and not structured:
+        expected = ", ".join(takes)
+        raise HTTPException(415, f"couldn't read the body: got {kind[:80]}, expected {expected}", {"Accept": expected})
 
 
 def _bounded(request: Request, limit: int) -> Request:

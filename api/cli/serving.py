@@ -74,8 +74,11 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         sock.close()
 
 
-def run(app: Any, sock: socket.socket, started: Any) -> None:
-    """Serve an application on a bound socket until SIGINT or SIGTERM; `started` is called when it answers."""
+def run(app: Any, sock: socket.socket, started: Any, *, plain: bool = False) -> None:
+    """Serve an application on a bound socket until SIGINT or SIGTERM; `started` is called when it answers.
+
+    `plain`: what it refuses, it refuses in plain text.
+    """
     import uvicorn
 
     from api.http.door import door
@@ -86,7 +89,7 @@ def run(app: Any, sock: socket.socket, started: Any) -> None:
             started()
 
     # One process: rate limits, pending look-ups and the log's writer live in its memory.
-    config = door(app, timeout_graceful_shutdown=5)
+    config = door(app, plain=plain, timeout_graceful_shutdown=5)
     # uvicorn raises the signal once more when it has stopped: SIGTERM would end the process there and then, with the
     # ledger still open and its last look-ups not written.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)

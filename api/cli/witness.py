@@ -98,7 +98,7 @@ def serve(
         about = {"url": url, **signer.about(), "pid": os.getpid()}
         if not about["logs"]:
             out.warn("no log is trusted yet: `carnet witness trust` adds one")
-        run(create_app(signer, f"{per_minute}/minute"), sock, lambda: out.answer(about, _served(about)))
+        run(create_app(signer, f"{per_minute}/minute"), sock, lambda: out.answer(about, _served(about)), plain=True)
         out.note("stopped")
 
 

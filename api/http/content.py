@@ -49,7 +49,8 @@ async def content(
         return Response(status_code=304, headers=headers)
     if packed:
         data, headers["Content-Encoding"] = await run_in_threadpool(_PACKED.get, base, data), "gzip"
-    return Response(data, 200, headers, kind)
+    # Not as media_type: Starlette would add a charset to types that specifications fix.
+    return Response(data, 200, {**headers, "Content-Type": kind})
 
 
 async def packed(request: Request, answer: Response) -> Response:

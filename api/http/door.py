@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.gate import Gate, network_of
 from api.http.limits import BACKLOG, DoorSettings, door_settings
+from api.http.refusal import refusal
 
 LINGER_SECONDS = 30.0
 """How long the rest of a body is still taken, and thrown away, after it was answered: most clients read afterwards."""
@@ -39,12 +40,13 @@ class Stage(IntEnum):
 class DoorConfig(uvicorn.Config):
     """A configuration with a gate."""
 
-    def __init__(self, app: Any, limits: DoorSettings | None = None, **options: Any) -> None:
-        """Options as uvicorn's. Raises Malformed (`settings`)."""
+    def __init__(self, app: Any, limits: DoorSettings | None = None, *, plain: bool = False, **options: Any) -> None:
+        """Options as uvicorn's. `plain`: refusals are plain text, not problems. Raises Malformed (`settings`)."""
         limits = limits or door_settings()
         given = {"log_level": "warning", "access_log": False, "server_header": False, **options}
         given |= {"http": Door, "ws": "none", "backlog": BACKLOG, "timeout_keep_alive": limits.idle_seconds}
         super().__init__(app, **given)
+        self.plain = plain
         self.gate = Gate(limits, self.forwarded_allow_ips)
 
 
@@ -56,7 +58,7 @@ class Door(HttpToolsProtocol):
     def __init__(self, config: uvicorn.Config, *arguments: Any, **options: Any) -> None:
         super().__init__(config, *arguments, **options)
         assert isinstance(config, DoorConfig)  # noqa: S101 - which names this class
-        self._gate, self._limits = config.gate, config.gate.limits
+        self._gate, self._limits, self._plain = config.gate, config.gate.limits, config.plain
         self._stage, self._since = Stage.IDLE, 0.0
         self._shut = False  # nothing more is read
         self._of_use, self._barren = False, 0  # bytes since the last thing of use: a whole header, a piece of a body
@@ -231,10 +233,10 @@ class Door(HttpToolsProtocol):
         if self._at_work and (self.cycle.response_started or self.pipeline):
             self.end()
             return
-        body = f"couldn't answer: {words}\n".encode()
+        kind, body = refusal(status, words, plain=self._plain)
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            "content-type: text/plain; charset=utf-8",
+            f"content-type: {kind}",
             f"content-length: {len(body)}",
             "cache-control: no-store",
             *(["retry-after: 5"] if retry else []),
@@ -244,6 +246,6 @@ class Door(HttpToolsProtocol):
         self.transport.close()
 
 
-def door(app: Any, limits: DoorSettings | None = None, **options: Any) -> DoorConfig:
+def door(app: Any, limits: DoorSettings | None = None, *, plain: bool = False, **options: Any) -> DoorConfig:
     """How an application is served, everywhere in Carnet: one process, quiet, behind the door."""
-    return DoorConfig(app, limits, **options)
+    return DoorConfig(app, limits, plain=plain, **options)

@@ -12,23 +12,13 @@ from fastapi import APIRouter, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from api.access import TABLE, Rule
+from api.access import Rule
 from api.guard import Guarded
 from api.http.content import FRESH, content, packed
+from api.openapi import TAGS, operations, rule_of
 from api.site import site
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
-
-TAGS: Mapping[str, str] = {
-    "look up": "Codes, as anybody may ask about them.",
-    "record": "What the log says about batches, participants and itself.",
-    "proofs": "Files that anybody can check without this server.",
-    "published log": "The whole log as files, for mirrors and for tools that are not ours.",
-    "makers": "Signed statements. The signature in the body is the only authorisation.",
-    "officers": "With a session or an API token.",
-    "operators": "Running the server.",
-}
-"""The sections of the description, in their order."""
 
 
 @router.get("/openapi.json")
@@ -48,28 +38,22 @@ async def docs(request: Request) -> Response:
 
 
 def _operations(described: Mapping[str, Any], tag: str, base_url: str) -> Iterator[dict[str, Any]]:
-    for path, methods in described["paths"].items():
-        for method, operation in methods.items():
-            if tag in operation.get("tags", ()):
-                rule = TABLE[method.upper(), _template(path)]
-                yield {
-                    "id": operation["operationId"],
-                    "method": method.upper(),
-                    "path": path,
-                    "summary": operation["summary"],
-                    "description": operation.get("description", ""),
-                    "caller": _caller(rule),
-                    "parameters": operation.get("parameters", ()),
-                    "body": _example(operation),
-                    "curl": _curl(method.upper(), path, operation, rule, base_url),
-                    "responses": [(code, r["description"]) for code, r in operation["responses"].items()],
-                    "answer": _answer(operation),
-                }
-
-
-def _template(path: str) -> str:
-    """OpenAPI leaves converters out of a path; the table has them."""
-    return path.replace("{rest}", "{rest:path}")
+    for method, path, operation in operations(dict(described)):
+        if tag in operation.get("tags", ()):
+            rule = rule_of(method, path)
+            yield {
+                "id": operation["operationId"],
+                "method": method,
+                "path": path,
+                "summary": operation["summary"],
+                "description": operation.get("description", ""),
+                "caller": _caller(rule),
+                "parameters": operation.get("parameters", ()),
+                "body": _example(operation),
+                "curl": _curl(method, path, operation, rule, base_url),
+                "responses": [(code, r["description"]) for code, r in operation["responses"].items()],
+                "answer": _answer(operation),
+            }
 
 
 def _caller(rule: Rule) -> str:

@@ -16,15 +16,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from api.http.content import FRESH, content
 from api.http.gate import network_of
+from api.http.methods import SHARED
 from api.journal import journal
 from api.rate_store import RateStore
 from ledger.services.witness import Witness
-from verifier.errors import CarnetError, Stopped, Unavailable
+from verifier.errors import CarnetError, Refused, Stopped, Unavailable
 from verifier.witness import MAX_REQUEST, PLAIN
 
+_READS = ["GET", "HEAD"]
 RATE = "600/minute"
 """Requests from one address (an IPv6 /64) in a moving window: a log that signs every second and asks twice has 120."""
+
 RETRY_SECONDS = 5
 """After how many seconds a client whose request could not be decided may ask again."""
 
@@ -36,9 +40,9 @@ def create_app(witness: Witness, rate: str = RATE) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(CarnetError, _on_error)
 
-    @app.get("/")
+    @app.api_route("/", methods=_READS)
     async def about() -> Response:
-        return JSONResponse(await run_in_threadpool(witness.about))
+        return JSONResponse(await run_in_threadpool(witness.about), headers=SHARED)
 
     @app.post("/add-checkpoint")
     async def add_checkpoint(request: Request) -> Response:
@@ -46,12 +50,12 @@ def create_app(witness: Witness, rate: str = RATE) -> FastAPI:
         # Not as media_type: Starlette would add a charset to the type that the specification fixes.
         return Response(answer.body, answer.status, {"Content-Type": answer.media_type})
 
-    @app.get("/{origin_hash}/checkpoint")
-    async def checkpoint(origin_hash: str) -> Response:
+    @app.api_route("/{origin_hash}/checkpoint", methods=_READS)
+    async def checkpoint(request: Request, origin_hash: str) -> Response:
         note = await run_in_threadpool(witness.checkpoint, origin_hash)
         if note is None:
             raise HTTPException(404, "couldn't find a checkpoint: nothing of that log was cosigned here")
-        return Response(note, headers={"Content-Type": PLAIN, "Cache-Control": "no-cache"})
+        return await content(request, note, PLAIN, {**FRESH, **SHARED})
 
     return app
 
@@ -89,6 +93,8 @@ def _on_http(_request: Request, error: Exception) -> Response:
 def _on_error(_request: Request, error: Exception) -> Response:
     """Nothing was cosigned, or it is not known whether it was: the client asks again and is told the size."""
     assert isinstance(error, CarnetError)  # noqa: S101 - what it is registered for
+    if isinstance(error, Refused) and error.code == "precondition":
+        return PlainTextResponse(f"{error}\n", 412)
     journal.error("no answer", code=error.code, detail=str(error))
     status = 503 if isinstance(error, Unavailable | Stopped) else 500
     return PlainTextResponse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 import threading
@@ -19,6 +20,8 @@ from starlette.responses import PlainTextResponse
 
 from api.http.door import Stage
 from api.http.limits import MOST_CONNECTIONS, RESERVE, DoorSettings, door_settings
+from api.http.refusal import REFUSALS, refusal
+from api.problem_texts import CLASSES, CODES
 from tests.listening import listening
 from verifier.errors import Malformed
 
@@ -156,6 +159,20 @@ def test_a_header_that_is_just_too_large_is_told_so(address: tuple[str, int]) ->
         assert status(rest(talk(address, start, field, b"\r\nConnection: close\r\n\r\n"))) == expected
     for count, expected in ((90, 200), (110, 431)):
         assert status(rest(talk(address, start, b"X: a\r\n" * count, b"Connection: close\r\n\r\n"))) == expected
+
+
+def test_a_refusal_is_a_problem(address: tuple[str, int]) -> None:
+    start = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 33_000 + b"\r\n\r\n"
+    head, _, body = rest(talk(address, start)).partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json\r\n" in head
+    problem = json.loads(body)
+    assert (problem["type"], problem["status"]) == ("/problems/header_too_large", 431)
+    assert problem["detail"].startswith("couldn't answer: the request's header is too large")
+    for status_, (code, title) in REFUSALS.items():
+        assert (CODES.get(code) or CLASSES[Malformed]).status == status_
+        assert (CODES.get(code) or CLASSES[Malformed]).title == title
+        kind, said = refusal(status_, "no", plain=True)
+        assert (kind, said) == ("text/plain; charset=utf-8", b"couldn't answer: no\n"), "as a witness speaks"
 
 
 def test_who_does_not_go_on_is_told_so_and_closed(address: tuple[str, int]) -> None:

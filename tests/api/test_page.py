@@ -252,7 +252,9 @@ def test_a_form_that_is_wrong_says_so_and_keeps_what_was_filled_in(officer: http
 
 
 def test_assets_are_kept_by_browsers_and_only_these_are_given(http: httpx.Client) -> None:
-    assert "immutable" in http.get("/web/officer.js").headers["cache-control"]
+    named = re.search(r'"(/web/carnet\.css\?\w+)"', http.get("/").text)
+    assert named is not None
+    assert "immutable" in http.get(named[1]).headers["cache-control"]
     for name in ("../app.py", "%2e%2e/app.py", "carnet.css/..", "unknown.js"):
         assert http.get(f"/web/{name}").status_code == 404
     assert http.get("/").headers["cache-control"] == "no-store"

@@ -114,6 +114,19 @@ def test_the_protocol_from_the_first_request_to_the_monitor(
     assert HTTP.get(f"{witness.url}/add-checkpoint").status_code == 405
 
 
+def test_what_it_cosigned_is_read_as_a_log_is(witness: WitnessProcess, log: SignedLog) -> None:
+    """HEAD, conditions and pages of other sites, as below /log/."""
+    assert witness.ask(log.request(0, 5)).status_code == 200
+    address = f"{witness.url}/{origin_hash(log.origin)}/checkpoint"
+    got, head = HTTP.get(address), HTTP.head(address)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(got.content))
+    assert got.headers["access-control-allow-origin"] == "*"
+    assert got.headers["content-type"] == "text/plain; charset=utf-8"
+    assert HTTP.get(address, headers={"If-None-Match": got.headers["etag"]}).status_code == 304
+    assert HTTP.get(address, headers={"If-Match": '"other"'}).status_code == 412
+
+
 def test_it_reads_no_more_than_a_request_can_have(witness: WitnessProcess, log: SignedLog) -> None:
     assert witness.ask(b"x" * MAX_REQUEST).status_code == 400
     assert witness.ask(b"x" * (MAX_REQUEST + 1)).status_code == 413
