@@ -92,6 +92,9 @@ def _complete(method: str, path: str, operation: Json) -> None:
         responses.setdefault(str(status), response)
     if str(responses.get("200", {}).get("content")).endswith("/AnswerOut'}}}"):
         responses["200"]["content"]["application/json"]["example"] = EXAMPLE_ANSWER
+    if rule.page:  # two faces each, problems too
+        for response in responses.values():
+            response.get("content", {})["text/html"] = {"schema": {"type": "string"}}
     operation["responses"] = dict(sorted(responses.items()))
 
 

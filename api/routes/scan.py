@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
@@ -84,8 +84,11 @@ async def scan_photo(
     "/v1/scans/{scan_id}/receipt",
     summary="What became of a receipt",
     responses={
-        200: {"model": ReceiptStateOut, "description": "Sealed; `evidence` shows whether the scan is in the seal."},
-        202: {"model": ReceiptStateOut, "description": "Not sealed yet. Ask again after Retry-After."},
+        200: {
+            "model": ReceiptStateOut | dict[str, Any],
+            "description": "Sealed; `evidence` shows whether it holds the scan.",
+        },
+        202: {"model": ReceiptStateOut | dict[str, Any], "description": "Not sealed yet. Ask again after Retry-After."},
         **problems("unauthenticated", "scope_missing", "scan_unknown", "receipt_none", "unavailable"),
     },
 )

@@ -6,6 +6,8 @@ import gzip
 import json
 import re
 import socket
+import uuid
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from api.http.origin import from_our_own
 from api.http.reference import uri_reference
 from api.http.weights import media_quality, takes_gzip
 from api.negotiate import Likes, likes
+from verifier.reason import SHOWN_AS, Verdict
 from verifier.tiles import tile_path
 
 pytestmark = pytest.mark.node
@@ -296,14 +299,17 @@ def test_an_instance_is_a_uri_reference(raw: bytes, reference: str) -> None:
 
 
 def test_a_problem_names_its_address_as_it_came(http: httpx.Client) -> None:
-    host, port = http.base_url.host, http.base_url.port or 80
     for raw, instance in (("/v1/a%2Fb%20{c}", "/v1/a%2Fb%20%7Bc%7D"), ("//evil.example/v1", "/.//evil.example/v1")):
-        with socket.create_connection((host, port), timeout=10) as wire:
-            wire.sendall(
-                f"GET {raw} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nConnection: close\r\n\r\n".encode()
-            )
-            answer = b"".join(iter(lambda: wire.recv(65536), b""))
-        assert json.loads(answer.partition(b"\r\n\r\n")[2])["instance"] == instance
+        assert as_it_stands(http, raw)["instance"] == instance
+
+
+def as_it_stands(http: httpx.Client, target: str) -> dict[str, Any]:
+    """The JSON at an address that a client would escape."""
+    with socket.create_connection((http.base_url.host, http.base_url.port or 80), timeout=10) as wire:
+        fields = "Host: x\r\nAccept: application/json\r\nConnection: close"
+        wire.sendall(f"GET {target} HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: wire.recv(65536), b""))
+    return dict(json.loads(answer.partition(b"\r\n\r\n")[2]))
 
 
 @pytest.mark.parametrize(
@@ -345,3 +351,26 @@ def test_every_form_works_behind_a_proxy_that_writes_another_host(stage: Stage) 
         assert http.post("/officer/sign-out", headers=cookie).status_code == 303
         evil = {**behind, "Origin": "https://evil.example"}
         assert http.post("/officer/sign-in", data={"code": code}, headers=evil).status_code == 403
+
+
+BROKEN = (
+    "/01/12312312312333{bad",
+    "/01/bad",
+    "/shop/01/1/21/x",
+    "/01/09521234000013/21/A%20B",
+    "/01/09521234000013/10/%zz",
+    "/01/09521234000012",
+)
+
+
+@pytest.mark.parametrize("link", BROKEN)
+def test_a_link_that_is_none_gets_one_answer_everywhere(stage: Stage, http: httpx.Client, link: str) -> None:
+    text, data = f"http://127.0.0.1{link}", {"Accept": "application/json"}
+    printed = as_it_stands(http, link)
+    asked = http.get("/v1/verify", params={"code": text, "carrier": "qr"}).json()
+    page = http.get("/", params={"code": text}, headers={"Accept": "text/html"}).text
+    scan = {"id": str(uuid.uuid4()), "code": text, "carrier": "qr", "device": "d", "scanned_at": "2026-11-20T10:00:00Z"}
+    scanned = http.post("/v1/scans", json=scan, headers={**stage.token("scan"), **data}).json()
+    assert {printed["verdict"], asked["verdict"], scanned["verdict"]} == {"unreadable"}
+    assert SHOWN_AS[Verdict.UNREADABLE] in page
+    assert printed["repairs"] == asked["repairs"]
