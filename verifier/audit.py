@@ -154,7 +154,7 @@ class Auditor:
         first = self._first_entry(self._source.size())  # 1
         if first is not None:
             self.chain.read(first)
-            self._ages.watched = {0} | self.chain.sizes
+            self._ages.watched = {0, self.chain.head} | self.chain.sizes
         # Asked after checkpoints and anchors: a log that grows meanwhile must not seem shorter than what is signed.
         size = self._source.size()
         if size == 0:
@@ -182,15 +182,15 @@ class Auditor:
 
     def _compare_anchors(self, founding: Founding, size: int, root: bytes) -> None:
         now = self._now if self._now is not None else self.record.recorded_at
-        beyond = self.chain.compare(self.tree.roots, size, now)
-        covered = [anchor for anchor in self.chain.anchors if anchor.size <= size]
-        if covered:
-            self._ages.anchored(covered[-1].size, self.chain.block_of(covered[-1].where.block_number))
-        elif self.chain.view is not None and not beyond and self.chain.view.anchors_missing is None:
-            self._ages.anchored(0, None)
-        if beyond:
-            note = self._source.newest(max(anchor.size for anchor in beyond))
-            compare_later(beyond, founding, note, self._source.tile, (size, root), self.findings)
+        later = self.chain.compare(self.tree.roots, size, now)
+        if self.chain.view is not None:
+            # The contract's own head: a node that leaves its event out must not make the log look as if it stood still.
+            last = next((one for one in self.chain.anchors if one.size == self.chain.head), None)
+            self._ages.anchored(self.chain.head, self.chain.block_of(last.where.block_number) if last else None)
+        if later:
+            most = max(anchor.size for anchor in later)
+            note = self._source.newest(most) if most > size else None
+            compare_later(later, founding, note, self._source.tile, (size, root), self.findings)
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""

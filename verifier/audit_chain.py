@@ -37,6 +37,11 @@ class ChainAudit:
         return self.view.anchors if self.view is not None else ()
 
     @property
+    def head(self) -> int:
+        """How many entries the contract's own head covers; 0 for none, or where no node has answered."""
+        return self.view.head[0] if self.view is not None else 0
+
+    @property
     def sizes(self) -> set[int]:
         """The sizes whose roots will be compared."""
         return {anchor.size for anchor in self.anchors}
@@ -61,8 +66,9 @@ class ChainAudit:
         self._mirrored[index] = mirrored
 
     def compare(self, roots: Mapping[int, bytes], size: int, now: int) -> list[Anchored]:
-        """Compare anchors and decisions. Returns the anchors beyond the log, which only a newer head can explain.
+        """Compare anchors and decisions. Returns the anchors that are still to be compared.
 
+        Of those beyond the log nothing can be said without a newer head; others came while the entries were read.
         `now`: the instant (ms) for which the age of what is missing is told.
         """
         if self.view is None or self._chain is None:
@@ -78,7 +84,7 @@ class ChainAudit:
         if not self.anchors and self.view.anchors_missing is None:
             self._findings.notes.append("the contract holds no anchor of this log yet")
         self._wait(now)
-        return [anchor for anchor in self.anchors if anchor.size > size]
+        return [anchor for anchor in self.anchors if anchor.size > size or anchor.size not in roots]
 
     def _look(self) -> bool:
         """Read the chain; what kept us from it is said. A view that cannot be had again is no view."""

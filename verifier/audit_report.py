@@ -59,7 +59,7 @@ MEANINGS: Mapping[str, str] = {
     "anchor_foreign": "the contract accepted another history than the one stored here",
     "anchor_ahead": "the contract accepted more entries than are stored here: this log was rolled back",
     "anchor_gap": "the node leaves out anchors that the contract has accepted",
-    "anchor_unread": "the contract accepted more entries than this copy holds, and there is no newer head to compare",
+    "anchor_unread": "an anchor is of more entries than this copy holds, or of a damaged part, and was not compared",
     "anchor_taken_back": "the chain has taken a block back in which this was anchored",
     "chain_other": "the node that was asked belongs to another chain",
     "chain_contract": "the node that was asked knows no such contract at its newest block",

@@ -45,12 +45,23 @@ def check_on_chain(anchor: AnchorProof, founding: Founding, chain: ChainReader) 
     if any(replace(event, where=replace(event.where, log_index=0)) == wanted for event in found):
         return
     if not found and head_at(chain, founding, block)[0] >= anchor.size:
+        if _held_before(anchor, founding, chain):
+            raise _missing(f"the contract held {anchor.size} entries or more before block {anchor.block_number}")
         raise Unavailable(
-            f"couldn't find the anchor: the contract holds more than {anchor.size} entries, and the node leaves out "
-            "the event; it may keep no old events",
+            f"couldn't find the anchor: the contract held {anchor.size} entries or more by then, and the node "
+            "leaves out the event; it may keep no old events",
             code="chain_incomplete",
         )
     raise _missing(f"{founding.anchor} emitted no such event in {anchor.transaction}")
+
+
+def _held_before(anchor: AnchorProof, founding: Founding, chain: ChainReader) -> bool:
+    """Whether the contract had that size before the block, so that no event of it can be in it. False: not known."""
+    try:
+        before = chain.block(anchor.block_number - 1) if anchor.block_number else None
+        return before is not None and head_at(chain, founding, before)[0] >= anchor.size
+    except Unavailable:
+        return False
 
 
 def _unknown(anchor: AnchorProof, chain: ChainReader) -> Unavailable:

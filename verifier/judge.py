@@ -6,7 +6,7 @@ is listed in `not_checked`. Both are property tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from verifier.batch import RetireReason
@@ -15,7 +15,7 @@ from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Wi
 from verifier.instant import format_instant
 from verifier.participant import SuspensionKind
 from verifier.printed import EXPIRY_AIS, expiries
-from verifier.reason import Reason, Tier, Verdict
+from verifier.reason import REASONS, Reason, Tier, Verdict
 
 SUSPENSION_TIER = {
     SuspensionKind.ADMINISTRATIVE: Tier.NOTIFY,
@@ -23,6 +23,17 @@ SUSPENSION_TIER = {
     SuspensionKind.FRAUD: Tier.INSPECT,
 }
 """A suspension leaves earlier batches standing; its kind says how closely to look."""
+
+STOPPING = frozenset(
+    {"registration_withdrawn", "recalled", "registered_while_suspended", "stolen", "destroyed", "signature_wrong",
+     "signature_of_absent_unit"}
+)  # fmt: skip
+"""Codes of reasons that are always of tier `stop`."""
+INFORMING = frozenset(
+    {"not_gs1", "repair_applied", "prefix_unknown", "unit_registered", "signature_valid", "sold", "seen_before",
+     "public_lookups", "second_country", "not_witnessed"}
+)  # fmt: skip
+"""Codes of reasons that are always of tier `info`. Those in neither set are never of these two tiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,25 @@ def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
     if not known or any(r.tier in (Tier.NOTIFY, Tier.INSPECT) for r in reasons):
         return Verdict.CHECK
     return Verdict.REGISTERED
+
+
+def verdict_from(codes: Collection[str]) -> Verdict | None:
+    """The verdict that goes with the codes of all reasons of one answer; None when a code is not known here.
+
+    For whoever holds an answer without its facts: a verdict that its own reasons do not give was made up.
+    """
+    told = frozenset(codes)
+    if told - REASONS.keys():
+        return None
+    if told & STOPPING:
+        return Verdict.STOP
+    if "could_not_read" in told:
+        return Verdict.UNREADABLE
+    if told & {"not_gs1", "prefix_unknown"}:
+        return Verdict.OUTSIDE
+    if "unit_absent" in told and "awaiting_witnesses" not in told:
+        return Verdict.NOT_REGISTERED
+    return Verdict.REGISTERED if "unit_registered" in told and told <= INFORMING else Verdict.CHECK
 
 
 def _reasons(facts: Facts) -> Iterator[Reason]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from verifier.batch import Batch, RetireReason
 from verifier.errors import NotFound
 from verifier.gs1 import UnitCode
+from verifier.judge import STOPPING, verdict_from
 from verifier.reading import ReadCode, read
 from verifier.record import Record
 from verifier.scan_receipt import ScanReceipt
@@ -22,13 +23,12 @@ from verifier.segment import blind, unit_key
 GROUP = 1_024
 """Entries that may have been integrated beyond the signed head that an answer names: adverse ones count at once."""
 
-_STOP = frozenset({"registration_withdrawn", "recalled", "registered_while_suspended", "stolen", "destroyed"})
 _NEEDS: Mapping[str, frozenset[str]] = {
     "registered": frozenset({"unit_registered"}),
     "not_registered": frozenset({"unit_absent"}),
     "outside": frozenset({"prefix_unknown", "not_gs1"}),
 }
-"""One of which reasons a verdict can't go without (`verifier.judge`)."""
+"""One of which reasons a verdict can't go without, whatever else an answer says that is not known here."""
 _OPEN = {
     "expired": "it rests on clocks",
     "behaviour": "it rests on other scans, which only their keeper has",
@@ -38,11 +38,15 @@ _OPEN = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a log says about one code at one size: reasons that it decides, and those that it can't (name -> why)."""
+    """What a log says about one code at one size: reasons that it decides, and those that it can't (name -> why).
+
+    `odd`: what has an honest explanation, and another one.
+    """
 
     size: int
     decides: Mapping[str, bool] = field(default_factory=dict)
     open: Mapping[str, str] = field(default_factory=dict)
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,11 @@ def said_about(record: Record, receipt: ScanReceipt) -> Said:
     """What the log says, at the size to which `record` was folded, about the code in a receipt."""
     scan, reading = receipt.fields, read(str(receipt.fields["code"]))
     told = frozenset(scan["reasons"])
-    if not isinstance(reading, ReadCode) or told & {"could_not_read", "not_gs1"}:
-        return Said(record.size, open={"code": "it was not read as a product's, so nothing rests on the log"})
+    if not isinstance(reading, ReadCode):
+        return Said(record.size, open={"code": "it does not read as a product's, so nothing rests on the log"})
+    if unread := told & {"could_not_read", "not_gs1"}:
+        odd = f"the officer was told {min(unread)!r}, and the code reads as a product's where no device says more of it"
+        return Said(record.size, open={"code": "it was not judged"}, odd=() if reading.suspects else (odd,))
     code = reading.code
     held, known = record.standing.holder(code.gtin) is not None, bool(record.by_gtin.get(code.gtin))
     decides, open_ = {"no_serial": code.serial is None}, dict(_OPEN)
@@ -118,12 +125,15 @@ def compare_answer(receipt: ScanReceipt, then: Said, soon: Said, place: Place | 
             was = "registered" if "unit_registered" in told else "absent"
             shown = f"registered by entry {place.entry}" if place.entry is not None else "absent"
             faults.append(f"the officer was told that the unit is {was}; its proof shows it {shown}")
-    needed = _NEEDS.get(verdict)
-    if (told & _STOP and verdict != "stop") or (needed is not None and not told & needed):
+    needed, given = _NEEDS.get(verdict), verdict_from(told)
+    wrong = (told & STOPPING and verdict != "stop") or (needed is not None and not told & needed)
+    if wrong or given not in (verdict, None):
         faults.append(f"the verdict {verdict!r} does not follow from the reasons {sorted(told)}")
+    elif given is None:
+        open_["verdict"] = "some of its reasons are not known to this program"
     else:
         same.append("verdict")
-    return Compared(tuple(same), tuple(faults), (), open_)
+    return Compared(tuple(same), tuple(faults), then.odd, open_)
 
 
 def _batch(record: Record, batch: Batch, country: str | None) -> dict[str, bool]:

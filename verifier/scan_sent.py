@@ -116,6 +116,8 @@ def compare_scan(receipt: ScanReceipt, sent: SentScan | None) -> Compared:
             same.append(name)
         else:
             faults.append(f"the receipt has {name} {_shown(value)}, this device has {_shown(sent.knows[name])}")
+    if ADMINISTRATION not in scan:  # an old server's; a new one that leaves it out must not do so unseen
+        open_[ADMINISTRATION] = "the receipt is of the first version, which names none"
     missing = sorted(set(sent.knows) - set(scan) - {ADMINISTRATION})
     faults += [f"the receipt has no {name}, this device has {_shown(sent.knows[name])}" for name in missing]
     return Compared(tuple(same), tuple(faults), (), open_)

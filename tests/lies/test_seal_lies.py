@@ -183,16 +183,18 @@ def test_promising_a_seal_that_never_comes() -> None:
 
 def test_signing_another_scan_than_was_sent() -> None:
     """sign another place, time, officer or answer than was sent | the officer's device | its record of what it sent"""
-    sim, (receipt,) = promised("SENT")
+    sim, (first,) = promised("SENT")
+    receipt = sim.promise("SENT", administration="NL")
     sent = SentScan(receipt.fields, {}, sim.clock, sim.clock)
     assert SentScan.decode(sent.encode()) == sent
     assert compare_scan(receipt, sent) == Compared(tuple(receipt.fields), (), (), {})
     other = {"reasons": ["recalled"], "unlocode": None, "latitude": "1.00000"}
     for name in receipt.fields:
-        lie = sim.promise("SENT", **{name: other.get(name, "1")})
+        lie = sim.promise("SENT", **{"administration": "NL", name: other.get(name, "1")})
         verify_receipt(lie, sim.founding.log_id, sim.founding.log_keys)
         (fault,) = compare_scan(lie, sent).faults
         assert fault.startswith(f"the receipt has {name} ")
+    assert set(compare_scan(first, sent).open or ()) == {"administration"}, "left out, and that is said"
     assert compare_scan(receipt, None).open == dict.fromkeys(receipt.fields, NOT_KEPT)
     blind = compare_scan(receipt, replace(sent, knows={}, open={"code": "a photograph was sent"}))
     assert (blind.same, blind.faults, set(blind.open or ())) == ((), (), set(receipt.fields))
@@ -222,6 +224,10 @@ def test_telling_an_officer_another_verdict_than_the_log_gives() -> None:
         ("registered", {"code": f"(01){batch.gtin}(10)NONE(21)S0001"}, sim.size(), True),
         ("outside", {"reasons": ["prefix_unknown"]}, sim.size(), True),
         ("check", {"reasons": ["unit_registered", "market_mismatch", "recalled"]}, sim.size(), True),
+        ("registered", {"reasons": ["unit_registered", "expired"]}, good, True),
+        ("stop", {"reasons": ["unit_registered"]}, good, True),
+        ("unreadable", {"reasons": ["unit_registered"]}, good, True),
+        ("check", {"reasons": ["unit_registered"]}, good, True),
     ):
         scan = {"code": code, "verdict": verdict, "reasons": told.get(verdict, []), "log_size": str(size)} | over
         compared = judged(sim.promise("TOLD", **scan))
@@ -231,6 +237,10 @@ def test_telling_an_officer_another_verdict_than_the_log_gives() -> None:
     assert any("absent" in fault for fault in judged(hidden, Place(None)).faults)
     assert "unit" in judged(hidden, Place(batch.index)).same
     assert "no proof" in (judged(hidden, None).open or {})["unit"]
+    later = sim.promise("TOLD", code=code, verdict="registered", reasons=["unit_registered", "x"], log_size=str(good))
+    assert "not known to this program" in (judged(later).open or {})["verdict"]
+    unread = sim.promise("TOLD", code=code, verdict="unreadable", reasons=["could_not_read"], log_size=str(sim.size()))
+    assert (judged(unread).faults, len(judged(unread).odd)) == ((), 1), "a device may have told more than its text"
 
 
 def again(sim: Sim, receipt: ScanReceipt, place: Place | None = None) -> Compared:

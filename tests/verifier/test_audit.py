@@ -694,6 +694,38 @@ def test_a_doubt_that_a_second_look_settles_is_none() -> None:
     assert len(looks) == 4
 
 
+@pytest.mark.parametrize("honest", [True, False])
+def test_an_anchor_that_only_the_second_look_sees_is_compared(honest: bool) -> None:
+    sim, maker, batch = story()
+    undone = sim.recall(maker, batch)
+    seen, head = list(sim.events), sim.contracts[ANCHOR]
+    sim.anchor()  # while the audit reads the entries
+    del sim.notes[SIZE + 1]  # so that no checkpoint asks for this root
+    sim.undo(maker, undone)
+    if not honest:
+        event(sim, ANCHOR, 2)["data"] = "0x" + secret("another").hex() + word(SIZE)[2:]
+        sim.contracts[ANCHOR] = bytes.fromhex(word(SIZE + 1)[2:]) + secret("another")
+    newest, later, events = dict(sim.contracts), list[int](), sim.logs
+
+    def call(address: str, data: bytes, block: int) -> bytes:
+        later.append(block)
+        if address == REGISTRY:
+            return bytes.fromhex(word(4)[2:]) if len(later) <= 2 else newest[address]
+        return head if len(later) <= 2 else newest[address]
+
+    def logs(query: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found_ = events(query)
+        if later:
+            return found_
+        return found_[:4] if query["address"] == REGISTRY else [one for one in found_ if one in seen]
+
+    sim.call, sim.logs = call, logs  # type: ignore[method-assign]
+    report = sim.audit()
+    at = [finding.code for finding in report.findings]
+    assert (at, report.not_checked) == ([] if honest else ["anchor_foreign"], ())
+    assert "came while these entries were read" in report.notes[-1]
+
+
 def test_a_node_of_another_chain_or_without_an_answer_is_said() -> None:
     sim, _, _ = story()
     sim.chain_id = lambda: 1  # type: ignore[method-assign]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 
-from tests.sim import Actor, MadeBatch, Sim
+from tests.sim import ANCHOR, Actor, MadeBatch, Sim
 from verifier.audit import audit
 from verifier.audit_ages import AGE_LIMIT, PAUSE
 from verifier.audit_report import AuditReport
@@ -70,6 +71,32 @@ def test_a_log_that_was_never_anchored_is_late_as_well() -> None:
     maker = sim.maker("aurora", "9521234")
     go_on(sim, maker, sim.register_batch(maker, units=20), sim.seal_index)
     assert [finding.code for finding in report(sim).findings] == ["anchors_stopped"]
+
+
+def test_a_node_that_leaves_anchors_out_does_not_make_a_log_stand_still() -> None:
+    sim, maker, batch = story()
+    go_on(sim, maker, batch, sim.seal, sim.seal_index, sim.anchor)
+    sim.anchor()
+    assert report(sim).ok
+    first, *others = [one for one in sim.events if one["address"] == ANCHOR]
+    for gone in others:
+        sim.events.remove(gone)
+    found = report(sim)  # the contract's own head is newer than what the node gives
+    assert ([one.code for one in found.findings], [one.code for one in found.not_checked]) == ([], ["anchor_gap"])
+    sim.contracts[ANCHOR] = bytes.fromhex(first["topics"][2][2:] + first["data"][2:66])
+    assert [one.code for one in report(sim).findings] == ["anchors_stopped"], "the head itself is old"
+
+
+def test_anchors_that_come_again_while_the_log_is_read_have_not_stopped() -> None:
+    sim, maker, batch = story()
+    go_on(sim, maker, batch, sim.seal, sim.seal_index)
+    grown = deepcopy(sim)
+    grown.recall(maker, batch)
+    grown.anchor()
+    sim.blocks, sim.events, sim.contracts = grown.blocks, grown.events, grown.contracts
+    sim.newest, sim.tile = grown.newest, grown.tile  # type: ignore[method-assign]
+    found = report(sim)
+    assert found.ok, found.findings
 
 
 def test_a_log_that_stands_still_is_called_stale() -> None:

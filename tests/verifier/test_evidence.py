@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.sim import Sim, actor, secret, sign_unit
+from tests.sim import ANCHOR, Sim, actor, secret, sign_unit
 from tests.verifier.evidence_vectors import (
     CASES,
     FOLDER,
@@ -393,6 +393,19 @@ def test_a_node_that_cannot_know_does_not_deny_an_anchor() -> None:
     for node in (behind, pruned):
         report = check(unit_file(), chain=node)
         assert {step.step: step.ok for step in report.steps}["chain"] is None
+
+
+def test_an_anchor_of_a_size_that_the_contract_had_before_is_denied() -> None:
+    """A real block, and a size that was anchored long before it: no node need keep old events to deny that."""
+    sim = scene().sim
+    number = next(int(one["blockNumber"], 16) for one in sim.events if one["address"] == ANCHOR)
+    for earlier, ok in ((bytes(64), None), (b"", None), (sim.contracts[ANCHOR], False)):
+        pruned = Sim.found(checked=False)
+        pruned.blocks = {**sim.blocks, number - 1: Block(number - 1, word(7), sim.clock)}
+        states = {number - 1: earlier, number: sim.contracts[ANCHOR]}
+        pruned.call = lambda _address, _data, block, states=states: states[block]  # type: ignore[misc]
+        report = check(unit_file(), chain=pruned)
+        assert {step.step: step.ok for step in report.steps}["chain"] is ok
 
 
 # votes and people over time

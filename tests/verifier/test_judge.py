@@ -14,7 +14,7 @@ from verifier.batch import RetireReason
 from verifier.behaviour import Sighting
 from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
 from verifier.instant import HOUR
-from verifier.judge import judge, undeclared_expiry, undeclared_markets
+from verifier.judge import judge, undeclared_expiry, undeclared_markets, verdict_from
 from verifier.participant import Suspension, SuspensionKind
 from verifier.reason import REASONS, Tier, Verdict, shown_as
 
@@ -280,6 +280,13 @@ all_facts = st.builds(
     printed=st.sampled_from([(), (), (("17", ("301231",)),), (("17", ("200100", "291231")), ("22", ("A",)))]),
     not_judged=st.sampled_from([(), ("a further code",)]),
 ).map(lambda facts: replace(facts, officer=facts.officer and bool(facts.sightings)))
+
+
+@given(all_facts)
+def test_the_codes_of_all_reasons_give_the_verdict(facts: Facts) -> None:
+    facts = in_a_batch(facts) if facts.unit is Unit.PRESENT else facts  # what is found is found in a batch
+    assert verdict_from(codes(facts)) is judge(facts).verdict
+    assert verdict_from({*codes(facts), "of another version"}) is None
 
 
 Change = Callable[[Facts], Facts]
