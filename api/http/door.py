@@ -15,10 +15,12 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.gate import Gate, network_of
+from api.http.head import without_upgrade, wrong_host
 from api.http.limits import BACKLOG, DoorSettings, door_settings
 from api.http.refusal import refusal
 
@@ -90,7 +92,7 @@ class Door(HttpToolsProtocol):
         if self._stage is Stage.IDLE:
             self._enter(Stage.HEADER)
         self._of_use = False
-        super().data_received(data)
+        self._parse(data)
         # One piece at most lies beyond the bound. In a body it is chunk extensions and trailers that are of no use.
         self._barren = 0 if self._of_use else self._barren + len(data)
         if self._barren > self._limits.header_bytes and not self._shut:
@@ -127,6 +129,11 @@ class Door(HttpToolsProtocol):
         if self._header_bytes > self._limits.header_bytes:
             self._refuse_header()
             return
+        if wrong := wrong_host(self.parser.get_http_version(), self.headers):
+            self._refuse(400, f"the request says not one host: {wrong}")
+            return
+        if self._wishes_upgrade:
+            return  # it comes again, without the wish
         if len(self.pipeline) >= self._limits.pipelined:
             self._shut, self.cycle.keep_alive = True, False  # closed, and said so, with the last one's answer
             return
@@ -143,7 +150,7 @@ class Door(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if not self._shut:
+        if not self._shut and not self._wishes_upgrade:
             self._of_use = True
             super().on_message_complete()
             self._enter(Stage.IDLE if self.cycle.response_complete else Stage.ANSWER)
@@ -194,6 +201,28 @@ class Door(HttpToolsProtocol):
         self.transport.abort()
 
     # how
+
+    def _parse(self, data: bytes) -> None:
+        """As uvicorn does, save that a wish for another protocol does not end the request.
+
+        The parser stops behind the head of such a request, so its body would be read as the next request. It is given
+        the head once more, without the wish, and then goes on with the body.
+        """
+        self._unset_keepalive_if_required()
+        while data and not self._shut:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as stopped:
+                head = without_upgrade(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+                data = head + data[stopped.args[0] :]
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+
+    @property
+    def _wishes_upgrade(self) -> bool:
+        """CONNECT is none: there is nothing here to connect to."""
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     @property
     def _at_work(self) -> bool:

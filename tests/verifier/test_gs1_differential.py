@@ -75,7 +75,9 @@ LENIENT: dict[str, Class] = {
         or (carried(t) is Carries.NUMBER and e.why == "length")
     ),
     "separators first or twice are skipped": lambda t, o, e: e.why == "separator",
-    "blanks around bracketed values are dropped": lambda t, o, e: body(t).startswith("(") and " " in body(t),
+    "blanks around bracketed values are dropped": lambda t, o, e: (
+        body(t).startswith("(") and re.search(r"\s", body(t)) is not None
+    ),
     "characters that an address must escape are read where it does not": lambda t, o, e: (
         is_link(t) and e.why in ("characters", "no structure") and body(t).isascii()
     ),
