@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api.evidence import in_words
-from api.words import ago, day, grouped, moment, plain, printable, short, visible, web_host
+from api.words import ago, day, grouped, moment, short, web_host
+from verifier.foreign import shown, shown_code, shown_lines
 
 TEMPLATES = Path(__file__).parent / "pages"
 ASSETS = Path(__file__).parent / "web"
@@ -20,7 +21,7 @@ ASSETS = Path(__file__).parent / "web"
 
 def finalize(value: Any) -> Any:
     """What every `{{ }}` of a template passes on its way out: text loses what moves a cursor or turns its order."""
-    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return shown_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def exact(text: str) -> Markup:
@@ -46,8 +47,8 @@ class Pages:
             "day": day,
             "grouped": grouped,
             "short": short,
-            "visible": visible,
-            "printable": printable,
+            "visible": shown_code,
+            "printable": shown,
             "exact": exact,
             "web_host": web_host,
             "in_words": in_words,

@@ -36,6 +36,9 @@ READING: Mapping[str, Problem] = {
         400, "Two fields that exclude each other", "GS1 lists the application identifiers that never stand together."
     ),
     "fragment": Problem(400, "A piece of a code, or two", "Part of the code is missing, or two readings came as one."),
+    "hidden_character": Problem(
+        400, "A character that nobody sees", "Controls, direction marks and invisible characters are no part of a text."
+    ),
     "empty": Problem(400, "Nothing came in", "A symbology identifier, and no data behind it."),
     "no_serial": Problem(400, "The code names no item", "It carries no serial, so there is no unit to prove."),
     "label_text": Problem(400, "Not what a label signs", "GTIN, lot and serial as the label's signature covers them."),

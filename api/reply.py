@@ -8,10 +8,18 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from verifier.foreign import shown_json
+
 NO_STORE = {"Cache-Control": "no-store"}
 """Answers change with the log, so nobody keeps them."""
 
 
 def reply(value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON object, not to be stored."""
-    return Response(to_json(value), status, {**NO_STORE, **(headers or {})}, "application/json")
+    return Response(_encoded(value), status, {**NO_STORE, **(headers or {})}, "application/json")
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    """The JSON; programs read the same value, and whoever prints it meets nothing that steers a terminal."""
+    raw = to_json(value)
+    return raw if raw.isascii() and b"\x7f" not in raw else shown_json(raw.decode()).encode()

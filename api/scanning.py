@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from api.moment import Moment
 from api.parameters import SYMBOLOGY
@@ -18,6 +18,7 @@ from ledger.services.scan import ScanInput
 from ledger.services.token import Caller
 from verifier.errors import Malformed, Refused
 from verifier.facts import Context, HowRead
+from verifier.foreign import check_text
 from verifier.gs1 import Carrier
 from verifier.instant import MINUTE, format_instant
 from verifier.reading import LONGEST_TEXT
@@ -44,13 +45,19 @@ class Place(Closed):
         return self
 
 
+def _seen(text: str) -> str:
+    """A name as it is shown to others later. Raises Malformed (`hidden_character`)."""
+    check_text("name of the device", text, at="device")
+    return text
+
+
 class ScanFields(Closed):
     """A scan without its code: `id` is drawn by the device, so that sending it twice counts once."""
 
     id: UUID
     place: Place = Place()
     scanned_at: Moment
-    device: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    device: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$"), AfterValidator(_seen)]
     context: Context = Context.UNKNOWN
 
 

@@ -7,8 +7,6 @@ import time
 from datetime import UTC, datetime
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# in braces, which no lot or serial can hold; the control pictures of Unicode are missing from many fonts
-_VISIBLE = str.maketrans({"\x1d": "{GS}", "\x1e": "{RS}", "\x1c": "{FS}", "\x04": "{EOT}"})
 
 
 def moment(text: str) -> str:
@@ -41,29 +39,6 @@ def grouped(number: int) -> str:
 def short(text: str) -> str:
     """A long hash or address by its ends."""
     return text if len(text) <= 18 else f"{text[:10]}\u2026{text[-6:]}"
-
-
-def visible(text: str) -> str:
-    """A code with its separators made visible."""
-    return text.translate(_VISIBLE)
-
-
-def printable(text: str) -> str:
-    """What somebody else wrote, on one line: nothing in it moves a cursor or turns the order of what is read."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-# C0 but tab and line feed, C1, lone surrogates, marks that turn the order of what is read or hide in it (UAX 9).
-# The joiners U+200C and U+200D stay: Persian and Hindi need them.
-_FOREIGN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def plain(text: str) -> str:
-    """Any text as a page may show it: each control, direction and hidden character as U+FFFD, line feeds kept."""
-    return _FOREIGN.sub("\ufffd", text)
 
 
 # No user name, which only serves to mislead, no backslash, nothing that browsers read otherwise than people do.

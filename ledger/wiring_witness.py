@@ -18,6 +18,7 @@ from ledger.keys.store import KeyStore
 from ledger.services.witness import Witness
 from ledger.storage.witness import WitnessDatabase
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
+from verifier.foreign import check_text
 from verifier.note_key import VerifierKey, check_name
 
 FORMAT = "carnet-witness/1"
@@ -51,6 +52,7 @@ def create_witness(home: Home, name: str) -> VerifierKey:
         Unavailable: the folder cannot be written.
     """
     check_name(name)
+    check_text("name", name, at="name")
     if home.founded:
         raise Refused(
             f"couldn't make a witness in {home.path}: a ledger is founded there, and nobody witnesses oneself",

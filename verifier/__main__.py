@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import NoReturn
 
 from verifier.errors import CarnetError
 from verifier.files import KINDS, Asked, bytes32_of, check_file, code_of
+from verifier.foreign import json_line, shown
 
 DESCRIPTION = (
     "Checks a proof file step by step and says in plain words what each step shows; the first that fails is named. "
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _fail("io", f"couldn't read {error.filename}: {error.strerror}", as_json=given.json)
         return 3
-    _say(json.dumps(checked.value, ensure_ascii=False) if given.json else "\n".join(checked.lines))
+    _say(json_line(checked.value) if given.json else "\n".join(map(shown, checked.lines)))
     return 0 if checked.ok else 1
 
 
@@ -85,9 +85,9 @@ def _say(text: str) -> None:
 
 def _fail(code: str, message: str, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
+        print(json_line({"error": {"code": code, "message": message}}))
     else:
-        print(f"carnet-verify: {message} [{code}]", file=sys.stderr)
+        print(f"carnet-verify: {shown(message)} [{code}]", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from eth_utils.crypto import keccak
 
 from verifier.errors import Malformed
+from verifier.foreign import check_text
 
 ZERO32 = "0x" + "00" * 32
 """The absent bytes32: absent is the zero of the type."""
@@ -101,6 +102,17 @@ class Struct:
                     self._check(name, kind[:-2], element)
             else:
                 self._check(name, kind, value)
+
+    def check_words(self, body: Mapping[str, Any]) -> None:
+        """Refuse texts with characters that cannot be seen: for what is signed or taken in now.
+
+        No rule for reading a record: older ones may hold such texts, and what is unassigned changes with Unicode.
+        Raises Malformed (`hidden_character`) naming the field.
+        """
+        for name, kind in self.fields:
+            if kind.removesuffix("[]") == "string":
+                for text in body[name] if kind.endswith("[]") else [body[name]]:
+                    check_text(f"text of {self.name}.{name}", text, at=name)
 
     def hash(self, body: Mapping[str, Any]) -> bytes:
         """EIP-712's hashStruct of a body, 32 bytes. Raises Malformed as `check`."""

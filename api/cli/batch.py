@@ -361,6 +361,7 @@ def _change(
         found = ledger.batch(batch)
         body = {**header(now_ms()), **make(found)}
         STRUCTS[kind].check(body)
+        STRUCTS[kind].check_words(body)
         statement = Statement(kind, body, signer.address, sign(kind, body, ledger.domain, signer.secret))
         receipt = ledger.change(statement)
         more = then(ledger.batch(found["id"]))

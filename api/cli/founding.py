@@ -85,12 +85,14 @@ def init(
     from ledger.services.founding import FoundingPlan
     from ledger.wiring_founding import found_ledger
     from ledger.wiring_writer import LOG_KEY
+    from verifier.foreign import check_text
     from verifier.founding import NO_WITNESSES
 
     out = Out(json)
     seats = [_parse_seat(text) for text in authority]
     _check_seats(seats, out)
     check_base_url(base_url, out)
+    check_text("origin", origin, at="origin")
     policy = read_policy(witness_policy) if witness_policy is not None else NO_WITNESSES
     addresses = witness_addresses(policy, witness or (), out)
     place = _with_parts(open_home(home), database, chain_rpc)

@@ -2,11 +2,12 @@
 
 With --json the answer is exactly one JSON object. Exit codes: 0 yes, 1 the answer is no, 2 wrong use, 3 a part cannot
 be reached; 70 is a fault of Carnet's own.
+
+Every line goes out through `verifier.foreign`: whoever wrote it, it is one line, and nothing in it steers a terminal.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from enum import IntEnum
 from typing import Any, Protocol
 
 from verifier.errors import CarnetError, Malformed, Stopped, Unavailable
+from verifier.foreign import json_line, shown
 
 
 class ExitCode(IntEnum):
@@ -46,6 +48,10 @@ WRONG_USE_CODES = frozenset(
 """Refusals and gaps that are no answer about goods or records: a name or place that the command was given is wrong."""
 
 
+CELL = 2_100
+"""Characters of one value in a table or list; the longest text of a statement has 2,048."""
+
+
 class Steps(Protocol):
     """Called with (done, in all) while long work goes on."""
 
@@ -72,18 +78,18 @@ class Out:
     def answer(self, value: Mapping[str, Any], text: str | Iterable[str]) -> None:
         """Give the command's one answer."""
         if self.json:
-            _print(sys.stdout, json.dumps(value, ensure_ascii=False))
+            _print(sys.stdout, json_line(value))
         else:
-            _print(sys.stdout, text if isinstance(text, str) else "\n".join(text))
+            _say(sys.stdout, *([text] if isinstance(text, str) else text))
 
     def note(self, line: str) -> None:
         """Say something about the work, to people only."""
         if not self.json:
-            _print(sys.stderr, line)
+            _say(sys.stderr, line)
 
     def warn(self, line: str) -> None:
         """Say something that must not go unseen, also beside JSON."""
-        _print(sys.stderr, f"carnet: warning: {line}")
+        _say(sys.stderr, f"carnet: warning: {line}")
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Steps]:
@@ -133,9 +139,9 @@ def report_failure(
     if as_json:
         place = {"at": at} if at else {}
         error = {"code": code, "message": message, **place, **(details or {})}
-        _print(sys.stdout, json.dumps({"error": error}, ensure_ascii=False))
+        _print(sys.stdout, json_line({"error": error}))
         return
-    _print(sys.stderr, "\n".join([f"carnet: {message} [{code}]", *lines]))
+    _say(sys.stderr, f"carnet: {message} [{code}]", *lines)
 
 
 def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> list[str]:
@@ -160,18 +166,23 @@ def _cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case list() | tuple() | set() | frozenset():
-            return ", ".join(str(item) for item in value)
+            return ", ".join(shown(str(item), CELL) for item in value)
         case _:
-            return str(value)
+            return shown(str(value), CELL)
 
 
 def _silent(_done: int, _total: int, /) -> None:
     return None
 
 
+def _say(stream: Any, *lines: str) -> None:
+    _print(stream, "\n".join(map(shown, lines)))
+
+
 def _print(stream: Any, text: str) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        stream.write(text + "\n")
+        stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))  # LANG=C knows ASCII alone
         stream.flush()
     except BrokenPipeError:
         # `carnet batch list | head`: the reader has seen enough; Python would complain at exit otherwise

@@ -73,11 +73,13 @@ def admit(
 ) -> None:
     """Admit an organisation, with its prefixes if it is a manufacturer."""
     from api.cli.values import check_country
+    from verifier.foreign import check_text
     from verifier.participant import Role, name_commitment
     from verifier.statement import Proposal
 
     place = used_home(home)
     check_country("--country", country)
+    check_text("name", name, at="name")
     address = address_of(place, who)
     if prefix and out_file is not None:
         raise Malformed("couldn't write the proposal: a file holds one; propose prefixes by grant-prefix", code="usage")

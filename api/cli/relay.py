@@ -14,6 +14,7 @@ from api.cli.options import anchor, opened
 from api.cli.output import Out
 from api.cli.proposal import Draft
 from verifier.errors import Refused
+from verifier.foreign import check_text
 from verifier.founding import Founding
 from verifier.participant import Mirrored, name_commitment
 from verifier.statement import Proposal
@@ -60,6 +61,7 @@ def _check(founding: Founding, ledger: Ledger, draft: Draft) -> None:
     if draft.domain != founding.domain:
         raise Refused("couldn't relay the proposal: it was signed for another log, chain or registry", code="other_log")
     if draft.name is not None:
+        check_text("name", draft.name["name"], at="name")
         committed = "0x" + name_commitment(bytes.fromhex(draft.name["salt"]), draft.name["name"]).hex()
         if committed != draft.body["nameHash"]:
             raise Refused("couldn't relay the proposal: its name is not the one signed for", code="name_mismatch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -11,12 +12,17 @@ import httpx
 from ledger.deadline import Deadline, bounded
 from ledger.remote.http import SLOWEST
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
+from verifier.foreign import shown
 
 TIMEOUT = httpx.Timeout(30.0, read=600.0)
 """Seconds. A server checks a segment of ten million units before it answers, which takes it a while."""
 
 READ_SECONDS, WRITE_SECONDS = 120.0, 630.0
 """For a whole answer, from the first byte sent to the last one read; besides what SLOWEST allows for what is sent."""
+
+DETAIL_MAX, PLACE_MAX = 1_000, 200
+"""Characters of a problem's detail and of its place that are shown; ours are shorter."""
+_CODE = re.compile("[a-z][a-z0-9_]{0,63}")
 
 
 class Remote:
@@ -84,16 +90,19 @@ class Remote:
 
 
 def _problem(response: httpx.Response, url: str) -> CarnetError:
-    """The error that a problem+json stands for. RFC 9457."""
+    """The error that a problem+json stands for. RFC 9457. Its words are the server's: bounded, and shown harmless."""
     try:
         value = response.json()
     except ValueError:
         value = {}
     value = value if isinstance(value, dict) else {}
-    code = str(value.get("code") or f"http_{response.status_code}")
+    code = str(value.get("code"))
+    code = code if _CODE.fullmatch(code) else f"http_{response.status_code}"
     detail = str(value.get("detail") or value.get("title") or f"{url} answered {response.status_code}")
-    pointers = [str(one.get("pointer")) for one in value.get("errors") or () if isinstance(one, dict)]
-    return _class(response.status_code, code)(detail, code=code, at=pointers[0] if pointers else None)
+    errors = value.get("errors")
+    pointers = [one.get("pointer") for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    at = shown(str(pointers[0]), PLACE_MAX) if pointers else None
+    return _class(response.status_code, code)(shown(detail, DETAIL_MAX), code=code, at=at)
 
 
 def _class(status: int, code: str) -> type[CarnetError]:

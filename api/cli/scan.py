@@ -314,11 +314,11 @@ def _scan_input(context: str, where: Mapping[str, Any]) -> ScanInput:
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:
     """The verdict first, then why, what was not checked, and what to do."""
-    from api.cli.shown import printable
+    from verifier.foreign import shown_code
 
     code, batch = answer["code"], answer["batch"]
     named = " ".join(f"{name} {code[name]}" for name in ("gtin", "lot", "serial") if code[name])
-    lines = [answer["shown_as"], named or printable(code["read"])]
+    lines = [answer["shown_as"], named or shown_code(code["read"])]
     if batch is not None:
         maker = batch["maker"]
         lines.append(f"batch of {maker['name'] or maker['address']} ({maker['country']}), {batch['recorded_at']}")
@@ -335,24 +335,20 @@ def _lines(answer: Mapping[str, Any]) -> list[str]:
 
 def _why(reason: Mapping[str, Any]) -> str:
     """What kept a code from being read, where a reason says so."""
-    from api.cli.shown import printable
-
     why = reason["evidence"].get("cause") or reason["evidence"].get("why")
-    return f" ({printable(str(why))})" if why else ""
+    return f" ({why})" if why else ""
 
 
 def _offered(repair: Mapping[str, Any]) -> str:
     """A repair, with the text to give to the next scan as a shell takes it."""
-    from api.cli.shown import pasteable, printable
+    from api.cli.shown import pasteable
 
-    return f"  could be read as {shlex.quote(pasteable(repair['text']))}: {printable(repair['explanation'])}"
+    return f"  could be read as {shlex.quote(pasteable(repair['text']))}: {repair['explanation']}"
 
 
 def _recall(reason: Mapping[str, Any]) -> list[str]:
-    """What whoever recalled the batch says about it; it is their text, so nothing in it may move a cursor."""
-    from api.words import printable
-
+    """What whoever recalled the batch says about it."""
     if reason["code"] != "recalled":
         return []
-    said = {name: printable(str(reason["evidence"].get(name) or "")) for name in ("reason", "notice")}
+    said = {name: reason["evidence"].get(name) or "" for name in ("reason", "notice")}
     return [f"{name}: {text}" for name, text in said.items() if text]

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from verifier.code_text import Foreign, parse_code
-from verifier.element_string import GS, split_elements
+from verifier.element_string import split_elements
 from verifier.errors import Malformed
+from verifier.foreign import shown_code
 from verifier.symbology import split_symbology
-
-
-def printable(text: str) -> str:
-    """The text with `{GS}` for a separator and escapes for what cannot be seen; a scan names both as repairs."""
-    return "".join(
-        "{GS}" if one == GS else one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )
 
 
 def pasteable(text: str) -> str:
@@ -24,8 +18,8 @@ def pasteable(text: str) -> str:
         bracketed = "".join(f"({ai}){value}" for ai, value in split_elements(body))
         same = _unit(bracketed) == _unit(text)
     except Malformed:
-        return printable(text)
-    return bracketed if same else printable(text)
+        return shown_code(text)
+    return bracketed if same else shown_code(text)
 
 
 def _unit(text: str) -> tuple[str | None, ...] | None:

@@ -56,7 +56,7 @@
   });
 
   // 2. The list: newest on top, each scan with its answer.
-  const visible = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (sign) => (sign === "\u001d" ? "{GS}" : "\ufffd"));
+  const visible = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (sign) => (sign === "\u001d" ? "{GS}" : `{U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}}`));
   const lineOf = (item) => {
     const known = list.querySelector(`[data-scan="${item.id}"]`);
     if (known) return known;

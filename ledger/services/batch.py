@@ -17,7 +17,7 @@ from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.record import Record
 from verifier.segment import salt_commitment
-from verifier.statement import Kind, Statement, verify
+from verifier.statement import STRUCTS, Kind, Statement, verify
 from verifier.struct import ZERO32
 
 
@@ -182,6 +182,8 @@ class Batches:
 
     def _submission(self, statement: Statement) -> Submission:
         digest = verify(statement, self._record.founding.domain)
+        if self._log.find_statement(digest) is None:  # what was taken in once gets its receipt again
+            STRUCTS[statement.kind].check_words(statement.body)
         return Submission(
             statement.kind, statement.body, statement.actor, statement.signature, digest, self._touches(statement)
         )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ledger.ports import Chain
 from ledger.services.append import Sequencer, Submission, now_ms
 from verifier.errors import NotFound
+from verifier.foreign import check_text
 from verifier.instant import DAY, MINUTE, format_instant
 from verifier.participant import Participant, name_commitment
 from verifier.record import Record
@@ -61,8 +62,9 @@ class Participants:
         """Keep a participant's name beside the log; `salt` (32 bytes) opens the commitment in its admission.
 
         Kept under its commitment, before the admission is sent: whichever of several attempts the chain took, the name
-        that was committed to in it is here.
+        that was committed to in it is here. Raises Malformed (`hidden_character`).
         """
+        check_text("name", name, at="name")
         member = self._record.standing.participants.get(address)
         subject = f"participant/{address}"
         if member is None or member.name_hash:  # an authority's name is committed to nowhere

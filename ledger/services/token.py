@@ -17,6 +17,7 @@ from typing import Protocol
 
 from ledger.services.append import now_ms
 from verifier.errors import CarnetError, Malformed, NotFound
+from verifier.foreign import check_text
 from verifier.instant import DAY, HOUR, MINUTE
 
 LINK_LIFETIME = 30 * MINUTE
@@ -275,6 +276,7 @@ def _name(name: str) -> str:
         raise Malformed(
             "couldn't issue a token: its name must be 1 to 80 characters of text", code="token_name", at="name"
         )
+    check_text("name", name, at="name")
     return name
 
 

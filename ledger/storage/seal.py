@@ -15,6 +15,7 @@ from ledger.services.seal import PromisedScan
 from ledger.storage.database import Query, raw, writing
 from ledger.storage.schema import scan, seal
 from verifier.errors import Refused
+from verifier.foreign import shown
 from verifier.scan_receipt import scan_leaf
 
 DEADLINE = "seal_deadline_ms"
@@ -112,8 +113,8 @@ def open_seal(connection: Connection) -> int:
 
 
 def _name(scan_id: bytes) -> str:
-    """A scan's id for a report; bytes that are no text, or would move a cursor, stand as U+FFFD."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in scan_id.decode(errors="replace"))
+    """A scan's id for a report; bytes that are no text, or would move a cursor, are replaced."""
+    return shown(scan_id.decode(errors="replace"))
 
 
 def _deadline(response: bytes) -> tuple[int | None, str | None]:

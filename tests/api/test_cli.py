@@ -312,7 +312,7 @@ def test_countries_are_those_of_iso_3166(tmp_path: Path) -> None:
         ("010950600013435210L1\x1d21A1", "(01)09506000134352(10)L1(21)A1"),
         ("]d2010950600013435210L1\x1d21A1", "(01)09506000134352(10)L1(21)A1"),
         ("010950600013435210(21)\x1d21A1", "010950600013435210(21){GS}21A1"),  # brackets would read otherwise
-        ("a\x1b[1m\x1d", "a\\x1b[1m{GS}"),
+        ("a\x1b[1m\x1d", "a{U+001B}[1m{GS}"),
     ],
 )
 def test_codes_are_shown_so_that_they_can_be_given_back(text: str, shown: str) -> None:

@@ -20,7 +20,7 @@ from api.advice import VERDICTS, Face, next_steps
 from api.checks import CHECKS
 from api.guard import SESSION_COOKIE
 from api.routes.officer import NOTHING_GIVEN
-from api.words import printable
+from verifier.foreign import shown
 from verifier.judge import Judgement
 from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Reason, Tier, Verdict
 
@@ -200,8 +200,15 @@ EVIL = "<img src=x onerror=y>\u202e"
     ],
 )
 def test_a_recall_is_shown_with_its_reason_and_notice(
-    stage: Stage, http: httpx.Client, officer: httpx.Client, notice: str, link: bool, host: str | None
+    stage: Stage,
+    http: httpx.Client,
+    officer: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    notice: str,
+    link: bool,
+    host: str | None,
 ) -> None:
+    monkeypatch.setattr("verifier.foreign.first_hidden", lambda _text: None)  # as records were before such text was
     batch = stage.world.register(stage.ledger, stage.maker, WATCH, f"R{abs(hash(notice)) % 10**9}", units=1)
     stage.world.recall(stage.ledger, stage.maker, batch, f"glass in it {EVIL}", notice)
     code = stage.link(batch, batch.serials[0])
@@ -209,13 +216,14 @@ def test_a_recall_is_shown_with_its_reason_and_notice(
         said = page.partition('class="notice tone-stop recall"')[2].partition("</section>")[0]
         assert "glass in it &lt;img" in said
         assert "<img" not in page
-        assert "\u202e" not in said
+        assert "\u202e" not in page
+        assert "{U+202E}" in said
         assert outline(said).inline == []
         outside = [a for a in outline(said).addresses if not a.startswith("/")]
         assert outside == ([notice] if link else [])
         assert ('rel="noreferrer nofollow"' in said) is link
         assert host is None or f'class="host">{host}<' in said
-        assert not notice or link or f'<span class="code">{escape(printable(notice))}</span>' in said
+        assert not notice or link or f'<span class="code">{escape(shown(notice))}</span>' in said
 
 
 def test_an_empty_form_is_no_scan(stage: Stage, officer: httpx.Client) -> None:
