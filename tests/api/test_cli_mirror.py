@@ -161,7 +161,7 @@ def eventually(get: Any, good: Any, seconds: float = 40) -> Any:
 
 @pytest.fixture
 def lying(tmp_path: Path) -> Iterator[PublishedLog]:
-    sim = Sim.found(checked=False)
+    sim = Sim.found(checked=False, clock=1_000 * (int(time.time()) - 3_600))  # a log of days ago would be called stale
     maker = sim.maker("aurora", PREFIX)
     batch = sim.register_batch(maker, units=40, public=True)
     while sim.size() < 700:

@@ -101,7 +101,7 @@ def test_an_ordinary_code_that_is_not_registered_is_offered_no_repair(http: http
     for code in (
         f"https://id.example/01/{absent}",
         f"(01){WATCH}(10)SK-A11(21)PHHUEYYZATH7XM7DAE9B",
-        f"01{WATCH}21xyz",
+        f"01{WATCH}21xvw",
     ):
         answer = verify(http, code)
         assert (answer["verdict"], answer["repairs"]) == ("not_registered", [])

@@ -155,7 +155,7 @@ def test_the_good_rows_go_all_the_way_to_a_proof(served: tuple[Server, Maker], b
     assert seen == set(chosen)
 
 
-def test_what_was_skipped_is_not_registered(served: tuple[Server, Maker]) -> None:
+def test_what_was_skipped_is_not_registered(served: tuple[Server, Maker], bulk: BulkFile) -> None:
     """The malformed rows did not turn into units, nor a neighbour of a good one."""
     _, maker = served
     for serial in ("4.0123E+12", "AB", "ABCDEFGHIJKLMNOPQRST"):
