@@ -32,6 +32,8 @@ def read_logs(rpc: Caller, query: Mapping[str, Any], first: int, last: int) -> I
         # The order is the chain's own, but a node behind a cache has been seen to answer otherwise.
         yield from sorted(logs, key=_place)
         start = end + 1
+        # A limit by results holds where events are dense: behind it, more is asked for again, by and by.
+        width = min(LOG_RANGE, width + max(1, width // 8))
 
 
 class NodeReader:

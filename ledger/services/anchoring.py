@@ -255,6 +255,8 @@ class Anchoring:
             except Refused as refusal:
                 return self._not_taken(anchor, refusal)
             state, number, block_hash = self._chain.locate(anchor.tx_hash)
+        if state not in (AnchorState.BUILT, AnchorState.SUBMITTED):
+            self._priced.pop(anchor.size, None)
         moved = replace(anchor, state=state, block_number=number, block_hash=block_hash)
         if moved != anchor:
             self._store.put(moved)

@@ -280,6 +280,10 @@ class Sequencer:
         except CarnetError as error:
             waiting.future.set_exception(error)
             return False
+        except (OSError, MemoryError) as error:  # nothing of it has been written: the next one may be luckier
+            words = f"couldn't append for now: {error!r}; nothing was written"
+            waiting.future.set_exception(Unavailable(words, code="unavailable"))
+            return False
         return True
 
     def receipt(self, index: int) -> Receipt:

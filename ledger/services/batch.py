@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
 
@@ -13,7 +13,7 @@ from ledger.services.append import Receipt, Sequencer, Submission
 from ledger.services.batch_history import history_of
 from ledger.services.participant import Freshness, Participants
 from verifier.batch import Batch, RetireReason, Slot
-from verifier.errors import Malformed, NotFound, Refused, Unavailable
+from verifier.errors import CarnetError, Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.record import Record
 from verifier.segment import salt_commitment
@@ -171,8 +171,9 @@ class Batches:
                 if alone:
                     del self._under_way[root]
                 if refused and alone and any(root) and root not in self._record.segment_roots:
-                    # If we stop before this line, the sweep finds the segment after a day.
-                    self._segments.discard(root)
+                    # If we stop before this line, or it fails, the sweep finds the segment after a day.
+                    with suppress(CarnetError):
+                        self._segments.discard(root)
 
     @property
     def _writer(self) -> Sequencer:

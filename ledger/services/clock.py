@@ -89,11 +89,13 @@ class Clock:
         offset = wall - steady
         jump, binding = offset - self._offset, self._fresh(steady, binding=True)
         jumped = abs(jump) > JUMP_LIMIT
-        # One witness alone may be the one that is wrong: it counts where we have cause to doubt.
+        # One witness alone may be the one that is wrong: it counts where we have cause to doubt. Else more than half
+        # have to contradict us, so that one of two can stop no writer.
+        agree = sum(abs(offset - other) <= AGREES for other in binding)
         if binding and (jumped or len(binding) > 1):
-            apart = round(offset - median(binding))
-            if abs(apart) <= AGREES:
+            if 2 * agree > len(binding) or (2 * agree == len(binding) and not jumped):
                 return None
+            apart = round(offset - median(binding))
             return (
                 f"couldn't trust this computer's clock: it is {_span(apart)} of what {len(binding)} witnesses say; "
                 "set it right, and the writer goes on"

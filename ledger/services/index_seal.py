@@ -12,7 +12,7 @@ from typing import Any
 
 from ledger.services.append import Receipt, Sequencer, Submission, now_ms
 from ledger.services.participant import Participants
-from ledger.services.upkeep import Trouble
+from ledger.services.upkeep import Trouble, trouble_of
 from verifier.errors import CarnetError, Malformed, Refused
 from verifier.independence import independence
 from verifier.instant import MINUTE, format_instant
@@ -130,15 +130,16 @@ class IndexCadence:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if self._indexes.due(now_ms()):
-                try:
+            try:
+                if self._indexes.due(now_ms()):
                     self._indexes.seal()
-                    self.trouble = None
-                except CarnetError as error:
-                    if error.code == "closed":
-                        return
-                    if error.code != "index_current":  # somebody sealed on demand
-                        self.trouble = Trouble(error.code, str(error), now_ms())
+                self.trouble = None  # also where somebody sealed on demand meanwhile
+            except CarnetError as error:
+                if error.code == "closed":
+                    return
+                self.trouble = None if error.code == "index_current" else trouble_of(error, now_ms())
+            except Exception as error:  # a lack of files or memory must not end the cadence for good, and unseen
+                self.trouble = trouble_of(error, now_ms())
             self._stop.wait(self._interval)
 
 

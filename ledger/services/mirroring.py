@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ledger.services.append import is_passing, now_ms
-from ledger.services.upkeep import Trouble
+from ledger.services.upkeep import Trouble, trouble_of
 from verifier.errors import CarnetError, Stopped, Unavailable
 from verifier.instant import DAY, HOUR, format_instant
 
@@ -181,14 +181,14 @@ class Mirroring:
         alarmed = self._follower.alarm
         try:
             size = self._follower.round()
-        except CarnetError as error:
-            self.trouble = Trouble(error.code, str(error), self._clock())
+            self.after()
+        except Exception as error:
+            self.trouble = trouble_of(error, self._clock())
             if self._follower.alarm is not None and alarmed is None:
                 self._on_alarm(self._follower.alarm)
             raise
         late = self._follower.seal_trouble or self._silence()
-        self.trouble = Trouble(late.code, str(late), self._clock()) if late is not None else None
-        self.after()
+        self.trouble = trouble_of(late, self._clock()) if late is not None else None
         return size
 
     def catch_up(self) -> None:
@@ -216,8 +216,8 @@ class Mirroring:
             except Stopped as error:
                 if not is_passing(error):
                     return  # going on would make it worse; `/readyz` says so
-            except CarnetError:
-                pass  # `trouble` or `alarm` says it
+            except Exception:  # noqa: S110 - `trouble` or `alarm` says it; a lack of files must not end it, and unseen
+                pass
             self._stop.wait(self._interval)
 
 

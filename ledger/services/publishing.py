@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from ledger.services.append import now_ms
-from ledger.services.upkeep import Trouble
-from verifier.errors import CarnetError, Unavailable
+from ledger.services.upkeep import Trouble, trouble_of
+from verifier.errors import Unavailable
 from verifier.record import Record
 from verifier.tiles import TILE_WIDTH, Level, tile_path, tiles_of
 
@@ -207,8 +207,8 @@ class Publisher:
         while not self._stop:
             try:
                 self.round()
-            except CarnetError as error:
-                self.trouble = Trouble(error.code, str(error), now_ms())
+            except Exception as error:  # a lack of files or memory must not end publishing for good, and unseen
+                self.trouble = trouble_of(error, now_ms())
             self._wake.wait(self._interval)
             self._wake.clear()
             # Right away when nothing was published for a while, else at the pace.

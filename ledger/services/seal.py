@@ -17,9 +17,9 @@ from typing import Protocol
 
 from ledger.services.append import Sequencer, Submission, now_ms
 from ledger.services.scan import StoredScan
-from ledger.services.upkeep import Trouble
+from ledger.services.upkeep import Trouble, trouble_of
 from verifier.cadence import GRACE
-from verifier.errors import CarnetError, ProofInvalid, Stopped
+from verifier.errors import ProofInvalid, Stopped
 from verifier.instant import SECOND
 from verifier.note_key import SigningKey
 from verifier.record import Record
@@ -177,5 +177,5 @@ class Seals:
         try:
             work()
             self.trouble = None
-        except CarnetError as error:
-            self.trouble = Trouble(error.code, str(error), now_ms())
+        except Exception as error:  # a lack of files or memory must not end the cadence for good, and unseen
+            self.trouble = trouble_of(error, now_ms())

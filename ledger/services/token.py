@@ -221,10 +221,12 @@ class Tokens:
 
         A use that cannot be noted turns nobody away: who is signed in is shown with an older one.
         """
-        digest, now = self._noted[who.id][0], self._clock()
-        self._noted[who.id] = digest, now
+        noted, now = self._noted.get(who.id), self._clock()
+        if noted is None:  # another thread has just made room
+            return
+        self._noted[who.id] = noted[0], now
         with suppress(CarnetError):
-            self._store.used(digest, now)
+            self._store.used(noted[0], now)
 
     def _end(self, secret_id: str, *kinds: Secret) -> tuple[StoredSecret, bool] | None:
         now = self._clock()

@@ -97,7 +97,7 @@ class Upkeep:
         while not self._stop:
             # Whatever the chain does: strangers' uploads must not fill the disk.
             failed = _failed({"uploads": self._sweep_hourly}) | self._round()
-            self.troubles = {name: _trouble(error) for name, error in failed.items()}
+            self.troubles = {name: trouble_of(error, now_ms()) for name, error in failed.items()}
             self._wake.wait(self._interval)
 
     def _sweep_hourly(self) -> None:
@@ -117,7 +117,8 @@ def _failed(parts: Mapping[str, Callable[[], object]]) -> dict[str, Exception]:
     return failed
 
 
-def _trouble(error: Exception) -> Trouble:
+def trouble_of(error: Exception, at: int) -> Trouble:
+    """What failed at an instant (ms), as `/readyz` tells it; `fault` for what nobody expected."""
     if isinstance(error, CarnetError):
-        return Trouble(error.code, str(error), now_ms())
-    return Trouble("fault", repr(error), now_ms())
+        return Trouble(error.code, str(error), at)
+    return Trouble("fault", repr(error), at)

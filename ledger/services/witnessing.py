@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ledger.ports import Cosignature, Witness, WitnessReply
 from ledger.services.append import now_ms
-from ledger.services.upkeep import Trouble
+from ledger.services.upkeep import Trouble, trouble_of
 from ledger.services.witnessed import Cosignatures, WitnessedHead, with_cosignatures
 from verifier.checkpoint import parse_decimal
 from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused, Unavailable
@@ -207,8 +207,8 @@ class _Asker:
             try:
                 self._ask(*head)
                 self.trouble, self._failures = None, 0
-            except CarnetError as error:
-                self.trouble = Trouble(error.code, str(error), now_ms())
+            except Exception as error:  # a lack of files or memory must not end the asking for good, and unseen
+                self.trouble = trouble_of(error, now_ms())
                 waits = self._parent.backoff
                 self._not_before = time.monotonic() + waits[min(self._failures, len(waits) - 1)]
                 self._failures += 1

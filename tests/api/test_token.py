@@ -149,6 +149,13 @@ def test_the_last_use_is_noted_once_a_minute(tokens: Tokens, clock: Clock) -> No
             assert tokens.sessions()[0].used_at == clock.now
 
 
+def test_a_use_of_a_caller_that_was_forgotten_turns_nobody_away(tokens: Tokens) -> None:
+    caller = tokens.authenticate(tokens.issue("a", [Scope.SCAN]))
+    assert caller is not None
+    tokens._noted.clear()  # as another thread does when too many are remembered
+    tokens.note_use(caller)
+
+
 def test_a_use_that_cannot_be_noted_turns_nobody_away(tokens: Tokens, database: str) -> None:
     caller = tokens.authenticate(tokens.issue("a", [Scope.SCAN]))
     assert caller is not None

@@ -13,7 +13,7 @@ from chain_world import World
 from ledger.chain.evm import EvmChain
 from ledger.chain.local import open_chain
 from ledger.chain.operator import LedgerChain
-from ledger.chain.reader import NodeReader
+from ledger.chain.reader import NodeReader, read_logs
 from ledger.chain.rpc import Rpc, RpcError
 from ledger.keys.account import transaction_fields
 from ledger.ports import Log
@@ -129,6 +129,27 @@ def test_a_node_that_limits_its_answers_is_asked_for_less(world: World, node: Mi
         list(world.chain.proposals())
     with pytest.raises(Unavailable):
         reader.logs(query)
+
+
+class Long:
+    """A node of a long chain, whose first blocks are dense: it gives no more than ten events, one in each of these."""
+
+    def __init__(self, dense: int, refuses: int = 10) -> None:
+        self._dense, self._refuses, self.asked = dense, refuses, 0
+
+    def call(self, _method: str, *params: Any) -> Any:
+        self.asked += 1
+        first, last = (int(params[0][name], 16) for name in ("fromBlock", "toBlock"))
+        found = range(first, min(last + 1, self._dense))
+        if len(found) > self._refuses:
+            raise RpcError("eth_getLogs", "too many results", b"")
+        return [{"blockNumber": hex(block), "logIndex": "0x0"} for block in found]
+
+
+def test_behind_dense_blocks_more_is_asked_for_again() -> None:
+    node = Long(dense=40)
+    assert len(list(read_logs(node, {}, 0, 1_000_000))) == 40
+    assert node.asked < 400
 
 
 def test_a_lost_answer_is_asked_for_by_the_transaction_itself(world: World, node: Misbehaving) -> None:

@@ -99,6 +99,23 @@ def test_one_witness_that_lies_moves_nothing() -> None:
     assert not refused(world.clock)
 
 
+def test_one_of_two_witnesses_stops_no_writer() -> None:
+    for off in (9 * DAY, -9 * DAY):
+        world = World()
+        world.clock.heard("liar", world.true + off)
+        world.clock.heard("nl", world.true)
+        assert not refused(world.clock)
+        world.passes, world.wrong = MINUTE, off  # and none confirms a jump alone
+        assert refused(world.clock)
+
+
+def test_witnesses_far_apart_do_not_agree_with_what_lies_between() -> None:
+    world = World()
+    world.clock.heard("fast", world.true + DAY)
+    world.clock.heard("slow", world.true - DAY)
+    assert refused(world.clock)
+
+
 def test_an_idle_chain_contradicts_nobody() -> None:
     world = World()
     world.clock.heard("the chain", world.true - DAY, binding=False)

@@ -31,6 +31,7 @@ from verifier import canonical
 from verifier.checkpoint import Checkpoint
 from verifier.errors import CarnetError, ProofInvalid, Stopped, Unavailable
 from verifier.note import Note
+from verifier.record import Record
 from verifier.scan_receipt import ADMINISTRATION
 from verifier.seal import build_seal
 from verifier.statement import Kind
@@ -167,6 +168,17 @@ def test_a_fault_that_comes_once_costs_nobody_more_than_a_repeat(desk: Desk, eng
         else:
             assert opened.sequencer.submit(seal(0)).index == 2
         assert opened.sequencer.stopped is None
+
+
+@pytest.mark.parametrize("error", [lambda: OSError(EMFILE, "files"), MemoryError])
+def test_a_lack_before_anything_is_written_refuses_that_one_alone(
+    desk: Desk, error: Callable[[], BaseException]
+) -> None:
+    with desk.open() as opened:
+        with patched(Record, "admit", error), pytest.raises(Unavailable, match="nothing was written"):
+            opened.sequencer.submit(seal(0))
+        assert opened.sequencer.stopped is None
+        assert opened.sequencer.submit(seal(0)).index == 2
 
 
 def test_closed_while_it_is_held_up_it_ends_and_the_next_start_goes_on(desk: Desk, engine: Engine) -> None:

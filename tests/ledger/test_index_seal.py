@@ -20,7 +20,7 @@ from ledger.storage.secret import DetailTable
 from ledger.storage.signed_head import SignedHeadFile
 from tests.sim import Actor, Sim, gtin_of
 from verifier.entry import decode_entry
-from verifier.errors import CarnetError, Malformed, Refused
+from verifier.errors import CarnetError, Malformed, Refused, Unavailable
 from verifier.instant import MINUTE
 from verifier.merkle import Frontier
 from verifier.participant import Role
@@ -224,6 +224,25 @@ def test_the_cadence_seals_once_and_then_rests(scene: Scene) -> None:
         time.sleep(0.01)
     cadence.close()
     assert scene.indexes.new < SEAL_ENTRIES
+
+
+def test_the_cadence_outlives_what_a_round_meets_and_forgets_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    cadence, seen = IndexCadence(scene.indexes, interval=0.01), list[str]()
+    faults = [OSError("no file"), Unavailable("held up", code="database")]
+
+    def due(_now: int) -> bool:
+        seen.append(cadence.trouble.code if cadence.trouble else "ok")
+        if faults:
+            raise faults.pop()
+        return False  # somebody has sealed on demand meanwhile
+
+    monkeypatch.setattr(scene.indexes, "due", due)
+    cadence.start()
+    until = time.monotonic() + 20
+    while len(seen) < 5 and time.monotonic() < until:
+        time.sleep(0.01)
+    cadence.close()
+    assert seen[:5] == ["ok", "database", "fault", "ok", "ok"]
 
 
 def test_the_cadence_ends_with_the_writer(scene: Scene) -> None:

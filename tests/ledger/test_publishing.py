@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from errno import EMFILE
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,27 @@ def test_a_disk_that_says_no_is_remembered_and_tried_again(scene: Scene) -> None
         wait_for(lambda: publisher.trouble is None)
     finally:
         publisher.close()
+    scene.check(3)
+
+
+def test_a_lack_of_files_or_memory_ends_no_publishing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.grow(3)
+    publisher, lack = scene.publisher(), [OSError(EMFILE, "files"), MemoryError()]
+    real, seen = publisher.round, list[str]()
+
+    def round_() -> None:
+        seen.append(publisher.trouble.code if publisher.trouble else "ok")
+        if lack:
+            raise lack.pop()
+        real()
+
+    monkeypatch.setattr(publisher, "round", round_)
+    publisher.start()
+    try:
+        wait_for(lambda: len(seen) > 2 and publisher.trouble is None)
+    finally:
+        publisher.close()
+    assert seen[:3] == ["ok", "fault", "fault"]
     scene.check(3)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EMFILE
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,26 @@ def test_the_cadence_seals_by_itself(desk: Desk) -> None:
             desk.scan(opened, f"S{time.monotonic_ns()}")
         opened.seals.close()
         desk.check(opened)
+
+
+def test_the_cadence_outlives_a_lack_of_files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk.open() as opened:
+        lack, real = [OSError(EMFILE, "files"), MemoryError()], opened.seals.round
+
+        def round_() -> None:
+            if lack:
+                raise lack.pop()
+            real()
+
+        monkeypatch.setattr(opened.seals, "round", round_)
+        opened.seals._every = 0.02
+        opened.seals.start()
+        until = time.monotonic() + 20
+        while not opened.record.seals:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        opened.seals.close()
+        assert opened.seals.trouble is None
 
 
 # what fails × what the next start finds

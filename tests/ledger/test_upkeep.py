@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from errno import EMFILE
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ import pytest
 from ledger_world import World, gtin
 
 from ledger.services.anchoring import Anchoring
+from ledger.services.mirroring import Following, Mirroring
 from ledger.services.participant import Mirror
 from ledger.services.segment import build, build_from_keys
 from ledger.services.upkeep import Upkeep
@@ -63,6 +65,38 @@ def test_a_part_that_fails_is_said_and_tried_again_and_stops_no_other(fault: Exc
     kept.close()
     assert quiet.followed == quiet.rounds, "anchors are followed although the registry can't be read"
     assert seen[:4] == [{}, *[{"registry": getattr(fault, "code", "fault")}] * 2, {}]
+
+
+class Followed:
+    """A log that is followed; `faults` are raised first, one a round."""
+
+    of, alarm, checked_at, newest, seal_trouble = "log", None, None, None, None
+
+    def __init__(self, *faults: Exception) -> None:
+        self.faults, self.rounds = list(faults), 0
+
+    def round(self) -> int:
+        self.rounds += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        return 7
+
+
+def test_a_lack_of_files_ends_no_mirror() -> None:
+    followed, seen = Followed(OSError(EMFILE, "files"), MemoryError()), list[str]()
+    mirroring = Mirroring(cast("Following", followed), interval=0.01)
+    first = [OSError(EMFILE, "files")]
+
+    def after() -> None:
+        seen.append(mirroring.trouble.code if mirroring.trouble else "ok")
+        if first:
+            raise first.pop()  # what comes behind a round may meet it as well
+
+    mirroring.after = after
+    mirroring.start()
+    wait(lambda: len(seen) >= 3)
+    mirroring.close()
+    assert seen[:3] == ["fault", "fault", "ok"]
 
 
 def test_a_caller_gets_the_error_after_everything_was_tried() -> None:
