@@ -72,7 +72,7 @@ def show_to_officer(ledger: Ledger, makers: Makers, told: Told, question: Questi
     answer = ask(ledger, question)
     leads: dict[str, Lead] = {}
     for repair in repairs_of(answer):
-        led = ask(ledger, understand(told.repaired(repair.text, repair.name.value)))
+        led = ask(ledger, understand(told.repaired(question, repair.text, repair.name.value)))
         _count(ledger, led)
         verdict, codes = led.judgement.verdict, [reason.code for reason in led.judgement.reasons]
         leads[repair.text] = Lead(verdict, shown_as(verdict, codes), led.facts.unit is Unit.PRESENT)

@@ -6,6 +6,10 @@ import re
 from enum import StrEnum
 from typing import TypeVar
 
+from starlette.requests import Request
+
+from api.http.origin import opened_from_elsewhere
+from api.http.vary import given
 from verifier.errors import Malformed
 from verifier.facts import Context
 from verifier.gs1 import Carrier
@@ -21,6 +25,17 @@ _SHOWN = 20  # characters of a wrong value that are shown
 def context_of(text: str | None) -> Context:
     """Where in its life the item is; whoever does not say it is not taken for its owner. Raises Malformed."""
     return _one_of(Context, text, Context.UNKNOWN, "context")
+
+
+def context_said(request: Request, context: Context) -> Context:
+    """The context in an address, if who asks said it: a printed or sent link must not say "it is mine" for its reader.
+
+    A browser that was brought here by such a link is asked itself.
+    """
+    if context is Context.UNKNOWN:
+        return context
+    elsewhere = opened_from_elsewhere(given(request, "sec-fetch-mode"), given(request, "sec-fetch-site"))
+    return Context.UNKNOWN if elsewhere else context
 
 
 def carrier_of(text: str | None) -> Carrier:

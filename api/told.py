@@ -58,10 +58,14 @@ class Told:
     cut: bool = False
     hosts: tuple[str, ...] = ()
 
-    def repaired(self, text: str, name: str) -> Told:
-        """The same with its first code repaired, and that said."""
-        first, *others = self.symbols
-        return replace(self, symbols=(replace(first, text=text), *others), repairs=(*self.repairs, name))
+    def repaired(self, asked: Question, text: str, name: str) -> Told:
+        """The same with the code that `asked` was about repaired, and that said.
+
+        In a picture that is the most telling code of the item, wherever it stands among the symbols.
+        """
+        at = next(at for at, symbol in enumerate(self.symbols) if _is_about(asked, symbol, self))
+        symbols = (*self.symbols[:at], replace(self.symbols[at], text=text), *self.symbols[at + 1 :])
+        return replace(self, symbols=symbols, repairs=(*self.repairs, name))
 
 
 def host_of(base_url: str) -> tuple[str, ...]:
@@ -110,6 +114,10 @@ def _read(symbol: Symbol, told: Told) -> Reading:
         machine_read=machine_read,
         hosts=told.hosts,
     )
+
+
+def _is_about(asked: Question, symbol: Symbol, told: Told) -> bool:
+    return symbol.carrier is asked.carrier and _read(symbol, told) == asked.reading
 
 
 def _question(told: Told, symbol: Symbol, reading: Reading) -> Question:

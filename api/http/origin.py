@@ -1,4 +1,4 @@
-"""Whether a form comes from our own pages (RFC 6454), also behind a proxy that writes another Host."""
+"""Whether a form or a link comes from our own pages (RFC 6454), also behind a proxy that writes another Host."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def from_our_own(origin: str | None, base_url: str, host: str | None) -> bool:
         return False
     # The scheme of Host is not said: a proxy that ends TLS hands on plain HTTP.
     return theirs == _origin(base_url) or (host is not None and theirs == _origin(f"{theirs[0]}://{host}"))
+
+
+def opened_from_elsewhere(mode: str, site: str) -> bool:
+    """Whether a browser was brought here by a link that is none of ours: printed, sent, or on another site.
+
+    `mode`, `site`: its Sec-Fetch-Mode and Sec-Fetch-Site (W3C Fetch Metadata), empty if there is none. What such a link
+    says was said by whoever made it. Programs send neither header, and ask for themselves.
+    """
+    return mode == "navigate" and site != "same-origin"
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

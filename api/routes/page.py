@@ -14,6 +14,7 @@ from api.guard import Guarded
 from api.http.content import FRESH, IMMUTABLE, content, packed
 from api.negotiate import wants_page
 from api.page import ASSETS
+from api.parameters import context_said
 from api.problem_kind import Problem
 from api.problem_texts import CLASSES, CODES
 from api.reply import reply
@@ -55,8 +56,11 @@ async def home(
     """The form for a code, or its answer. `carrier`: what bore it, where a link was repaired."""
     here = site(request)
     if code is not None and code.strip():
-        question = understand(Told((Symbol(code, carrier),), context=context, hosts=here.hosts))
-        return here.pages.respond("answer.html", request, answer=await ask_from_the_loop(request, question))
+        said = context_said(request, context)
+        question = understand(Told((Symbol(code, carrier),), context=said, hosts=here.hosts))
+        page = wants_page(request)  # before anything is counted
+        answer = await ask_from_the_loop(request, question)
+        return here.pages.respond("answer.html", request, answer=answer) if page else reply(answer)
     verdicts = [(verdict.value, SHOWN_AS[verdict], meaning) for verdict, meaning in MEANINGS.items()]
     return here.pages.respond("home.html", request, verdicts=verdicts, caveat=CAVEAT)
 

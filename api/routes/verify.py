@@ -15,7 +15,7 @@ from api.asking import ask, ask_from_the_loop
 from api.examples import ANSWER, EXAMPLE_CODE, problems
 from api.guard import Guarded
 from api.negotiate import wants_page
-from api.parameters import SYMBOLOGY, carrier_of, context_of, symbology_of
+from api.parameters import SYMBOLOGY, carrier_of, context_of, context_said, symbology_of
 from api.problem import problem_response
 from api.reply import reply
 from api.site import Site, site
@@ -117,7 +117,8 @@ async def _resolve(request: Request) -> Response:
     text = here.settings.base_url.rstrip("/") + raw_path.decode("latin-1")
     text = f"{text}?{query.decode('latin-1')}" if query else text
     # Links come to a server out of QR codes; one without the signature its batch's labels bear is worth a look.
-    question = understand(Told((Symbol(text, Carrier.QR),), context=context_of(context), hosts=here.hosts))
+    said = context_said(request, context_of(context))
+    question = understand(Told((Symbol(text, Carrier.QR),), context=said, hosts=here.hosts))
     try:
         parse_digital_link_path(raw_path, query)
         if not isinstance(question.reading, ReadCode):

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -93,11 +94,23 @@ def test_a_repair_leads_where_choosing_it_leads(
         lost = [repair for repair in shown["repairs"] if repair["name"] == "separator_lost"]
         assert lost
         for repair in lost:
-            chosen = judged(stage, asked.repaired(repair["text"], repair["name"]))
+            chosen = judged(stage, asked.repaired(understand(asked), repair["text"], repair["name"]))
             assert repair["leads_to"] == chosen["verdict"]
             assert repair["leads_to_shown_as"] == chosen["shown_as"]
         borne = carrier is Carrier.QR or (serial == dated.serials[0] and context is not Context.OWNER)
         assert lost[0]["leads_to"] == ("check" if borne else "registered")
+
+
+def test_in_a_picture_the_code_that_was_judged_is_the_one_that_is_repaired(stage: Stage, dated: Any) -> None:
+    """The product's EAN stands before it, decoded more often: its carrier says nothing of what the QR code lacks."""
+    ean = Symbol("0" + PRODUCT[1:], Carrier.TEXT, "]E0", 4)
+    glued = Symbol(f"01{PRODUCT}21{dated.serials[8]}10P1", Carrier.QR, "]Q3", 2)
+    scan = ScanInput(str(uuid.uuid4()), "", 1_796_000_000_000, "dock", Context.IMPORT, "NL")
+    for symbols in ((ean, glued), (glued, ean)):
+        asked = officer_told(scan, Pictured(symbols), HowRead.PHOTOGRAPH)
+        shown, _ = show_to_officer(stage.ledger, Makers(stage.ledger.participants), asked, understand(asked))
+        (lost,) = [repair for repair in shown["repairs"] if repair["name"] == "separator_lost"]
+        assert lost["leads_to"] == "check", "labels of this lot bear a signature in QR codes"
 
 
 def test_a_sold_unit_is_not_without_reports_to_somebody_who_may_be_buying(
@@ -129,6 +142,30 @@ def test_a_sold_unit_is_not_without_reports_to_somebody_who_may_be_buying(
     assert (other["verdict"], other["question"]) == ("registered", None)
     refused = http.get("/v1/verify", params={"code": link, "context": "holiday"})
     assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (400, "context")
+
+
+def test_a_link_from_elsewhere_does_not_say_for_its_reader_that_the_item_is_theirs(
+    stage: Stage, http: httpx.Client, dated: Any
+) -> None:
+    """Printed beside a copied label, or sent by who sells it: only our own page, or a program, says whose it is."""
+    link = stage.link(dated, dated.serials[0])
+    printed = link.removeprefix("https://id.example") + "&context=owner"
+    for address in (printed, f"/?carrier=qr&context=owner&code={quote(link, safe='')}"):
+        for site, verdict in {
+            "none": "check",
+            "cross-site": "check",
+            "same-site": "check",
+            "same-origin": "registered",
+        }.items():
+            came = {**JSON, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": site}
+            answer = http.get(address, headers=came)
+            assert (answer.json()["verdict"], site) == (verdict, site)
+            assert answer.json()["question"]["given"] == ("owner" if verdict == "registered" else "unknown")
+            assert "Sec-Fetch-Site" in answer.headers["vary"]
+        scripted = {**JSON, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"}
+        assert http.get(address, headers=scripted).json()["verdict"] == "registered", "a program says it on purpose"
+        page = http.get(address, headers={**came, "Sec-Fetch-Site": "none", "Accept": "text/html"}).text
+        assert "Check further" in page
 
 
 def test_what_a_label_prints_is_compared_or_listed(stage: Stage, http: httpx.Client, dated: Any) -> None:
