@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from urllib.parse import unquote, urlsplit
 
+from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
-from verifier.gs1 import parse_gtin
+from verifier.gs1 import CodeForm, parse_gtin
+from verifier.symbology import split_symbology
 
 CANONICAL_HOST = "id.gs1.org"
 """The host of GS1's own links (DL 4.12), known to everybody."""
@@ -25,7 +28,11 @@ CUT_SCHEME = re.compile(r"(?:ttps?|tps?|ps?|s)?:?//(?=[^/\s]+/)", re.IGNORECASE)
 _LABEL_SIGNATURE = re.compile(rf"(?:^|[?&])s?=[A-X2-9]{{8,}}|^[A-X2-9]{{{_SIGNATURE},}}$", re.IGNORECASE)
 _PATH = re.compile(r"(?:^|/)(?:01/\d{8}|(?:10|21|22|235)/[^/?#\s])")
 _DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}|\d+/\d+")
-_KEY_IN_BRACKETS = re.compile(r"\(01\)\s*\d{8}")
+_KEY_IN_BRACKETS = re.compile(r"\(\s*01\s*\)\s*\d{8}|^(?:0?1\)|\))\d{14}\(")
+_FIELDS_IN_BRACKETS = re.compile(r"\((?:01|10|21)\)[^\s()]+\((?:01|10|21)\)\S|^\d{8,14}\((?:10|21)\)\S|^0?\(1\)\d{14}")
+_STEM_WITH_KEY = re.compile(r"/01/(\d{14})(?=/)")
+_STARTS = ("https://", "urn:epc:id:sgtin:", "urn:epc:tag:sgtin-")
+_SHORTEST_START = {"h": 4, "u": 7}  # characters of these that are enough to know one by; own limit
 _KEY = re.compile(r"(?<!\d)01(\d{14})(?=$|\D|1[01357]|2[12])")
 _SGTIN = re.compile(r"(?:^|:)(?:s?gtin(?:-\d+)?:)?\d{6,12}\.\d{1,7}\.|sgtin", re.IGNORECASE)
 
@@ -41,19 +48,50 @@ def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
     known = {CANONICAL_HOST, *(host.lower() for host in hosts)}
     if (link := _LINK.match(text)) is not None:
         return _of_link(text, link["host"].lower(), known)
+    if any(start.startswith(text.lower()) and len(text) >= _SHORTEST_START[start[0]] for start in _STARTS):
+        return f"couldn't read the code: this is the beginning of one, the rest is missing; {_AGAIN}"
     if cut_scheme(text):
         return f"couldn't read the code: the beginning of its address is missing; {_AGAIN}"
     if _LABEL_SIGNATURE.search(text):
         return f"couldn't read the code: this is the end of a label's link, its beginning is missing; {_AGAIN}"
     if " " not in text and _PATH.search(text) and not _DATE.fullmatch(text):
         return f"couldn't read the code: this is a part of a link, its beginning is missing; {_AGAIN}"
-    if _KEY_IN_BRACKETS.search(text) or any(_is_gtin(match[1]) for match in _KEY.finditer(text)):
+    plain = _plain(text)
+    if _shows_elements(plain) or _FIELDS_IN_BRACKETS.search(plain):
         return f"couldn't read the code: something else stands before its product number; {_AGAIN}"
-    if _SGTIN.search(text):
+    if _SGTIN.search(plain):
         return f"couldn't read the code: this is a part of an SGTIN; {_AGAIN}"
-    if any(_shows(text.lower(), host) for host in known):
+    if any(_shows(plain.lower(), host) for host in known):
         return f"couldn't read the code: this is a part of a link; {_AGAIN}"
     return None
+
+
+def find_covered(text: str) -> str | None:
+    """What a well-formed text hides that says of itself that it names no product, as one sentence; None if nothing.
+
+    It may be a link that names a product in its stem and then something else, or a symbol that announces another
+    application and holds a product's code all the same. Whoever prints such a thing must not choose how it is judged.
+    """
+    if _LINK.match(text) is not None:
+        if any(_is_gtin(found[1]) for found in _STEM_WITH_KEY.finditer(urlsplit(text).path)):
+            return "couldn't read the code: it names a product and, behind it, another thing; which one is meant?"
+        return None
+    try:
+        code = parse_code(split_symbology(text)[1])
+    except Malformed:
+        return None
+    if isinstance(code, Foreign) or code.form is CodeForm.GTIN:
+        return None
+    return "couldn't read the code: its symbol announces another application, and it holds a product code"
+
+
+def _plain(text: str) -> str:
+    """A text without percent escapes: programs that pass links on escape what they pass on, once or twice."""
+    return unquote(unquote(text)) if "%" in text else text
+
+
+def _shows_elements(text: str) -> bool:
+    return _KEY_IN_BRACKETS.search(text) is not None or any(_is_gtin(match[1]) for match in _KEY.finditer(text))
 
 
 def cut_scheme(text: str) -> bool:
@@ -68,6 +106,10 @@ def _of_link(text: str, host: str, known: Collection[str]) -> str | None:
         return f"couldn't read the code: the end of its address is missing; {_AGAIN}"
     if _LABEL_SIGNATURE.search(text):
         return f"couldn't read the code: a part of the link is missing before its signature; {_AGAIN}"
+    plain = _plain(text)
+    address = re.compile(rf"[/\\]{{2}}(?:{'|'.join(map(re.escape, known))})(?![\w.-])", re.IGNORECASE)
+    if _shows_elements(plain) or "urn:epc:id:sgtin:" in plain or address.search(plain):
+        return f"couldn't read the code: another address stands around it; {_AGAIN}, or open what is inside"
     return None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
-from verifier.fragment import cut_scheme, find_fragment
+from verifier.fragment import cut_scheme, find_covered, find_fragment
 from verifier.gs1 import Carrier, UnitCode
 from verifier.keyboard import unknown_layout
 from verifier.repair import Repair, RepairName, find_repairs, find_suspects
@@ -112,7 +112,10 @@ def _not_a_code(
     if repairs and not cut_scheme(text):  # 1
         message = "couldn't read the code as it came in: it looks like a product code that a device has changed"
         return Unreadable(text, "device_fault", message, symbology, repairs)
-    if what is not Foreign.NO_GTIN:
+    if what is Foreign.NO_GTIN:
+        if covered := find_covered(text):
+            return Unreadable(text, "fragment", covered, symbology, repairs)
+    else:
         if fragment := find_fragment(text, hosts):  # 2
             return Unreadable(text, "fragment", fragment, symbology, repairs)
         if unknown_layout(text):

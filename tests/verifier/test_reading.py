@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from verifier.code_text import Foreign
 from verifier.digital_link import format_digital_link
 from verifier.element_string import GS, format_element_string
 from verifier.gs1 import CSET82, Carrier, UnitCode
@@ -245,3 +246,56 @@ def test_no_text_takes_many_steps(name: str) -> None:
         sys.setprofile(None)
     assert calls < 100_000
     assert isinstance(reading, NotGs1) or len(reading.repairs) <= MOST_REPAIRS
+
+
+WRAPPED = [
+    "https://l.example/l?u=https%3A%2F%2Fid.example%2F01%2F09521234000013%2F10%2FL1%2F21%2FS1",
+    "https://l.example/l?u=https%253A%252F%252Fid.example%252F01%252F09521234000013%252F21%252FS1&data=05",
+    "https://l.example/l?u=https://id.example/ledger",
+    "https:\\\\id.example\\01\\09521234000013\\21\\S1",
+    "https://example.com/x010952123400001310L1\x1d21S1",
+    "https://example.com/x(01)09521234000013(10)L1(21)S1",
+    "https://example.com/urn:epc:id:sgtin:9521234.000001.S1",
+    "https://id.example/01/09521234000013/10/L1/21/S1/414/9521234000013",
+    "https://other.example/01/09521234000013/21/S1/8003/09521234000013",
+    "]Q5https://id.example/01/09521234000013/21/S1",
+    "]d3010952123400001310L1\x1d21S1",
+    "]C2(01)09521234000013(21)S1",
+    "01)09521234000013(10)L1(21)S1",
+    "1234000013(10)L1(21)S1",
+    "0(1)09521234000013(10)L1(21)S1",
+    "( 01 )09521234000013( 10 )L1( 21 )S1",
+    "%2801%2909521234000013%2821%29S1",
+    "urn:epc:id:sgt",
+    "http",
+    "https:/",
+]
+
+
+@pytest.mark.parametrize("text", WRAPPED)
+def test_a_code_inside_something_else_is_no_foreign_code(text: str) -> None:
+    """A forger must not make a recalled unit "another thing, read well" by what he prints around its code."""
+    reading = read(text, machine_read=True, hosts=("id.example",))
+    assert isinstance(reading, Unreadable), reading
+    assert reading.why in ("fragment", "device_fault")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("https://id.gs1.org/414/9521234000013", Foreign.NO_GTIN),
+        ("https://id.example/00/095212340000000013", Foreign.NO_GTIN),
+        ("]I209521234000013", Foreign.NO_GTIN),
+        ("]C110L1\x1d21S1", Foreign.NO_GTIN),
+        ("https://example.com/?gtin=09521234000013&serial=S1", Foreign.LINK),
+        ("https://example.com/2024/01/15/(21)-guns", Foreign.LINK),
+        ("https://example.com/%E2%82%AC%ZZ", Foreign.LINK),
+        ("twelve (12) angry men", Foreign.TEXT),
+        ("f(10)", Foreign.TEXT),
+        ("hat", Foreign.TEXT),
+    ],
+)
+def test_what_shows_no_code_stays_another_thing(text: str, why: Foreign) -> None:
+    reading = read(text, machine_read=True, hosts=("id.example",))
+    assert isinstance(reading, NotGs1), reading
+    assert reading.why is why
