@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from verifier.errors import Malformed
@@ -29,3 +30,14 @@ def check_http_url(url: str) -> None:
         sound = False
     if not sound or parts.username is not None or parts.query or parts.fragment or not url.isprintable() or " " in url:
         raise Malformed(f"couldn't use the address {url[:200]!r}: expected http(s)://host[:port][/path]", code="url")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = host.rstrip(".").lower()
+        return name == "localhost" or name.endswith(".localhost")  # RFC 6761 6.3
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import httpx
 
-from ledger.deadline import Deadline, bounded
+from ledger.deadline import Deadline
+from ledger.http_client import open_client
 from ledger.ports import WitnessReply
 from ledger.urls import without_password
 from verifier.errors import Unavailable
@@ -23,14 +22,12 @@ class HttpWitness:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        loopback = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        client = httpx.Client(
+        # Redirects are not followed: what is sent is signed by nobody, it goes where the configuration says or nowhere.
+        self._http = open_client(
+            url,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             headers={"Accept-Encoding": "identity"},  # what is packed small could unpack to more than we read
-            follow_redirects=False,  # the request is signed by nobody: it goes where the configuration says or nowhere
-            trust_env=not loopback,  # a proxy from the environment cannot see our loopback
         )
-        self._http = bounded(client)
 
     def add_checkpoint(self, body: bytes) -> WitnessReply:
         """Ask for a cosignature. Raises Unavailable (`witness_unavailable`)."""

@@ -116,7 +116,7 @@ def code_of(text: str) -> UnitCode:
 
 def bytes32_of(name: str, text: str) -> bytes:
     """32 bytes from 64 hex digits in either case, with or without 0x. Raises Malformed (`hex`)."""
-    digits = text.strip().lower().removeprefix("0x")
+    digits = text.strip("\ufeff \t\r\n").lower().removeprefix("0x")
     check_hex(name, f"0x{digits}", 32)
     return bytes.fromhex(digits)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, NoReturn
@@ -28,13 +29,14 @@ from api.cli import (
     participant,
     receipt,
     scan,
+    server,
     serving,
     token,
     verify,
     witness,
 )
 from api.cli.options import COMMON
-from api.cli.output import ExitCode, Out, exit_code, report_error, report_failure
+from api.cli.output import ExitCode, Out, exit_code, report_error, report_failure, report_trace
 from verifier.errors import CarnetError
 
 
@@ -69,6 +71,7 @@ app.command("audit")(audit.audit)
 app.command("mirror")(mirror.mirror)
 app.add_typer(index.app, name="index")
 app.add_typer(token.app, name="token")
+app.add_typer(server.app, name="server")
 app.add_typer(witness.app, name="witness")
 
 
@@ -105,9 +108,10 @@ def run(arguments: list[str]) -> int:
         misnamed = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError | FileExistsError)
         return ExitCode.WRONG_USE if misnamed else ExitCode.UNREACHABLE
     except Exception as error:
+        # Only its name: what an error of others says may quote what it was given, a secret too.
+        message = f"something is wrong in Carnet itself: {type(error).__name__}; CARNET_DEBUG=1 shows where"
         if os.environ.get("CARNET_DEBUG"):
-            raise
-        message = f"something is wrong in Carnet itself: {error!r}; CARNET_DEBUG=1 shows where"
+            report_trace(traceback.format_exc())
         report_failure("fault", message, as_json=as_json)
         return ExitCode.FAULT
     return int(code or 0)

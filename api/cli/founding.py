@@ -87,11 +87,13 @@ def init(
     from ledger.wiring_writer import LOG_KEY
     from verifier.foreign import check_text
     from verifier.founding import NO_WITNESSES
+    from verifier.note_key import check_name
 
     out = Out(json)
     seats = [_parse_seat(text) for text in authority]
     _check_seats(seats, out)
     check_base_url(base_url, out)
+    check_name(origin)
     check_text("origin", origin, at="origin")
     policy = read_policy(witness_policy) if witness_policy is not None else NO_WITNESSES
     addresses = witness_addresses(policy, witness or (), out)

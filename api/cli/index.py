@@ -114,12 +114,10 @@ def _check_home(place: Home, signer: EvmKey, out: Out) -> None:
 
 
 def _confirm_there(place: Home, url: str, signer: EvmKey, out: Out) -> dict[str, Any]:
-    from api.cli.known import check_pin
-    from api.cli.remote import Remote
+    from api.cli.connecting import connected
 
-    with opened(place, out) as ledger, Remote(url) as remote:
-        about = remote.get("/v1/ledger")
-        check_pin(place, about)
+    with opened(place, out) as ledger, connected(place, url) as remote:
+        about = remote.about()
         if about["founding_pin"] != ledger.founding.pin.hex():
             raise Refused("couldn't confirm an index: the server's ledger is not the one copied here", code="other_log")
         head = recomputed(ledger.record, _head(remote.get("/v1/index")["sealed"]))

@@ -24,16 +24,19 @@ COMMON = ("--home", "--json", "--server", "--token-file")
 
 def read_secret(file: str | None) -> str | None:
     """The first line of a file that holds a secret; `-` reads standard input. Raises Malformed (`file`)."""
+    from ledger.keys.secret_text import decode_text, keep_unsaid, trimmed
+
     if file is None:
         return None
     try:
-        text = sys.stdin.readline() if file == "-" else Path(file).expanduser().read_text().partition("\n")[0]
+        raw = sys.stdin.buffer.readline() if file == "-" else Path(file).expanduser().read_bytes()
+        text = trimmed("".join(decode_text(raw).splitlines()[:1]))
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "it holds no text"
-        raise Malformed(f"couldn't read the secret in {file}: {cause}", code="file") from error
-    if not text.strip():
+        raise Malformed(f"couldn't read the secret in {file}: {cause}", code="file") from None  # it holds the bytes
+    if not text:
         raise Malformed(f"couldn't read the secret in {file}: its first line is empty", code="file")
-    return text.strip()
+    return keep_unsaid(text)
 
 
 def known_doubts(names: list[str] | None) -> list[str] | None:

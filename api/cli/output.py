@@ -144,6 +144,11 @@ def report_failure(
     _say(sys.stderr, f"carnet: {message} [{code}]", *lines)
 
 
+def report_trace(trace: str) -> None:
+    """Show where in the code a fault lies, to people."""
+    _say(sys.stderr, *trace.splitlines())
+
+
 def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> list[str]:
     """Rows as aligned columns under a head; None shows as a dash."""
     cells = [[_cell(value) for value in row] for row in rows]
@@ -180,6 +185,8 @@ def _say(stream: Any, *lines: str) -> None:
 
 
 def _print(stream: Any, text: str) -> None:
+    secrets = sys.modules.get("ledger.keys.secret_text")  # while it is not loaded, no secret was read
+    text = secrets.without_secrets(text) if secrets is not None else text
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))  # LANG=C knows ASCII alone

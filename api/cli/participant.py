@@ -276,9 +276,9 @@ def show(
 def _members(place: Home, server: str | None, out: Out) -> list[dict[str, Any]]:
     url = server or place.settings.server
     if url is not None:
-        from api.cli.remote import Remote
+        from api.cli.connecting import connected
 
-        with Remote(url) as remote:
+        with connected(place, url) as remote:
             members: list[dict[str, Any]] = remote.get("/v1/participants")["participants"]
             return members
     with opened(place, out) as ledger:

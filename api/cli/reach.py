@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from api.cli.connecting import connected, token_of
 from api.cli.options import opened
 from api.cli.output import Out
 from api.cli.reach_local import LocalLedger
 from api.cli.reach_remote import RemoteLedger
-from api.cli.remote import Remote
 from verifier.errors import Unavailable
 from verifier.segment import Progress
 from verifier.statement import Domain, Statement
@@ -75,8 +75,7 @@ def reach(home: Home, server: str | None, token: str | None, out: Out, *, write:
     """
     url = server or home.settings.server
     if url is not None:
-        kept = home.settings.token
-        with Remote(url, token or (kept.get_secret_value() if kept else None)) as remote:
+        with connected(home, url, token_of(home, token)) as remote:
             yield RemoteLedger(remote, home)
         return
     with _opened(home, out, write=write) as ledger:

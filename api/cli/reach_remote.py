@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from api.cli.batch_name import split_batch
-from api.cli.known import check_pin
 from api.cli.remote import Remote
 from verifier.errors import Malformed, NotFound, Refused
 from verifier.segment import Progress
@@ -21,24 +20,22 @@ _CHUNK = 1 << 20  # bytes of a segment sent at a time
 
 
 class RemoteLedger:
-    """A ledger behind a server. `about` is what the server says it is, `home` where its pin is remembered."""
+    """A ledger behind a server. `home`: where its pin is remembered."""
 
     def __init__(self, remote: Remote, home: Home) -> None:
         self._remote, self._home = remote, home
-        self._about: dict[str, Any] = remote.get("/v1/ledger")
-        check_pin(home, self._about)
 
     @property
     def domain(self) -> Domain:
-        """What statements are signed over, as the server says."""
-        from verifier.founding import log_id
+        """What statements are signed over: entry 0 says it, which is believed because of the pin."""
+        from api.cli.receiving import founding_of
 
-        return Domain(int(self._about["chain_id"]), self._about["contracts"]["registry"], log_id(self._about["origin"]))
+        return founding_of(self._home, self._remote).domain
 
     @property
     def base_url(self) -> str:
         """Scheme and host of printed links: CARNET_BASE_URL, else what the server says, else the server itself."""
-        return self._home.settings.base_url or str(self._about.get("base_url") or self._remote.url)
+        return self._home.settings.base_url or str(self._remote.about().get("base_url") or self._remote.url)
 
     def put_segment(self, path: Path, root: bytes, n: int, progress: Progress) -> None:
         """Send a segment file."""

@@ -59,10 +59,10 @@ def check(
 
 
 def _rows(place: Home, server: str | None, token: str | None, founding: str | None, out: Out) -> list[dict[str, Any]]:
+    from api.cli.connecting import connected, token_of
     from api.cli.judged_again import judge_again
     from api.cli.receipt_folder import ReceiptFolder
     from api.cli.receiving import Lookup, founding_of
-    from api.cli.remote import Remote
 
     folder = ReceiptFolder(place)
     found, rows = dict(folder.all()), [_worthless(name, path) for name, path in folder.refused()]
@@ -73,8 +73,7 @@ def _rows(place: Home, server: str | None, token: str | None, founding: str | No
     url = server or place.settings.server
     if url is None:
         raise Malformed("couldn't check receipts: say which server gave them with --server URL", code="usage")
-    kept = place.settings.token
-    with Remote(url, token or (kept.get_secret_value() if kept else None)) as remote:
+    with connected(place, url, token_of(place, token)) as remote:
         known = founding_of(place, remote, _pin(founding))
         lookup = Lookup(remote, known)
         seen = lookup.compare_head(folder)

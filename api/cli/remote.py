@@ -9,8 +9,10 @@ from typing import Any, Self
 
 import httpx
 
-from ledger.deadline import Deadline, bounded
+from ledger.deadline import Deadline
+from ledger.http_client import open_client
 from ledger.remote.http import SLOWEST
+from ledger.urls import without_password
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
 from verifier.foreign import shown
 
@@ -22,6 +24,7 @@ READ_SECONDS, WRITE_SECONDS = 120.0, 630.0
 
 DETAIL_MAX, PLACE_MAX = 1_000, 200
 """Characters of a problem's detail and of its place that are shown; ours are shorter."""
+_TOKEN = re.compile("[!-~]+")
 _CODE = re.compile("[a-z][a-z0-9_]{0,63}")
 
 
@@ -30,15 +33,13 @@ class Remote:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         if not url.startswith(("http://", "https://")):
-            raise Malformed(f"couldn't use --server {url}: expected http://… or https://…", code="server")
-        headers = {"Accept": "application/json", "User-Agent": "carnet-cli"}
+            raise Malformed(
+                f"couldn't use --server {without_password(url)}: expected http://… or https://…", code="server"
+            )
+        self._whole, self.url = url.rstrip("/"), without_password(url)
+        self._client = self._opened({})
         if token:
-            headers["Authorization"] = f"Bearer {token}"
-        # A redirect could take a token, or a statement, to somebody else.
-        self._client = bounded(
-            httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT, follow_redirects=False)
-        )
-        self.url = url
+            self.show(token)
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +48,22 @@ class Remote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+
+    def show(self, token: str | None) -> None:
+        """Send a token with all that follows, or none. Raises Malformed (`token`, `proxy`), which does not show it."""
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise Malformed(
+                "couldn't use the API token: got a character that no token has, expected printable ASCII", code="token"
+            )
+        self._client.close()
+        self._client = self._opened({"Authorization": f"Bearer {token}"} if token else {})
+
+    def about(self) -> dict[str, Any]:
+        """What the server says it is. Raises as `get`."""
+        value = self.get("/v1/ledger")
+        if not isinstance(value, dict):
+            raise Unavailable(f"couldn't understand the server at {self.url}: expected a JSON object", code="server")
+        return value
 
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> Any:
         """The JSON of a resource. Raises the error class that its problem stands for, Unavailable (`server`)."""
@@ -74,18 +91,33 @@ class Remote:
         whole = Deadline((READ_SECONDS if method == "GET" else WRITE_SECONDS) + length / SLOWEST)
         try:
             with whole.running():
-                response = self._client.request(method, path, **arguments)
-        except httpx.HTTPError as error:
+                response = self._client.send(self._own(path, self._client.build_request(method, path, **arguments)))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             cause = str(error) or type(error).__name__
             raise Unavailable(f"couldn't reach the server at {self.url}: {cause}", code="server") from error
         if response.is_success:
             return response
         raise _problem(response, self.url)
 
+    def _opened(self, headers: dict[str, str]) -> httpx.Client:
+        # A redirect could take a token, or a statement, to somebody else: none is followed.
+        common = {"Accept": "application/json", "User-Agent": "carnet-cli", **headers}
+        return open_client(self._whole, secret=bool(headers), base_url=self._whole, headers=common, timeout=TIMEOUT)
+
+    def _own(self, path: str, request: httpx.Request) -> httpx.Request:
+        """A request that goes to this server: where an address comes from the server, it could name any other."""
+        if _origin(request.url) != _origin(self._client.base_url):
+            raise Refused(
+                f"couldn't follow {shown(path, PLACE_MAX)}: the server at {self.url} names another server's address, "
+                "and nothing is asked or sent there",
+                code="foreign_address",
+            )
+        return request
+
     def _json(self, response: httpx.Response) -> Any:
         try:
             return response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unavailable(f"couldn't understand the server at {self.url}: no JSON came", code="server") from error
 
 
@@ -93,9 +125,14 @@ def _problem(response: httpx.Response, url: str) -> CarnetError:
     """The error that a problem+json stands for. RFC 9457. Its words are the server's: bounded, and shown harmless."""
     try:
         value = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         value = {}
     value = value if isinstance(value, dict) else {}
+    if response.is_redirect:
+        to = shown(response.headers.get("location", "nowhere"), PLACE_MAX)
+        return Unavailable(
+            f"couldn't ask {url}: it sends on to {to}; if you trust that, name it with --server", code="redirect"
+        )
     code = str(value.get("code"))
     code = code if _CODE.fullmatch(code) else f"http_{response.status_code}"
     detail = str(value.get("detail") or value.get("title") or f"{url} answered {response.status_code}")
@@ -103,6 +140,10 @@ def _problem(response: httpx.Response, url: str) -> CarnetError:
     pointers = [one.get("pointer") for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
     at = shown(str(pointers[0]), PLACE_MAX) if pointers else None
     return _class(response.status_code, code)(shown(detail, DETAIL_MAX), code=code, at=at)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port  # RFC 6454 4; httpx leaves default ports out
 
 
 def _class(status: int, code: str) -> type[CarnetError]:

@@ -162,14 +162,13 @@ def _ask_server(
     where: Mapping[str, Any],
     prove: bool,
 ) -> tuple[dict[str, Any], bytes | None]:
-    from api.cli.remote import Remote
+    from api.cli.connecting import connected, token_of
     from ledger.services.append import now_ms
     from verifier.instant import format_instant
 
-    kept = place.settings.token
-    token = token or (kept.get_secret_value() if kept else None)
+    token = token_of(place, token)
     own = {"id": str(uuid.uuid4()), "scanned_at": format_instant(now_ms()), "device": DEVICE, "context": context}
-    with Remote(url, token) as remote:
+    with connected(place, url, token) as remote:
         answer: dict[str, Any]
         if token is None:
             if any(value is not None for value in where.values()):
@@ -184,7 +183,7 @@ def _ask_server(
         if token is not None:
             compared = _keep_receipt(place, out, remote, answer, (own, given.code, where), token)
             answer = {**answer, "receipt_check": compared}
-        data = remote.get_bytes(answer["proof"]) if prove and answer["proof"] else None
+        data = remote.get_bytes(str(answer["proof"])) if prove and answer["proof"] else None
     return answer, data
 
 

@@ -35,7 +35,7 @@ def check_country(option: str, text: str) -> str:
 
 def parse_bytes32(option: str, text: str) -> bytes:
     """64 hex digits in either case, with or without 0x. Raises Malformed (`hex`)."""
-    digits = text.strip().lower().removeprefix("0x")
+    digits = text.strip("\ufeff \t\r\n").lower().removeprefix("0x")
     if not _PIN.fullmatch(digits):
         got = f"{len(digits)} characters" if len(digits) != 64 else "other characters"
         raise Malformed(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import weakref
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import httpx
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 import ledger.keys.account  # noqa: F401  (web3 loads eth-account; what comes with that is put right there)
-from ledger.deadline import Deadline, bounded
+from ledger.deadline import Deadline
+from ledger.http_client import open_client
 from ledger.urls import without_password
 from verifier.errors import Unavailable
 
@@ -81,11 +81,9 @@ class _Provider(JSONBaseProvider):
     def __init__(self, url: str, timeout: float) -> None:
         super().__init__()
         self._url, self._timeout = url, timeout
-        # A proxy from the environment cannot see our loopback. A redirect would take our transactions elsewhere.
-        trusts = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
         # Nodes close what is idle after five seconds (Node.js); ours would be used again in that very moment.
         limits = httpx.Limits(keepalive_expiry=2.0)
-        self._client = bounded(httpx.Client(timeout=timeout, trust_env=trusts, follow_redirects=False, limits=limits))
+        self._client = open_client(url, secret=without_password(url) != url, timeout=timeout, limits=limits)
         weakref.finalize(self, self._client.close)
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:

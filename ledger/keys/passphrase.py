@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from ledger.keys.secret_text import decode_text, keep_unsaid
 from verifier.errors import Malformed, Unavailable
 
 VARIABLE = "CARNET_KEY_PASSPHRASE"
@@ -34,14 +35,16 @@ def passphrase() -> bytes | None:
     text, name = os.environ.get(VARIABLE), os.environ.get(VARIABLE + "_FILE")
     if text is None and name:
         try:
-            text = Path(name).read_text().removesuffix("\n")
+            text = decode_text(Path(name).read_bytes()).removesuffix("\n").removesuffix("\r")
         except OSError as error:
             raise Unavailable(f"couldn't read the passphrase file {name}: {error.strerror}", code="home") from error
+        except UnicodeDecodeError:
+            raise Malformed(f"couldn't read the passphrase file {name}: it holds no text", code="passphrase") from None
     if text is None:
         return None
     if not text:
         raise Malformed("couldn't use the passphrase: it is empty; unset the variable for none", code="passphrase")
-    return text.encode()
+    return keep_unsaid(text).encode()
 
 
 def seal_secret(secret: bytes, phrase: bytes, context: bytes) -> dict[str, Any]:

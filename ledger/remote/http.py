@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from ledger.deadline import Deadline, bounded
+from ledger.deadline import Deadline
+from ledger.http_client import open_client
 from ledger.remote.files import Sleep, not_found, too_large
-from ledger.urls import check_http_url
+from ledger.urls import check_http_url, is_loopback
 from verifier.errors import Malformed, Unavailable
+from verifier.foreign import shown
 
 TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 """Seconds to connect, and between two pieces of an answer."""
@@ -39,14 +40,11 @@ class HttpFiles:
         self._base = log_url(url)
         self._sleep = sleep
         # An answer that sends its reader on, or unpacks to more than was asked for, is none.
-        self._client = bounded(
-            httpx.Client(
-                headers={"User-Agent": "carnet", "Accept-Encoding": "identity"},
-                timeout=timeout,
-                follow_redirects=False,
-                limits=httpx.Limits(max_connections=8),
-                trust_env=not _is_loopback(urlsplit(url).hostname or ""),
-            )
+        self._client = open_client(
+            self._base,
+            headers={"User-Agent": "carnet", "Accept-Encoding": "identity"},
+            timeout=timeout,
+            limits=httpx.Limits(max_connections=8),
         )
 
     def __enter__(self) -> Self:
@@ -108,9 +106,9 @@ class HttpFiles:
         if status in _AGAIN:
             raise _Again(f"couldn't read {self._base}{path}: it answered {status}", _retry_after(response))
         if 300 <= status < 400:
-            to = response.headers.get("location", "nowhere")
+            to = shown(response.headers.get("location", "nowhere"), 200)
             raise Unavailable(
-                f"couldn't read {self._base}{path}: it sends readers on to {to[:200]}; if you trust that, name it",
+                f"couldn't read {self._base}{path}: it sends readers on to {to}; if you trust that, name it",
                 code="redirect",
             )
         if status != 200 or response.headers.get("content-encoding", "identity") != "identity":
@@ -137,17 +135,10 @@ def log_url(url: str) -> str:
     """
     check_http_url(url)
     parts = urlsplit(url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise Malformed(f"couldn't use {url}: expected https://…; plain http is for this machine only", code="url")
     base = url.rstrip("/")
     return f"{base}/" if base.endswith("/log") else f"{base}/log/"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _spread(attempt: int) -> float:

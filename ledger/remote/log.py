@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import httpx
 
-from ledger.deadline import Deadline, bounded
+from ledger.deadline import Deadline
+from ledger.http_client import open_client
 from ledger.remote.files import PublishedFiles, read_checkpoint, read_seal, read_tile
 from ledger.remote.http import ANSWER_SECONDS, TIMEOUT
 from ledger.remote.segments import fetch_segment
@@ -56,13 +57,12 @@ class SaltClient:
     """Asks `GET /v1/batches/{id}/salt` with a token, which is sent to that server only. Close it when done."""
 
     def __init__(self, server: str, token: str) -> None:
-        self._client = bounded(
-            httpx.Client(
-                base_url=server,
-                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-                timeout=TIMEOUT,
-                follow_redirects=False,
-            )
+        self._client = open_client(
+            server,
+            secret=True,
+            base_url=server,
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+            timeout=TIMEOUT,
         )
 
     def close(self) -> None:
