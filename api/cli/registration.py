@@ -154,7 +154,7 @@ def _finish(folder: BatchFolder, kept: KeptBatch, order: Order, to: Reach, out: 
     folder.keep(kept)  # 6
     folder.segment.unlink(missing_ok=True)
     try:
-        write_file(folder.proof, to.entry_proof(int(receipt["entry"])), mode=0o644)
+        write_file(folder.proof, to.entry_proof(int(receipt["entry"])))
     except CarnetError as error:
         out.note(f"the proof is not here yet: {error}; `carnet batch show` fetches it")
     return kept

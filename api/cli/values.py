@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 MARKETS = COUNTRIES - {"XZ"}
 """Countries that goods can be made for or that can admit somebody: all but the high seas."""
 
+_OTHERWISE_CALLED = {"UK": "GB", "EL": "GR"}
+"""Letters that law and custom use for countries to which ISO 3166-1 gives others."""
+
 _PIN = re.compile("[0-9a-f]{64}")
 
 
 def check_country(option: str, text: str) -> str:
     """A country by its two letters. Raises Malformed (`country`)."""
     if text not in MARKETS:
-        hint = f"; did you mean {text.upper()}?" if text.upper() in MARKETS else ""
+        meant = _OTHERWISE_CALLED.get(text.upper(), text.upper())
+        hint = f"; did you mean {meant}?" if meant in MARKETS else ""
         raise Malformed(
-            f"couldn't use {option} {text[:40]!r}: expected ISO 3166-1 alpha-2 such as KE{hint}",
+            f"couldn't use {option} {text[:40]!r}: expected two capital letters of ISO 3166-1, such as KE{hint}",
             code="country",
             at=option.strip("-"),
         )

@@ -56,7 +56,9 @@ def test_a_file_of_serials_becomes_a_batch(cli: Cli, tmp_path: Path) -> None:
     kept = folder(cli, "R1")
     assert kept.serials() == ["A1", "A2", "a1"]
     for path in kept.path.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == (0o644 if path == kept.proof else 0o600)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert kept.proof.exists()
+    assert "could reach" not in cli("batch", "recall", made["batch"], "--reason", "x", "--key", "acme").err
     assert cli.yes("verify", made["proof"])["ok"] is True
 
 
@@ -468,8 +470,10 @@ def test_a_market_that_is_no_country_is_said_in_one_line_before_anything_starts(
     said = cli(*register("V9", "--generate", 2, "--market", "Kenya"))
     assert said.code == 2
     assert said.err.count("\n") == 1
-    assert "--market 'Kenya': expected ISO 3166-1 alpha-2 such as KE" in said.err
+    assert "--market 'Kenya': expected two capital letters of ISO 3166-1, such as KE" in said.err
     assert "did you mean KE?" in cli(*register("V9", "--generate", 2, "--market", "ke")).err
+    assert "did you mean GB?" in cli(*register("V9", "--generate", 2, "--market", "UK")).err
+    assert "did you mean GR?" in cli(*register("V9", "--generate", 2, "--market", "el")).err
     assert cli(*register("V9", "--generate", 2, "--expires", "31.1.2031")).code == 2
 
 
