@@ -67,9 +67,14 @@ class Independence:
         return ", ".join(f"{one.address} ({one.role.name.lower()}, {one.country})" for one in self.counting)
 
 
+def operator_countries(standing: Standing) -> frozenset[str]:
+    """The countries from which any address that ever was the operator was admitted; empty where the log names none."""
+    return frozenset(standing.participants[a].country for a in standing.operators if a in standing.participants)
+
+
 def independence(standing: Standing, sealed: SealedIndex) -> Independence:
     """Who confirmed an index, judged by what the log says by now: a suspension may have been dated back since."""
-    own = {standing.participants[a].country for a in standing.operators if a in standing.participants}
+    own = operator_countries(standing)
     found = []
     for address, entry in sealed.confirmed.items():
         member = standing.participants[address]

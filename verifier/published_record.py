@@ -46,4 +46,4 @@ class PublishedRecord(Record):
 
 
 def _no_segments(root: bytes, count: int) -> SegmentView:
-    raise NotFound(f"couldn't open segment {root.hex()} , {count} units: no log holds it", code="segment_missing")
+    raise NotFound(f"couldn't open segment {root.hex()} of {count} units: no log holds it", code="segment_missing")

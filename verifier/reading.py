@@ -29,7 +29,7 @@ class ReadCode:
     """A well-formed GS1 code with a GTIN, read literally.
 
     `suspects` names faults that the text shows although it reads without error; then `repairs` holds the candidates.
-    If the literal code is registered, a suspicion is without object. If it is not, `find_repairs` knows more.
+    If the literal code is registered, a suspicion is dropped. If it is not, `find_repairs` knows more.
     """
 
     text: str

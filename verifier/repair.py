@@ -83,7 +83,7 @@ def find_repairs(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | No
 def find_suspects(text: str, code: UnitCode) -> tuple[RepairName, ...]:
     """The faults that a text shows although it reads without error: one field may have swallowed another.
 
-    A serial may hold these characters by itself. If the code as read is registered, the suspicion is without object.
+    A serial may hold these characters by itself. If the code as read is registered, the suspicion is dropped.
     """
     suspects = []
     if code.form is CodeForm.ELEMENT_STRING and next(with_lost_separators(text), None) is not None:

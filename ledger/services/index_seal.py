@@ -14,7 +14,7 @@ from ledger.services.append import Receipt, Sequencer, Submission, now_ms
 from ledger.services.participant import Participants
 from ledger.services.upkeep import Trouble, trouble_of
 from verifier.errors import CarnetError, Malformed, Refused
-from verifier.independence import independence
+from verifier.independence import independence, operator_countries
 from verifier.instant import MINUTE, format_instant
 from verifier.record import Record, SealedIndex
 from verifier.statement import Kind, Statement, verify
@@ -70,8 +70,8 @@ class Indexes:
         """Refuse what would stand in the log and count for nothing: see `verifier.independence`."""
         standing = self._record.standing
         member = standing.participants.get(actor)
-        own = {standing.participants[a].country for a in standing.operators if a in standing.participants}
-        if member is not None and (actor in standing.operators or member.country in own):
+        own = actor in standing.operators or (member is not None and member.country in operator_countries(standing))
+        if member is not None and own:
             raise Refused(
                 f"couldn't accept the confirmation: {actor} is, or was, the operator of this log, or is admitted from "
                 "its country; expected an auditor or customs administration of another country",

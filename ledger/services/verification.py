@@ -193,8 +193,8 @@ class Verification:
     def _find(self, code: UnitCode, candidates: Sequence[Batch]) -> tuple[list[_Found], int]:
         """Every batch that contains the unit, and how many could not be searched, because their salts are not here.
 
-        All are asked, so that absent lot and absent unit cost the same. A unit that is in the lot on its code is
-        answered for although others are hidden; that it is in none is not said then.
+        All are asked, so that absent lot and absent unit cost the same. If other lots are hidden, a unit found in its
+        printed lot is answered for, but absence is never claimed.
 
         Raises Unavailable (`salt_missing`, `salt_missing_recalled`, `segment`).
         """
