@@ -42,6 +42,8 @@ def file(request: Request, path: Path, tag: str, kind: str, headers: Mapping[str
 
 def _ranged(request: Request, tag: str, size: int) -> bool:
     """Whether one range is asked for, of these very bytes. Raises RangeRefused."""
+    if request.method != "GET":
+        return False  # RFC 9110 14.2: a range of what has no body is not seen
     found = _RANGE.fullmatch(joined(request, "range").lower())
     if found is None or joined(request, "if-range") not in ("", tag):  # RFC 9110 13.1.5: strong, or the whole
         return False

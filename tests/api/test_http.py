@@ -186,6 +186,11 @@ def test_a_range_is_served_where_it_is_offered(stage: Stage, http: httpx.Client)
         assert (answer.status_code, answer.content) == (200, whole.content), unseen
     last = http.get(at, headers={"Range": "bytes=-7"})
     assert (last.status_code, last.content) == (206, whole.content[-7:])
+    for asked in ("bytes=128-159", "bytes=999999999-"):
+        head = http.head(at, headers={"Range": asked})
+        assert (head.status_code, head.headers["content-length"]) == (200, str(len(whole.content))), (
+            "GET alone has ranges"
+        )
     for beyond in ("bytes=999999999-", "bytes=-0"):
         answer = http.get(at, headers={"Range": beyond})
         assert (answer.status_code, answer.json()["code"]) == (416, "range")
