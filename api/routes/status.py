@@ -15,7 +15,6 @@ from api.site import Site, site
 from ledger.services.clock import now_ms
 from ledger.services.upkeep import Trouble
 from ledger.storage.database import is_writable
-from ledger.wiring import Ledger
 from verifier.entry import decode_entry
 from verifier.errors import CarnetError
 from verifier.instant import format_instant
