@@ -80,33 +80,40 @@ def _rows(place: Home, server: str | None, token: str | None, founding: str | No
         if seen.faults or seen.odd:
             words = "what the log shows now, beside what this home has seen of it"
             rows.append(_with(_plain("the log", None, "pending", words, None), seen))
-        good = {name: receipt for name, receipt in receipts.items() if _signed(receipt, known)}
+        wrong = {name: why for name, receipt in receipts.items() if (why := _unsigned(receipt, known)) is not None}
+        good = {name: receipt for name, receipt in receipts.items() if name not in wrong}
         judged = judge_again(remote, lookup, known, good)
         with out.progress("checking") as progress:
             for done, (name, receipt) in enumerate(receipts.items()):
-                row = _row(folder, name, lookup, receipt, known.log_id, known.pin)
+                if name in wrong and receipt.log_id == known.log_id:
+                    row = _plain(name, receipt, "refused", wrong[name], None, broken=True)
+                else:
+                    row = _row(folder, name, lookup, receipt, known.log_id, known.pin)
                 more = _compared(folder, name, receipt, lookup) + judged[name] if name in good else None
                 rows.append(_with(row, more))
                 progress(done + 1, len(receipts))
     return rows
 
 
-def _signed(receipt: ScanReceipt, founding: Founding) -> bool:
-    """Whether a receipt is this ledger's: another's says nothing, and nothing in it is compared."""
+def _unsigned(receipt: ScanReceipt, founding: Founding) -> str | None:
+    """Why a receipt is not this ledger's; None if its key signed it. Nothing in another one is compared."""
     from verifier.scan_receipt import verify_receipt
 
     try:
         verify_receipt(receipt, founding.log_id, founding.log_keys)
-    except ProofInvalid:
-        return False
-    return True
+    except ProofInvalid as error:
+        return str(error)
+    return None
 
 
 def _compared(folder: ReceiptFolder, name: str, receipt: ScanReceipt, lookup: Lookup) -> Compared:
     """Scan and promise against this device's record and the log."""
-    from verifier.scan_sent import compare_promise, compare_scan
+    from verifier.scan_sent import Compared, compare_promise, compare_scan
 
-    sent = folder.sent(name)
+    try:
+        sent = folder.sent(name)
+    except Malformed as error:  # one damaged file ends nothing but what rests on it
+        return Compared(open={"scan": str(error)}) + compare_promise(receipt, None, lookup.pace())
     return compare_scan(receipt, sent) + compare_promise(receipt, sent, lookup.pace())
 
 

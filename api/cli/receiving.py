@@ -14,7 +14,7 @@ from api.place import parse_unlocode
 from ledger.services.append import now_ms
 from verifier import canonical
 from verifier.checked_tiles import CheckedTiles
-from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Unavailable
 from verifier.evidence_file import decode_evidence
 from verifier.founding import Founding, log_id
 from verifier.head import open_head
@@ -73,7 +73,9 @@ def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: Se
 
     1. it is a receipt, and the ledger's key signed it; 2. it is kept beside what was sent: a contradiction is proof;
     3. every field is compared, the officer with the one that this token had before; 4. the promise with the log.
-    Raises ProofInvalid, Malformed when it is worth nothing, which is kept too; NotFound (`receipt_none`).
+    Where the ledger's key is not to be had just now it is kept all the same, and `open` says so: else whoever falls
+    silent after an answer has promised nothing. Raises ProofInvalid, Malformed when it is worth nothing, which is kept
+    too; NotFound (`receipt_none`), Refused (`pin_changed`).
     """
     if answer.get("receipt") is None:
         why = answer.get("receipt_why") or "nobody has promised to seal this scan"
@@ -81,9 +83,11 @@ def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: Se
     folder, scan_id = ReceiptFolder(home), str(sent.knows["id"])
     try:
         receipt = parse_receipt(answer["receipt"])  # 1
-        pin = next((pin for origin, pin in pins(home).items() if log_id(origin) == receipt.log_id), None)
-        founding = folder.founding(pin) if pin is not None else None
-        founding = founding or founding_of(home, remote)
+        founding = _founding(home, folder, remote, receipt)
+        if not isinstance(founding, Founding):
+            folder.keep(receipt, scan_id)
+            folder.keep_sent(scan_id, sent)
+            return Taken(receipt, Compared(open={"receipt": str(founding)}), None)
         verify_receipt(receipt, founding.log_id, founding.log_keys)
     except (Malformed, ProofInvalid):
         folder.keep_refused(scan_id, answer["receipt"])
@@ -102,6 +106,16 @@ def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: Se
     folder.keep_sent(scan_id, sent)
     compared = compare_scan(receipt, sent) + compare_promise(receipt, sent, pace, why)  # 3, 4
     return Taken(receipt, compared, None if before is not None else officer_name(officer))
+
+
+def _founding(home: Home, folder: ReceiptFolder, remote: Remote, receipt: ScanReceipt) -> Founding | Unavailable:
+    """The founding that a receipt is to be checked by, or why it is not to be had just now."""
+    pin = next((pin for origin, pin in pins(home).items() if log_id(origin) == receipt.log_id), None)
+    kept = folder.founding(pin) if pin is not None else None
+    try:
+        return kept or founding_of(home, remote)
+    except Unavailable as error:
+        return error
 
 
 def officer_name(officer: Sequence[str | None]) -> str:

@@ -192,7 +192,7 @@ def _keep_receipt(
 ) -> dict[str, Any]:
     """Keep the promise that came with the answer, and say at once what in it differs; the answer stands."""
     from api.cli.receiving import sent_scan, take_receipt
-    from verifier.errors import CarnetError
+    from verifier.errors import CarnetError, Unavailable
     from verifier.instant import format_instant
     from verifier.scan_sent import Compared
 
@@ -200,10 +200,13 @@ def _keep_receipt(
         taken = take_receipt(place, remote, answer, sent_scan(*sent, answer), token)
     except CarnetError as error:
         out.warn(f"no receipt is kept for this scan: {error}")
-        faults = () if error.code == "receipt_none" else (str(error),)
+        silent = error.code == "receipt_none" or isinstance(error, Unavailable)
+        faults = () if silent else (str(error),)
         return Compared(faults=faults, open={"receipt": str(error)}).to_json()
     for fault in taken.compared.faults:
         out.warn(f"the receipt is not for this scan: {fault}; it is kept as evidence")
+    if why := (taken.compared.open or {}).get("receipt"):
+        out.warn(f"the receipt is kept, and could not be checked yet: {why}")
     for odd in taken.compared.odd:
         out.warn(f"the receipt is odd: {odd}")
     if taken.new_officer is not None:

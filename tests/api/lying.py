@@ -22,12 +22,16 @@ _PASSED = ("content-type", "retry-after", "location")
 
 @dataclass
 class Liar:
-    """`lie` changes the receipt of each answer to a scan, which is then signed anew unless `resign` is False."""
+    """`lie` changes the receipt of each answer to a scan, which is then signed anew unless `resign` is False.
+
+    `silent`: the beginning of addresses about which there is no answer.
+    """
 
     url: str
     key: SigningKey
     lie: Lie | None = None
     resign: bool = True
+    silent: str | None = None
 
     def told(self, raw: bytes) -> bytes:
         """An answer with its receipt changed."""
@@ -50,6 +54,9 @@ def lying(server: str, key: SigningKey) -> Iterator[Liar]:
 
     class Handler(BaseHTTPRequestHandler):
         def _pass(self) -> None:
+            if liar.silent is not None and self.path.startswith(liar.silent):
+                self.send_error(503)
+                return
             length = int(self.headers.get("Content-Length", 0))
             names = ("Authorization", "Content-Type", "Accept")
             headers = {name: self.headers[name] for name in names if name in self.headers}

@@ -185,6 +185,42 @@ def test_what_is_no_receipt_is_kept_and_stays_a_finding(served: Served, liar: Li
     assert [(row["state"], row["broken"]) for row in said.json["receipts"]] == [("refused", True)] * 3
 
 
+def test_a_receipt_whose_signature_could_not_be_checked_is_kept_and_accuses_nobody(served: Served, liar: Liar) -> None:
+    """The server answers a scan and then says nothing of itself: silence is neither a fault nor a way out."""
+    officer = Cli(served.officer.home.parent / "met-with-silence")
+    words = ("scan", served.code, "--server", liar.url, "--token-file", kept(served.token))
+    forged, liar.silent = [], "/v1/ledger"
+    try:
+        for lie, resign in ((None, True), (lambda r: r.update(seal="7"), False)):
+            liar.lie, liar.resign = lie, resign
+            said = officer(*words, "--json")
+            assert said.json["receipt_check"]["faults"] == []
+            assert "receipt" in {one["what"] for one in said.json["receipt_check"]["not_compared"]}
+            assert "the receipt is kept, and could not be checked yet" in said.err
+            forged.append(said.json["scan"]["id"])
+    finally:
+        liar.silent, liar.lie, liar.resign = None, None, True
+    said = officer("receipt", "check", "--server", served.url, "--json")
+    rows = {row["scan"]: row for row in said.json["receipts"]}
+    honest, lied = forged
+    assert (said.code, rows[honest]["broken"], "device" in rows[honest]["compared"]) == (1, False, True)
+    assert (rows[lied]["state"], rows[lied]["broken"]) == ("refused", True)
+
+
+def test_a_damaged_record_of_what_was_sent_hides_no_other_receipt(served: Served) -> None:
+    scan_id = served.scan()["scan"]["id"]
+    file = served.officer.home / "receipts" / f"{scan_id}.sent.json"
+    raw = file.read_bytes()
+    file.write_text("{")
+    try:
+        code, answer = served.check()
+        row = next(row for row in answer["receipts"] if row["scan"] == scan_id)
+        assert (code, row["broken"]) == (0, False)
+        assert file.name in next(one["why"] for one in row["not_compared"] if one["what"] == "scan")
+    finally:
+        file.write_bytes(raw)
+
+
 def forge(served: Served, name: str, **over: Any) -> ScanReceipt:
     """A receipt that the operator signs for a scan it never sealed."""
     key = KeyStore(served.keeper.home / "keys").load_ed25519("log").note_key("carnet.example/cli")
@@ -234,7 +270,7 @@ def test_receipts_that_are_worth_nothing_are_refused(served: Served, tmp_path: P
     ReceiptFolder(Home(other)).keep(stranger)
     said = lonely("receipt", "check", "--server", served.url, "--json")
     (row,) = said.json["receipts"]
-    assert (row["state"], row["evidence"]) == ("pending", None), "a signature of somebody else promises nothing"
+    assert (row["state"], row["broken"]) == ("refused", True), "a signature of somebody else promises nothing"
     assert "signature is wrong" in row["words"]
     elsewhere = replace(receipt, log_id=bytes(32))
     path = folder.keep(replace(elsewhere, scan=encode_scan({**canonical.decode(receipt.scan), "id": "elsewhere"})))
