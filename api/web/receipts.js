@@ -37,7 +37,7 @@
 
   const holds = async (receipt, evidence) => {
     if (!evidence || !evidence.membership || canonical(evidence.receipt) !== canonical(receipt)) return false;
-    if (!window.isSecureContext) return true; // no hashing on plain http elsewhere than on this machine
+    if (!window.isSecureContext) return true; // no hashing on plain http elsewhere than on this machine: said as that
     const { position, path } = evidence.membership;
     const seal = evidence.entries
       .map((entry) => JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(entry.data), (c) => c.charCodeAt(0)))))
@@ -62,6 +62,12 @@
   const sent = () => { try { return JSON.parse(localStorage.getItem(SENT)) || {}; } catch { return {}; } };
   const remember = (values) => { try { localStorage.setItem(SENT, JSON.stringify(values)); } catch { /* private windows */ } };
   const near = (one, other) => (one || other ? Math.abs(Number(one) - Number(other)) < 2e-5 && Boolean(one) === Boolean(other) : true);
+  // A code as the server keeps it: without what stands around it, well-formed, at most so long (`read` of the verifier).
+  const asRead = (code) => {
+    const bare = new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(code))
+      .replace(/^[ \t\r\n\ufeff\u200b]+|[ \t\r\n\ufeff\u200b]+$/g, "");
+    return Array.from(bare).slice(0, 2048).join("").replace(/\0/g, "\ufffd");
+  };
   const bare = (value) => (value || "").replace(/\s/g, "").toUpperCase();
 
   // The first thing in a receipt that is not as it was sent, told or possible; "" where all that can be compared fits.
@@ -72,8 +78,7 @@
     if (!own) return "";
     if (Date.parse(receipt.deadline) > own.at + LONGEST) return "its deadline lies further ahead than any promise can";
     const { fields, code, officer, verdict } = own;
-    const read = scan.code.trim(), typed = (code || "").replace(/\0/g, "\ufffd");
-    if (code && !typed.includes(read) && !read.includes(typed.trim())) return `it has the code ${read.slice(0, 80)}`;
+    if (code && asRead(code) !== scan.code) return `it has the code ${scan.code.slice(0, 80) || "nothing"}`;
     if (bare(fields.unlocode) !== bare(scan.unlocode)) return `it has the place ${scan.unlocode || "nowhere"}`;
     const country = bare(fields.country) || bare(fields.unlocode).slice(0, 2);
     if (country && country !== scan.country) return `it has the country ${scan.country || "nowhere"}`;
@@ -114,7 +119,8 @@
         forget(id);
         const { [id]: _, ...rest } = sent();
         remember(rest);
-        show(id, "kept", "Sealed in the log.");
+        show(id, "kept", window.isSecureContext ? "Sealed in the log."
+          : "Sealed, the server says; without https this page could not check it. The proof can be checked elsewhere.");
         return true;
       }
       if (told && told.evidence) {

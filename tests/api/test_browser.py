@@ -289,6 +289,7 @@ def test_the_page_demands_its_seals(stage: Stage, officer: playwright.Page) -> N
     ("change", "said"),
     [
         ({"scan": {"officer": "somebody else"}}, "it has the officer somebody else"),
+        ({"scan": {"code": ""}}, "it has the code nothing"),
         ({"deadline": "9999-12-31T23:59:59.999Z"}, "further ahead than any promise can"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
