@@ -205,8 +205,9 @@ class Door(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         """As uvicorn does, save that a wish for another protocol does not end the request.
 
-        The parser stops behind the head of such a request, so its body would be read as the next request. It is given
-        the head once more, without the wish, and then goes on with the body.
+        The parser stops behind the head of such a request, so its body would be read as the next request. A new one is
+        given the head once more, without the wish, and goes on with the body: where the connection is to be closed, the
+        old one would read nothing more, and say nothing.
         """
         self._unset_keepalive_if_required()
         while data and not self._shut:
@@ -215,6 +216,8 @@ class Door(HttpToolsProtocol):
                 return
             except httptools.HttpParserUpgrade as stopped:
                 head = without_upgrade(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
                 data = head + data[stopped.args[0] :]
             except httptools.HttpParserError:
                 self.send_400_response("Invalid HTTP request received.")

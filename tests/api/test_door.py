@@ -250,6 +250,19 @@ def test_a_wish_for_another_protocol_leaves_the_body_a_body(
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /length HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n",
+        b"POST /length HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n",
+    ],
+)
+def test_a_wish_for_another_protocol_on_the_last_request_is_answered(address: tuple[str, int], head: bytes) -> None:
+    """nginx speaks HTTP/1.0 to what is behind it unless it is told otherwise, and passes the wish on."""
+    answer = rest(talk(address, head, b"Content-Length: 5\r\n\r\n", b"hello"))
+    assert (status(answer), answer[-5:]) == (200, b"\r\n\r\n5")
+
+
+@pytest.mark.parametrize(
     ("head", "expected"),
     [
         (b"GET / HTTP/1.1\r\n", 400),
