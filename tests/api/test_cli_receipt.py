@@ -186,10 +186,10 @@ def test_what_is_no_receipt_is_kept_and_stays_a_finding(served: Served, liar: Li
 
 
 def test_a_receipt_whose_signature_could_not_be_checked_is_kept_and_accuses_nobody(served: Served, liar: Liar) -> None:
-    """The server answers a scan and then says nothing of itself: silence is neither a fault nor a way out."""
+    """The server answers a scan and then does not show its entry 0: silence is neither a fault nor a way out."""
     officer = Cli(served.officer.home.parent / "met-with-silence")
     words = ("scan", served.code, "--server", liar.url, "--token-file", kept(served.token))
-    forged, liar.silent = [], "/v1/ledger"
+    forged, liar.silent = [], "/v1/proofs/entries/0"
     try:
         for lie, resign in ((None, True), (lambda r: r.update(seal="7"), False)):
             liar.lie, liar.resign = lie, resign
