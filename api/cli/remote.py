@@ -22,6 +22,9 @@ TIMEOUT = httpx.Timeout(30.0, read=600.0)
 READ_SECONDS, WRITE_SECONDS = 120.0, 630.0
 """For a whole answer, from the first byte sent to the last one read; besides what SLOWEST allows for what is sent."""
 
+ANSWER_MAX = 64 * 2**20
+"""Bytes of one answer; the largest of ours is a proof file of 16 MB."""
+
 DETAIL_MAX, PLACE_MAX = 1_000, 200
 """Characters of a problem's detail and of its place that are shown; ours are shorter."""
 _TOKEN = re.compile("[!-~]+")
@@ -91,7 +94,13 @@ class Remote:
         whole = Deadline((READ_SECONDS if method == "GET" else WRITE_SECONDS) + length / SLOWEST)
         try:
             with whole.running():
-                response = self._client.send(self._own(path, self._client.build_request(method, path, **arguments)))
+                request = self._own(path, self._client.build_request(method, path, **arguments))
+                response = self._client.send(request, stream=True)
+                try:
+                    content = self._taken(response)
+                finally:
+                    response.close()
+                response = httpx.Response(response.status_code, headers=response.headers, content=content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             cause = str(error) or type(error).__name__
             raise Unavailable(f"couldn't reach the server at {self.url}: {cause}", code="server") from error
@@ -99,9 +108,21 @@ class Remote:
             return response
         raise _problem(response, self.url)
 
+    def _taken(self, response: httpx.Response) -> bytes:
+        """The bytes of an answer as they came: none is unpacked, and no more are taken than one of ours has."""
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise Unavailable(f"couldn't understand the server at {self.url}: its answer is packed", code="server")
+        content = bytearray()
+        for piece in response.iter_raw():
+            content += piece
+            if len(content) > ANSWER_MAX:
+                longer = f"its answer is longer than {ANSWER_MAX} bytes"
+                raise Unavailable(f"couldn't understand the server at {self.url}: {longer}", code="server")
+        return bytes(content)
+
     def _opened(self, headers: dict[str, str]) -> httpx.Client:
         # A redirect could take a token, or a statement, to somebody else: none is followed.
-        common = {"Accept": "application/json", "User-Agent": "carnet-cli", **headers}
+        common = {"Accept": "application/json", "User-Agent": "carnet-cli", "Accept-Encoding": "identity", **headers}
         return open_client(self._whole, secret=bool(headers), base_url=self._whole, headers=common, timeout=TIMEOUT)
 
     def _own(self, path: str, request: httpx.Request) -> httpx.Request:
