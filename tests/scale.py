@@ -7,6 +7,6 @@ from typing import Any
 import pytest
 
 
-def scaled(test: int, slow: int, soak: int) -> list[Any]:
-    """Parameters of one test at three scales, for `pytest.mark.parametrize`."""
-    return [test, pytest.param(slow, marks=pytest.mark.slow), pytest.param(soak, marks=pytest.mark.soak)]
+def scaled(slow: int, soak: int) -> list[Any]:
+    """Parameters of one test at two scales, for `pytest.mark.parametrize`; a count before them is for `make test`."""
+    return [pytest.param(slow, marks=pytest.mark.slow), pytest.param(soak, marks=pytest.mark.soak)]

@@ -221,6 +221,7 @@ def test_nobody_but_this_computer_sees_the_page() -> None:
         assert _status(front, client, headers, method) == 403, (client, host, origin)
 
 
+@pytest.mark.slow
 def test_warm_start_opens_what_is_there(demo: Running) -> None:
     """After everything above: stopped, and started again with the same ledger, replayed and not planted anew."""
     with demo.client() as client:

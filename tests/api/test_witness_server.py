@@ -293,7 +293,7 @@ class Liar(threading.Thread):
                 return old
 
 
-@pytest.mark.parametrize("kills", scaled(3, 10, 30))
+@pytest.mark.parametrize("kills", [3, *scaled(10, 30)])
 def test_killed_at_any_instant_it_never_contradicts_itself(
     tmp_path: Path, kills: int, record_property: Callable[[str, object], None]
 ) -> None:
