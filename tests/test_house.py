@@ -69,7 +69,7 @@ def test_what_brings_py_ecc_along_is_imported_where_that_is_put_right() -> None:
         for imported in imports(file)
         if imported.split(".")[0] in ("eth_account", "web3")
     }
-    assert found == {("ledger.keys.account", "eth_account"), ("ledger.chain.rpc", "web3")}
+    assert found == {("ledger.keys.account", "eth_account"), ("ledger.chain.provider", "web3")}
 
 
 @pytest.mark.parametrize("room", ALLOWED)

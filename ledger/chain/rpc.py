@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
-from web3.providers import JSONBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
-import ledger.keys.account  # noqa: F401  (web3 loads eth-account; what comes with that is put right there)
-from ledger.deadline import Deadline
-from ledger.http_client import open_client
 from ledger.urls import without_password
 from verifier.errors import Unavailable
 
+if TYPE_CHECKING:
+    from ledger.chain.provider import Node
+
 TIMEOUT_SECONDS = 20.0
 """For one whole call. A permissioned chain answers in milliseconds; longer means that it hangs."""
-ANSWER_MAX = 64 * 1024 * 1024
-"""Bytes of one answer; events of the largest range that a node gives have a few."""
 
 
 class RpcError(Unavailable):
@@ -53,7 +49,13 @@ class Rpc:
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         self.url = without_password(url)  # for people and messages; only the provider knows the rest
-        self._provider = _Provider(url, timeout)
+        self._whole, self._timeout = url, timeout
+
+    @cached_property
+    def _provider(self) -> Node:
+        from ledger.chain.provider import Node
+
+        return Node(self._whole, self._timeout)
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of one call. No retries: a repeated send could hide that the first one arrived.
@@ -61,7 +63,7 @@ class Rpc:
         Raises Unavailable (`chain_unavailable`) when there is no connection, RpcError when the node refuses.
         """
         try:
-            response = self._provider.make_request(RPCEndpoint(method), list(params))
+            response = self._provider.call(method, params)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             # ValueError: something other than a node answers there, and it is no JSON.
             cause = type(error).__name__
@@ -73,33 +75,6 @@ class Rpc:
         if (failure := response.get("error")) is not None:
             raise _rpc_error(method, failure)
         return response.get("result")
-
-
-class _Provider(JSONBaseProvider):
-    """web3's JSON-RPC over the HTTP client whose deadlines are whole ones (docs/adr/0014)."""
-
-    def __init__(self, url: str, timeout: float) -> None:
-        super().__init__()
-        self._url, self._timeout = url, timeout
-        # Nodes close what is idle after five seconds (Node.js); ours would be used again in that very moment.
-        limits = httpx.Limits(keepalive_expiry=2.0)
-        self._client = open_client(url, secret=without_password(url) != url, timeout=timeout, limits=limits)
-        weakref.finalize(self, self._client.close)
-
-    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """One call. Raises httpx.HTTPError, ValueError for what is no JSON or too much of it."""
-        return self.decode_rpc_response(self._post(self.encode_rpc_request(method, params)))
-
-    def _post(self, request: bytes) -> bytes:
-        """What the node answers, whatever its status: some say in a body of 400 why they refuse."""
-        body, headers = b"", {"Content-Type": "application/json"}
-        posted = self._client.stream("POST", self._url, content=request, headers=headers)
-        with Deadline(self._timeout).running(), posted as response:
-            for piece in response.iter_bytes():
-                body += piece
-                if len(body) > ANSWER_MAX:
-                    raise ValueError(f"more than {ANSWER_MAX} bytes")
-        return body
 
 
 def _rpc_error(method: str, failure: Any) -> RpcError:
