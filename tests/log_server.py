@@ -7,7 +7,7 @@ with serving(PublishedLog(sim, folder)) as log:
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -52,7 +51,8 @@ class SimSeals:
 class PublishedLog:
     """The log of a simulated ledger in a folder.
 
-    `lie`: path -> other bytes, or None for "not here"; `status`: path -> answers to give first; `slow`: seconds.
+    `lie`: path -> other bytes, or None for "not here"; `status`: path -> answers to give first;
+    `held`: paths that get no answer while they stand here.
     """
 
     sim: Sim
@@ -61,7 +61,7 @@ class PublishedLog:
     lie: dict[str, bytes | None] = field(default_factory=dict)
     status: dict[str, list[int]] = field(default_factory=dict)
     salts: dict[str, str] = field(default_factory=dict)
-    slow: float = 0.0
+    held: set[str] = field(default_factory=set)
     asked: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -88,8 +88,8 @@ class PublishedLog:
         self.asked[path] += 1
         if self.status.get(path):
             return Response(status_code=self.status[path].pop(0))
-        if self.slow:
-            await run_in_threadpool(time.sleep, self.slow)
+        while path in self.held:
+            await asyncio.sleep(0.02)
         if path in self.lie:
             data = self.lie[path]
             return Response(data, media_type="application/octet-stream") if data is not None else Response(None, 404)

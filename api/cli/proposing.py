@@ -93,4 +93,7 @@ def parse_time(text: str | None) -> int:
 
     if text is None:
         return now_ms() // SECOND * SECOND
-    return read_instant(text)
+    instant = read_instant(text)
+    if instant < 0:
+        raise Malformed(f"couldn't read the instant {text}: it lies before 1970", code="instant")
+    return instant

@@ -251,7 +251,7 @@ def test_suspension_stops_registrations_until_reinstated(cli: Cli, tmp_path: Pat
         (("suspend", "acme", "--kind", "made_up"), "usage"),
         (("reinstate", "nobody"), "key_unknown"),
         (("suspend", "acme", "--kind", "fraud", "--effective-at", "0001-01-01T00:00:00+14:00"), "instant"),
-        (("admit", "0x" + "11" * 20, "--role", "carrier", "--country", "NL", "--name", "\udcff"), "malformed"),
+        (("admit", "0x" + "11" * 20, "--role", "carrier", "--country", "NL", "--name", "\udcff"), "hidden_character"),
     ],
 )
 def test_bad_values_are_wrong_use(cli: Cli, arguments: tuple[str, ...], code: str) -> None:
