@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from api.cli.batch_name import split_batch
 from api.cli.remote import Remote
-from verifier.errors import Malformed, NotFound, Refused
+from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.segment import Progress
 from verifier.statement import Domain, Statement
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ledger.home import Home
 
 _CHUNK = 1 << 20  # bytes of a segment sent at a time
+_MOST_PAGES = 10_000  # of a list; own limit, against a server whose list has no end
 
 
 class RemoteLedger:
@@ -106,11 +107,15 @@ class RemoteLedger:
 
     def _batches(self, parameters: dict[str, str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        answer: dict[str, Any] = {"next": ""}
-        while answer["next"] is not None:
-            after = {"after": answer["next"]} if answer["next"] else {}
-            answer = self._remote.get("/v1/batches", {**parameters, **after})
+        seen: set[str] = set()
+        after: str | None = ""
+        while after is not None:
+            answer = self._remote.get("/v1/batches", {**parameters, **({"after": after} if after else {})})
             found += answer["batches"]
+            after = answer["next"]
+            if after in seen or len(seen) == _MOST_PAGES:
+                raise Unavailable("couldn't list batches: the server's list has no end", code="server")
+            seen.add(str(after))
         return found
 
 
