@@ -130,6 +130,11 @@ CODES: Mapping[str, Problem] = {
     ),
     "not_cumulative": Problem(422, "It says less than before", "Each report of units names all that came before it."),
     "clock": Problem(422, "Before what stands in the log", "Instants in the log never run backwards."),
+    "clock_doubted": Problem(
+        503,
+        "The server's clock is not to be believed",
+        "Nothing is signed by a clock that other clocks contradict. Send it again when the operator has set it right.",
+    ),
     "read_only": Problem(422, "Nothing is written here", "This server reads a ledger that another one writes."),
     # segments
     "segment_not_found": Problem(422, "The segment is not here", "PUT it to /v1/segments/{root} first."),

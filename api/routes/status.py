@@ -86,7 +86,7 @@ def _troubles(here: Site) -> Mapping[str, Any]:
     ledger = here.ledger
     found = {
         "writer": _held_up(ledger),
-        "clock": Trouble("clock", doubt, now_ms()) if (doubt := ledger.clock.doubt()) is not None else None,
+        "clock": Trouble("clock_doubted", doubt, now_ms()) if (doubt := ledger.clock.doubt()) is not None else None,
         "publisher": ledger.publisher.trouble if ledger.publisher is not None else None,
         "seals": ledger.seals.trouble if ledger.seals is not None else None,
         "index": ledger.index_cadence.trouble if ledger.index_cadence is not None else None,

@@ -62,14 +62,14 @@ class Clock:
             self._heard[who] = _Heard(at - steady, steady, binding)
 
     def now(self) -> int:
-        """What time it is (ms). Raises Unavailable (`clock`) while this computer's clock is not to be believed."""
+        """What time it is (ms). Raises Unavailable (`clock_doubted`) while this computer's clock is not to be believed."""
         with self._lock:
             wall, steady = self._wall(), self._steady()
             doubt = self._doubt(wall, steady)
             if doubt is None:
                 self._offset = wall - steady  # clocks are slewed, and small steps add up
                 return wall
-        raise Unavailable(doubt, code="clock")
+        raise Unavailable(doubt, code="clock_doubted")
 
     def best(self) -> int:
         """What time it is (ms), by steady time where this computer's clock is not to be believed. Never raises."""

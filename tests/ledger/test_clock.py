@@ -43,7 +43,7 @@ def refused(clock: Clock) -> bool:
         return False
     with pytest.raises(Unavailable, match=doubt) as caught:
         clock.now()
-    assert caught.value.code == "clock"
+    assert caught.value.code == "clock_doubted"
     return True
 
 
