@@ -62,7 +62,7 @@ class Clock:
             self._heard[who] = _Heard(at - steady, steady, binding)
 
     def now(self) -> int:
-        """What time it is (ms). Raises Unavailable (`clock_doubted`) while this computer's clock is not to be believed."""
+        """What time it is (ms). Raises Unavailable (`clock_doubted`) while this clock is not to be believed."""
         with self._lock:
             wall, steady = self._wall(), self._steady()
             doubt = self._doubt(wall, steady)
