@@ -34,6 +34,7 @@ WRONG_USE_CODES = frozenset(
     {
         "key_unknown",
         "token_unknown",
+        "session_unknown",
         "file",
         "not_founded",
         "founded",
