@@ -126,7 +126,8 @@ def test_a_mirror_answers_as_its_log_does_and_says_that_it_is_one(world: World) 
             assert answer["as_of"]["mirror"]["checked_at"]
             assert answer["as_of"]["mirror"]["alarm"] is None
             assert answer["as_of"]["root"] == "0x" + world.sim.root().hex()
-            assert ask(http, world.code(world.public, 1)).json()["verdict"] == "registered"
+            sold = ask(http, world.code(world.public, 1), context="owner").json()
+            assert (sold["verdict"], sold["shown_as"]) == ("registered", "Registered, reported sold")
             absent = format_digital_link("https://id.example", world.public.gtin, world.public.lot, "NOT-THERE")
             assert ask(http, absent).json()["verdict"] == "not_registered"
             page = http.get(

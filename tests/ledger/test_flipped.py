@@ -224,7 +224,7 @@ def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         open_mirror(home, MirrorPlan(log.url, story().pin), lambda _alarm: None) as (ledger, following),
     ):
         following.catch_up()
-        assert following.trouble is None
+        assert following.trouble is None or following.trouble.code == "log_stale"  # the story's clock stands still
         assert ledger.record.size == SIZE
     engine = open_database(home.database_url)
     yield Kept(engine, home.path, lambda: audit_ledger(home))
