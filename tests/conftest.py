@@ -34,12 +34,24 @@ LONGEST_FIRST = (
     "test_audit_home",
     "test_demo_browser",
     "test_witness_server",
+    "test_go",
+    "test_wedge",
+    "test_accessible",
 )
 """Files that take longest and hold few tests each: begun last, one would keep one worker busy for minutes."""
 
 
+ALWAYS_ON_POSTGRESQL = ("test_storage", "test_databases", "test_migration", "test_cli_parts")
+"""What differs between databases. The ledger's stories run on PostgreSQL in `make test-slow`, on SQLite always."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before what is slow is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin the longest files first; within and after them the order stays."""
+    """Say which runs on PostgreSQL are slow, and begin the longest files first; otherwise the order stays."""
+    for item in items:
+        stories = item.get_closest_marker("postgres") and not item.path.stem.startswith(ALWAYS_ON_POSTGRESQL)
+        if stories and not item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.slow)
     place = {name: at for at, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 

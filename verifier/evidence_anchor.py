@@ -34,9 +34,7 @@ def check_on_chain(anchor: AnchorProof, founding: Founding, chain: ChainReader) 
     if chain_id != founding.chain_id:
         raise Refused(f"couldn't ask the chain: got chain {chain_id}, expected {founding.chain_id}")
     block = chain.block(anchor.block_number)
-    if block is None:
-        raise _unknown(anchor, chain)
-    if block.block_hash != anchor.block_hash:
+    if block is not None and block.block_hash != anchor.block_hash:
         raise _missing(f"block {anchor.block_number} of the chain is another one")
     logs = chain.logs(anchored_query(founding, anchor.size, anchor.block_hash))
     where = Where(anchor.block_number, anchor.block_hash, anchor.transaction, 0)
@@ -44,7 +42,9 @@ def check_on_chain(anchor: AnchorProof, founding: Founding, chain: ChainReader) 
     found = [parse_anchored(log, founding) for log in logs]
     if any(replace(event, where=replace(event.where, log_index=0)) == wanted for event in found):
         return
-    if not found and head_at(chain, founding, block)[0] >= anchor.size:
+    if block is None and not found:  # of a block that it has by its hash it tells the true number
+        raise _unknown(anchor, chain)
+    if block is not None and not found and head_at(chain, founding, block)[0] >= anchor.size:
         if _held_before(anchor, founding, chain):
             raise _missing(f"the contract held {anchor.size} entries or more before block {anchor.block_number}")
         raise Unavailable(

@@ -42,7 +42,7 @@ PROOFS = 1_000
 BATCHES = 300
 """Enough entries for a full tile, a partial one and a second level."""
 
-pytestmark = [pytest.mark.node, pytest.mark.go]
+pytestmark = [pytest.mark.node, pytest.mark.go, pytest.mark.slow]
 
 
 def find_go() -> str | None:

@@ -375,6 +375,7 @@ def test_a_node_of_another_chain_or_without_the_event_is_no_help() -> None:
     assert failed(check(unit_file(), chain=never)) == "chain"
     assert failed(check(with_anchor(transaction=word(9)), chain=sim)) == "chain"
     assert failed(check(with_anchor(block_number=2), chain=sim)) == "chain"
+    assert failed(check(with_anchor(block_number=10**6), chain=sim)) == "chain"
     assert failed(check(with_anchor(previous_size=1), chain=sim)) == "chain"
 
 
