@@ -98,7 +98,7 @@ def test_typing_a_code(stage: Stage, officer: playwright.Page) -> None:
     assert officer.evaluate("document.activeElement.id") == "code", "ready without a click"
     officer.get_by_label("UN/LOCODE").fill("nlrtm")
     officer.get_by_label("Scan, type or paste").fill(f"(01){stage.unlabelled.gtin}(21){stage.unlabelled.serials[2]}")
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     assert verdict(officer) == SHOWN_AS[Verdict.REGISTERED]
     assert officer.get_by_label("UN/LOCODE").input_value() == "NLRTM"
     size = (
@@ -165,7 +165,7 @@ def test_what_is_scanned_while_a_photograph_is_read_comes_after_it(stage: Stage,
     officer.evaluate("window.same = true")
     image = photograph(stage.link(stage.batch, stage.batch.serials[36]))
     officer.set_input_files("#photo", {"name": "label.jpg", "mimeType": "image/jpeg", "buffer": image})
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     scan_by_wedge(officer, stage.link(stage.recalled, stage.recalled.serials[8]))
     officer.locator("#lines .answered").nth(1).wait_for()
     assert verdict(officer) == SHOWN_AS[Verdict.STOP]
@@ -175,11 +175,11 @@ def test_what_is_scanned_while_a_photograph_is_read_comes_after_it(stage: Stage,
 
 
 def test_pressing_check_with_nothing_to_check(officer: playwright.Page) -> None:
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     officer.get_by_text("Type or scan a code, or choose a photo first.").wait_for()
     assert officer.get_by_role("status").count() == 0
     officer.get_by_label("Scan, type or paste").fill("HELLO")
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     officer.locator("#lines .answered").wait_for()
     assert verdict(officer) == SHOWN_AS[Verdict.UNREADABLE]
 
@@ -260,7 +260,7 @@ def test_the_page_demands_its_seals(stage: Stage, officer: playwright.Page) -> N
     officer.clock.install()
     officer.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[21]))
     with officer.expect_response("**/receipt"):
-        officer.get_by_role("button", name="Check").click()
+        officer.get_by_role("button", name="Check", exact=True).click()
     promise = officer.locator("p[data-receipt]")
     assert "will be sealed in the log by" in promise.inner_text()
     officer.wait_for_function("Object.keys(JSON.parse(localStorage.getItem('carnet-receipts')) || {}).length === 1")
@@ -278,7 +278,7 @@ def test_the_page_demands_its_seals(stage: Stage, officer: playwright.Page) -> N
 
     officer.route("**/receipt", drop)
     officer.get_by_label("Next code").fill(stage.link(stage.batch, stage.batch.serials[22]))
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     officer.wait_for_selector("p[data-receipt]:not(.promise-kept)")
     stage.ledger.seals.round()
     let_time_pass_until(officer, "p.promise-broken")
@@ -305,7 +305,7 @@ def test_a_receipt_for_something_else_than_was_sent_turns_red(
 
     officer.route("**/receipt", lie)
     officer.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[24]))
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     officer.wait_for_selector("p.promise-broken")
     assert said in officer.locator("p[data-receipt]").inner_text()
 
@@ -313,7 +313,7 @@ def test_a_receipt_for_something_else_than_was_sent_turns_red(
 def test_a_page_that_hears_nothing_by_the_deadline_turns_red(stage: Stage, officer: playwright.Page) -> None:
     officer.clock.install()
     officer.get_by_label("Scan, type or paste").fill(stage.link(stage.batch, stage.batch.serials[23]))
-    officer.get_by_role("button", name="Check").click()
+    officer.get_by_role("button", name="Check", exact=True).click()
     officer.wait_for_selector("p[data-receipt]")
     let_time_pass_until(officer, "p.promise-broken")
     assert "time is up" in officer.locator("p[data-receipt]").inner_text()
