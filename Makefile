@@ -39,10 +39,10 @@ demo: setup      ## one command: a ledger with three countries, alive in your br
 test: setup-test ## every test but the slow ones
 	$(BIN)/python -m pytest
 
-test-slow: setup-test ## rare, long and many-case runs, with fresh seeds: a quarter of an hour
+test-slow: setup-test ## rare, long and many-case runs, with fresh seeds
 	$(BIN)/python -m pytest -m slow --durations 15
 
-soak: setup-test ## the same in full counts: hours
+soak: setup-test ## the same in full counts
 	$(BIN)/python -m pytest -m soak -n 2 --durations 0
 
 lint: setup      ## ruff and mypy strict

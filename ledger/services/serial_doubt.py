@@ -87,7 +87,7 @@ _WORD_SET = frozenset(_WORDS)
 def doubts_of_file(file: SerialFile, gtin: str | None, expires: str | None) -> list[Doubt]:
     """Doubts about what a file says. `gtin` has 14 digits; `expires` is empty where the batch has no expiry date.
 
-    None for either: it is not looked at. Takes about 2 s for ten million serials without punctuation.
+    None for either: it is not looked at.
     """
     found: dict[DoubtName, list[tuple[str, str]]] = {}
     for name, value, perhaps in _serial_doubts(file.serials, gtin):
