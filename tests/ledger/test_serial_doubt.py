@@ -247,7 +247,7 @@ def image(kind: str) -> bytes:
         (image("PNG"), "an image (PNG)"),
         (image("JPEG"), "an image (JPEG)"),
         (image("TIFF"), "an image (TIFF)"),
-        (gzip.compress(b"A1\n"), "compressed (GZIP)"),
+        (gzip.compress(b"A1\n", mtime=0), "compressed (GZIP)"),
         ("serial\nA1\nA2\n".encode("utf-16-le"), "full of zero bytes"),
     ],
 )
