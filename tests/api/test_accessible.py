@@ -5,7 +5,6 @@ Light and dark, 390 and 320 px wide (WCAG 2.2 AA, 1.4.10). axe comes from node_m
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,23 +13,16 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from chromium import BROWSER, chromium, playwright
 from served import WATCH, Stage, client
 
 from api.guard import SESSION_COOKIE
 from verifier.reason import Verdict
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 AXE = Path(__file__).parent.parent.parent / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE, NARROW = {"width": 390, "height": 844}, {"width": 320, "height": 640}
-pytestmark = [
-    pytest.mark.node,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: make setup-test fetches one"),
-]
+pytestmark = BROWSER
 HTML = {"Accept": "text/html"}
 Pages = dict[str, str]
 
@@ -118,10 +110,8 @@ class Shown:
 @pytest.fixture(scope="module", params=["light", "dark"])
 def shown(request: pytest.FixtureRequest, http: httpx.Client, pages: Pages) -> Iterator[Shown]:
     """A browser that likes it light or dark."""
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         yield Shown(browser, http, pages, request.param)
-        browser.close()
 
 
 def violations(page: playwright.Page, *rules: str) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from chromium import BROWSER, chromium, playwright
 from served import WATCH, Stage
 from test_scan import photograph
 from wedge import wedge
@@ -17,32 +17,14 @@ from wedge import wedge
 from verifier.element_string import GS
 from verifier.reason import SHOWN_AS, Verdict
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [
-    pytest.mark.node,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: make setup-test fetches one"),
-]
+pytestmark = BROWSER
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
     """One Chromium."""
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 def open_page(browser: playwright.Browser, http: httpx.Client, **options: object) -> playwright.Page:

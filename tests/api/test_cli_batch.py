@@ -182,8 +182,8 @@ def test_refused_units_leave_no_segment_and_taken_ones_stay(cli: Cli, tmp_path: 
     serials = write_serials(tmp_path / "s.txt", folder(cli, "P2").serials()[:70])  # all would be the batch's own set
     before = segments(cli)
     words = ("batch", "retire", f"{GTIN}/P2", "--reason", "destroyed", "--serials", serials)
-    cli.yes("key", "new", "stranger")
-    assert cli.no(*words, "--key", "stranger")["code"] == "not_admitted"
+    cli.yes("key", "new", "stranger-to-batches")
+    assert cli.no(*words, "--key", "stranger-to-batches")["code"] == "not_admitted"
     assert segments(cli) == before
     cli.yes(*words, "--key", "acme")
     assert len(segments(cli)) == len(before) + 1

@@ -174,7 +174,7 @@ def test_what_is_no_receipt_is_kept_and_stays_a_finding(served: Served, liar: Li
     try:
         for lie in (
             lambda r: r.update(salt="0x" + "11" * 32),
-            lambda r: r.update(seal="7"),
+            lambda r: r.update(seal=str(int(r["seal"]) + 1)),
             lambda r: r.update(spec=""),
         ):
             liar.lie = lie
@@ -194,7 +194,7 @@ def test_a_receipt_whose_signature_could_not_be_checked_is_kept_and_accuses_nobo
     words = ("scan", served.code, "--server", liar.url, "--token-file", kept(served.token))
     forged, liar.silent = [], "/v1/proofs/entries/0"
     try:
-        for lie, resign in ((None, True), (lambda r: r.update(seal="7"), False)):
+        for lie, resign in ((None, True), (lambda r: r.update(seal=str(int(r["seal"]) + 1)), False)):
             liar.lie, liar.resign = lie, resign
             said = officer(*words, "--json")
             assert said.json["receipt_check"]["faults"] == []

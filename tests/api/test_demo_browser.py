@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from chromium import BROWSER, chromium, playwright
 from test_accessible import NARROW, violations
 
 from api.demo.bench import Bench, benched
 from verifier.reason import SHOWN_AS, Verdict
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 LIMITS = "What this does not catch"
 
-pytestmark = [
-    pytest.mark.node,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: make setup-test fetches one"),
-]
+pytestmark = BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +27,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])

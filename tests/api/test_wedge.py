@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,19 +16,13 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from chromium import ARGUMENTS, BROWSER, needed
+from playwright import async_api as playwright
 from served import Stage
 from wedge import typed
 
-playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed: make setup")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 GS = "\x1d"
-pytestmark = [
-    pytest.mark.node,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: make setup-test fetches one"),
-]
+pytestmark = BROWSER
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +150,11 @@ def recorded(stage: Stage, device: str) -> list[str]:
 def run(work: Callable[[playwright.Browser], Awaitable[None]]) -> None:
     """Work with one Chromium."""
 
+    program = needed()
+
     async def whole() -> None:
         async with playwright.async_playwright() as started:
-            browser = await started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            browser = await started.chromium.launch(executable_path=program, args=ARGUMENTS)
             await work(browser)
             await browser.close()
 
