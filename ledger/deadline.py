@@ -1,4 +1,4 @@
-"""Whole deadlines for HTTP: from the first byte that is sent to the last one that is read.
+"""Whole deadlines for HTTP, from the first byte that is sent to the last one that is read, and an end before them.
 
 A client's timeouts hold for one read of a socket each. A server that sends a byte of a header every few seconds never
 meets them, and would hold its reader for good. Here every read, write and connect gets what is left of the whole.
@@ -6,12 +6,14 @@ meets them, and would hold its reader for good. Here every read, write and conne
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
 
 import httpcore
 import httpx
@@ -60,11 +62,29 @@ def bounded(client: httpx.Client) -> httpx.Client:
     return client
 
 
+def cut(client: httpx.Client) -> None:
+    """End what other threads send and read through a `bounded` client: it fails at once, and so does what comes later.
+
+    Closing a socket does not wake the thread that reads from it; shutting it down does.
+    """
+    for transport in (client._transport, *client._mounts.values()):
+        if isinstance(transport, httpx.HTTPTransport) and isinstance(transport._pool._network_backend, _Backend):
+            transport._pool._network_backend.cut()
+
+
 class _Backend(httpcore.NetworkBackend):
     """Opens connections whose every step is bounded."""
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner = inner
+        self._inner, self._ended = inner, False
+        self._open: WeakSet[_Stream] = WeakSet()
+
+    def cut(self) -> None:
+        """Open no more, and end those that are open."""
+        self._ended = True
+        for stream in tuple(self._open):
+            with suppress(OSError):  # it has ended by itself
+                socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
     def connect_tcp(
         self,
@@ -75,7 +95,12 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
         """A connection."""
-        return _Stream(self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options))
+        stream = _Stream(self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options))
+        self._open.add(stream)
+        if self._ended:
+            stream.close()
+            raise httpcore.ConnectError("this client has ended")
+        return stream
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

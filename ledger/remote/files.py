@@ -46,6 +46,10 @@ class PublishedFiles(Protocol):
         """The same, piece by piece."""
         ...
 
+    def end(self) -> None:
+        """Read no more. What other threads read at this moment fails with Unavailable."""
+        ...
+
 
 class FolderFiles:
     """A copied `published/` folder; segments lie below `segment/`, or beside it as a home keeps them."""
@@ -77,6 +81,9 @@ class FolderFiles:
     def stream(self, path: str, limit: int) -> Iterator[bytes]:
         """See `PublishedFiles.stream`."""
         yield self.read(path, limit)
+
+    def end(self) -> None:
+        """See `PublishedFiles.end`: a folder keeps nobody waiting."""
 
     def segment(self, root: bytes, n: int) -> SegmentView:
         """A segment, mapped where it lies. Raises as `SegmentStore.open`."""

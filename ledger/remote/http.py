@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
+from threading import Event
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
 
-from ledger.deadline import Deadline
+from ledger.deadline import Deadline, cut
 from ledger.http_client import open_client
 from ledger.remote.files import Sleep, not_found, too_large
 from ledger.urls import check_http_url, is_loopback
@@ -35,10 +35,14 @@ _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 class HttpFiles:
     """Files below one address. Safe for threads; close it when done (it is a context manager)."""
 
-    def __init__(self, url: str, *, sleep: Sleep = time.sleep, timeout: httpx.Timeout = TIMEOUT) -> None:
-        """`url`: a server, or its `/log/`. Raises Malformed (`url`) for http to another machine."""
+    def __init__(self, url: str, *, sleep: Sleep | None = None, timeout: httpx.Timeout = TIMEOUT) -> None:
+        """`url`: a server, or its `/log/`. `sleep`: what waits before a further attempt.
+
+        Raises Malformed (`url`) for http to another machine.
+        """
         self._base = log_url(url)
-        self._sleep = sleep
+        self._ended = Event()
+        self._sleep = sleep or self._ended.wait
         # An answer that sends its reader on, or unpacks to more than was asked for, is none.
         self._client = open_client(
             self._base,
@@ -68,7 +72,7 @@ class HttpFiles:
                 with whole.running():
                     return b"".join(self._pieces(path, limit))
             except _Again as again:
-                if attempt == ATTEMPTS or not whole.left:
+                if attempt == ATTEMPTS or not whole.left or self._ended.is_set():
                     raise Unavailable(str(again), code="server") from again
                 self._sleep(again.pause if again.pause is not None else _spread(attempt))
                 attempt += 1
@@ -79,6 +83,11 @@ class HttpFiles:
             yield from self._pieces(path, limit)
         except _Again as again:
             raise Unavailable(str(again), code="server") from again
+
+    def end(self) -> None:
+        """See `PublishedFiles.end`."""
+        self._ended.set()
+        cut(self._client)
 
     def _pieces(self, path: str, limit: int) -> Iterator[bytes]:
         url, got, deadline = self._base + path, 0, Deadline(_seconds(limit))

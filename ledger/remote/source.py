@@ -68,6 +68,8 @@ class PublishedSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self._files.end()  # what was read ahead is of no more use, and a slow log would keep Ctrl-C waiting
         self._pool.shutdown(cancel_futures=True)
 
     def size(self) -> int:
