@@ -217,7 +217,7 @@ def _cpu(pid: int) -> float:
 
 
 def _serve(home: Path) -> None:
-    """Carnet, and beside it the floor, in one uvicorn."""
+    """Carnet, and beside it the floor, behind one door as `carnet serve` has it."""
     import uvicorn
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from fastapi import FastAPI
@@ -227,6 +227,7 @@ def _serve(home: Path) -> None:
     from starlette.types import Scope as AsgiScope
 
     from api.app import create_app
+    from api.http.door import door
     from api.settings import ApiSettings
     from ledger.home import Home, Settings
     from ledger.storage.database import Query
@@ -262,8 +263,7 @@ def _serve(home: Path) -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)  # before anybody is told
         print(listener.getsockname()[1], flush=True)
-        config = uvicorn.Config(both, log_level="warning", access_log=False, server_header=False, lifespan="off")
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(door(both)).run(sockets=[listener])
 
 
 if __name__ == "__main__":
