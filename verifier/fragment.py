@@ -8,7 +8,7 @@ the caller knows is another thing.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from verifier.code_text import Foreign, parse_code
@@ -58,7 +58,7 @@ def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
     if " " not in text and _PATH.search(text) and not _DATE.fullmatch(text):
         return f"couldn't read the code: this is a part of a link, its beginning is missing; {_AGAIN}"
     shown = plain(text)
-    if _shows_elements(shown) or _FIELDS_IN_BRACKETS.search(shown):
+    if any(_shows_elements(each) or _FIELDS_IN_BRACKETS.search(each) for each in _inside(text)):
         return f"couldn't read the code: something else stands beside its product number; {_AGAIN}"
     if _SGTIN.search(shown):
         return f"couldn't read the code: this is a part of an SGTIN; {_AGAIN}"
@@ -97,6 +97,12 @@ def find_covered(text: str) -> str | None:
     return "couldn't read the code: its symbol announces another application, and it holds a product code"
 
 
+def _inside(text: str) -> Iterator[str]:
+    """A text as a reader would write it, and what is packed into it."""
+    yield plain(text)
+    yield from packed(text)
+
+
 def _shows_elements(text: str) -> bool:
     return _KEY_IN_BRACKETS.search(text) is not None or any(_is_gtin(match[1]) for match in _KEY.finditer(text))
 
@@ -114,8 +120,7 @@ def _of_link(text: str, host: str, known: Collection[str]) -> str | None:
     if _LABEL_SIGNATURE.search(text):
         return f"couldn't read the code: a part of the link is missing before its signature; {_AGAIN}"
     address = re.compile(rf"[/\\]{{2}}(?:{'|'.join(map(re.escape, known))})(?![\w.-])", re.IGNORECASE)
-    inside = (plain(text), *packed(text))
-    if any(_shows_elements(each) or "urn:epc:id:sgtin:" in each or address.search(each) for each in inside):
+    if any(_shows_elements(each) or "urn:epc:id:sgtin:" in each or address.search(each) for each in _inside(text)):
         return f"couldn't read the code: another address stands around it; {_AGAIN}, or open what is inside"
     return None
 
