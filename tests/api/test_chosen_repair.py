@@ -69,6 +69,7 @@ def test_what_lay_beside_the_code_in_the_picture_counts_after_a_repair(stage: St
     assert [one["carrier"] for one in json.loads(form["told"])["symbols"]].count("qr") == 1
     after = chosen(officer, form)
     assert after.status_code == 200
+    assert f"Not judged: the picture also shows a code of product {OTHER}." in after.text
     answer = kept(stage, form["id"])
     assert answer["shown_as"] == form["leads_to"]
     assert f"the picture also shows a code of product {OTHER}" in json.dumps(answer["not_checked"])
