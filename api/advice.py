@@ -164,6 +164,17 @@ REASONS: Mapping[str, tuple[str, str]] = {
 }
 """What to do about a reason, said before what to do about the verdict."""
 
+TYPED: Mapping[Face, tuple[str, ...]] = {
+    Face.OFFICER: (
+        "Compare what was typed with the text printed beside the code, and type it once more, or scan the code.",
+        "If a repair is offered, compare it with the text printed beside the code before you choose it.",
+    ),
+    Face.PUBLIC: (
+        "Compare what was typed with the text printed beside the code, and type it once more, or scan the code.",
+    ),
+}
+"""What to do about a text that could not be read although no device had a part in it: no light helps there."""
+
 UNREAD: Mapping[str, str] = {
     "no_identifiers": "Type the code once more with the numbers in brackets, as printed: (01) … (21) …",
 }
@@ -189,9 +200,11 @@ def asked_back(facts: Facts) -> dict[str, Any] | None:
     }
 
 
-def next_steps(judgement: Judgement, face: Face) -> list[str]:
-    """What to do now, most important first."""
+def next_steps(judgement: Judgement, face: Face, *, typed: bool = False) -> list[str]:
+    """What to do now, most important first. `typed`: no device says that it read the code."""
     weighty = [reason for reason in by_weight(judgement.reasons) if reason.tier is not Tier.INFO]
     own = [REASONS[reason.code][face is Face.PUBLIC] for reason in weighty if reason.code in REASONS]
     unread = [UNREAD[why] for reason in weighty if (why := str(reason.evidence.get("why"))) in UNREAD]
-    return [*unread, *dict.fromkeys(own[:MOST_REASONS]), *VERDICTS[face][judgement.verdict]]
+    verdict = judgement.verdict
+    at_last = TYPED[face] if typed and verdict is Verdict.UNREADABLE else VERDICTS[face][verdict]
+    return [*unread, *dict.fromkeys(own[:MOST_REASONS]), *at_last]

@@ -81,13 +81,13 @@ def _as_of(as_of: AsOf) -> dict[str, Any]:
 
 
 _Judged = tuple[str, dict[str, Any]]  # the heading, and the fields that follow from a judgement
-_shown: dict[tuple[int, Face], tuple[Judgement, _Judged]] = {}  # by the judgement itself, which is kept too
+_shown: dict[tuple[int, Face, bool], tuple[Judgement, _Judged]] = {}  # by the judgement itself, which is kept too
 
 
 def _judged(answer: Answer, face: Face) -> _Judged:
     """What follows from the judgement; units about which the same is known share it. Not to be changed."""
     judgement = answer.judgement
-    key = (id(judgement), face)
+    key = (id(judgement), face, answer.typed)
     known = _shown.get(key)
     if known is not None and known[0] is judgement:
         return known[1]
@@ -97,7 +97,7 @@ def _judged(answer: Answer, face: Face) -> _Judged:
         "reasons": _reasons(answer, face),
         "not_checked": [{"check": check, "why": why} for check, why in judgement.not_checked],
         "checks": rows(answer),
-        "next": next_steps(judgement, face),
+        "next": next_steps(judgement, face, typed=answer.typed),
     }
     if isinstance(answer.reading, ReadCode):  # the others have their own cause among the checks
         if len(_shown) >= KEPT:

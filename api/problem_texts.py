@@ -180,6 +180,7 @@ CODES: Mapping[str, Problem] = {
     "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
     "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
     "image_format": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),
+    "picture": Problem(400, "A repair of no code in question", "Photograph or scan the item once more, then choose."),
     "image_damaged": Problem(422, "A damaged photograph", "Send it once more; the detail says what is wrong."),
     "image_size": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
     "image_pixels": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),

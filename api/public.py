@@ -32,5 +32,6 @@ def public(answer: Answer) -> Answer:
     holder = None if facts.holder is None else _SOMEBODY
     reduced, judgement = _judge(Facts(**kept, holder=holder, unit=facts.unit))
     return Answer(
-        judgement, reduced, answer.reading, answer.code, (), None, None, Seen(), answer.as_of, answer.carrier
+        judgement, reduced, answer.reading, answer.code, (), None, None, Seen(), answer.as_of, answer.carrier,
+        typed=answer.typed,
     )  # fmt: skip

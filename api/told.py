@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from ledger.services.append import now_ms
 from ledger.services.question import Question, ReadBeside
 from verifier.behaviour import Sighting
+from verifier.errors import Malformed
 from verifier.facts import Context, HowRead
 from verifier.gs1 import Carrier
 from verifier.instant import DAY, format_instant
@@ -61,9 +62,12 @@ class Told:
     def repaired(self, asked: Question, text: str, name: str) -> Told:
         """The same with the code that `asked` was about repaired, and that said.
 
-        In a picture that is the most telling code of the item, wherever it stands among the symbols.
+        In a picture that is the most telling code of the item, wherever it stands among the symbols. Raises Malformed
+        (`picture`) when it is none of them.
         """
-        at = next(at for at, symbol in enumerate(self.symbols) if _is_about(asked, symbol, self))
+        at = next((at for at, symbol in enumerate(self.symbols) if _is_about(asked, symbol, self)), None)
+        if at is None:
+            raise Malformed("couldn't repair the code: none of the codes told is in question", code="picture")
         symbols = (*self.symbols[:at], replace(self.symbols[at], text=text), *self.symbols[at + 1 :])
         return replace(self, symbols=symbols, repairs=(*self.repairs, name))
 
@@ -145,7 +149,8 @@ def _date(days: int) -> str:
 def _items(found: Sequence[_Found]) -> list[_Found]:
     """The codes to be judged together, the most telling first. Empty: they name several items.
 
-    Codes of units first. Without any, one that could not be read is the answer: the EAN beside it says less.
+    Codes of units first. Without any, one that could not be read is the answer: the EAN beside it says less. Other
+    things, however many, are no items of anybody here.
     """
     units = [one for one in found if isinstance(one.reading, ReadCode) and one.reading.code.serial is not None]
     if units:
@@ -153,10 +158,23 @@ def _items(found: Sequence[_Found]) -> list[_Found]:
         return units if len({_unit(one)[:2] for one in units}) == 1 and len(_lots(units)) <= 1 else []
     unread = [one for one in found if isinstance(one.reading, Unreadable)]
     products = [one for one in found if isinstance(one.reading, ReadCode)]
-    chosen = unread or products or list(found)
-    if len({_unit(one) for one in chosen}) > 1:
-        return []
-    return sorted(chosen, key=_telling) if chosen is products else chosen[:1]
+    if unread:
+        unread.sort(key=lambda one: not _repaired(one))  # what can be repaired is told apart
+        return unread[:1] if _may_be_one_item(unread) else []
+    if products:
+        return sorted(products, key=_telling) if len({_unit(one) for one in products}) == 1 else []
+    return list(found[:1])
+
+
+def _repaired(one: _Found) -> set[tuple[str, str | None]]:
+    """Every unit that a code may name once a fault is undone: GTIN and serial."""
+    repairs = one.reading.repairs if isinstance(one.reading, Unreadable) else ()
+    return {(repair.code.gtin, repair.code.serial) for repair in repairs}
+
+
+def _may_be_one_item(unread: Sequence[_Found]) -> bool:
+    named = [units for one in unread if (units := _repaired(one))]
+    return len(named) < 2 or bool(set.intersection(*named))
 
 
 def _telling(one: _Found) -> tuple[bool, bool, int]:

@@ -14,14 +14,18 @@ from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, UnitCode, parse_gtin, parse_serial
 from verifier.symbology import Carries, carries, split_symbology
 
-_SGTIN = re.compile(r"urn:epc:(?:id:sgtin:|tag:sgtin-(?:96|198):[0-7]\.)(\d{6,12})\.(\d{1,7})\.(.*)", re.IGNORECASE)
+_SGTIN = re.compile(
+    r"urn:epc:(?:id:sgtin:|tag:sgtin-(?:96|198):[0-7]\.)([0-9]{6,12})\.([0-9]{1,7})\.(.*)", re.IGNORECASE
+)
 _GTIN_DIGITS = 15  # digits alone, up to here, were meant as a GTIN; the shortest element string with one has 16
-_ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01\d{7}")
+_ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01[0-9]{7}")
 _WEB = re.compile(r"https?:", re.IGNORECASE)
 _SECOND_LINK = re.compile(r"(?<!^)(?<!=)https?://", re.IGNORECASE)  # behind = it is a value of the query
-_BRACKET = re.compile(r"\((\d{2,4})\)")
+_BRACKET = re.compile(r"\(([0-9]{2,4})\)")
 _WITH_ADD_ON = "]E3"  # an EAN and the two or five digits beside it
-_COMPOSITE = re.compile(r"(\d{8}|\d{12,14})\|\]e0(.+)", re.DOTALL)  # an EAN and its composite component, as one text
+_COMPOSITE = re.compile(
+    r"([0-9]{8}|[0-9]{12,14})\|\]e0(.+)", re.DOTALL
+)  # an EAN and its composite component, as one text
 
 
 class Foreign(StrEnum):
@@ -69,7 +73,7 @@ def parse_code(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None
 
 def _parse_link(text: str, carrier: Carrier) -> UnitCode | Foreign:
     if _SECOND_LINK.search(text) and is_digital_link(text):
-        raise Malformed("couldn't read the code: two readings came in as one; scan it again", code="fragment")
+        raise Malformed("couldn't read the code: two readings came in as one; take one at a time", code="fragment")
     try:
         return read_digital_link(text, carrier) or Foreign.NO_GTIN
     except Malformed:

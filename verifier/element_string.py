@@ -14,6 +14,7 @@ from verifier.ai.pairs import excluded
 from verifier.ai.rule import RULES, Rule, find_rule, wrong_with
 from verifier.errors import Malformed
 from verifier.gs1 import Carrier, CodeForm, Gtin, Lot, Serial, UnitCode, parse_gtin, parse_lot, parse_serial
+from verifier.recoded import BLANKS
 
 GS = "\x1d"
 """Group separator: what a scanner sends for FNC1 behind a field of variable length."""
@@ -33,14 +34,16 @@ def parse_element_string(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode
 def parse_bracketed(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
     """Read the form that people read, `(01)09506000134352(21)ABC`, with or without spaces around the values.
 
-    Values may hold brackets; one around two to four digits starts a field unless a backslash stands before it. None and
-    Raises as above.
+    Values may hold brackets; one around two to four digits starts a field unless a backslash stands before it. Only
+    `BLANKS` are dropped: a separator beside a value is refused with it. None and Raises as above.
     """
     starts = list(_BRACKET.finditer(text))
     if not starts or starts[0].start() != 0:
         raise Malformed("couldn't read the text: expected it to start with (01) or another AI", code="element_string")
     ends = [match.start() for match in starts[1:]] + [len(text)]
-    values = (text[match.end() : end].strip().replace("\\(", "(") for match, end in zip(starts, ends, strict=True))
+    values = (
+        text[match.end() : end].strip(BLANKS).replace("\\(", "(") for match, end in zip(starts, ends, strict=True)
+    )
     elements = [(match[1], value) for match, value in zip(starts, values, strict=True)]
     return unit_code(elements, carrier, CodeForm.BRACKETED)
 

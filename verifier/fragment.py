@@ -8,12 +8,13 @@ the caller knows is another thing.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from urllib.parse import unquote, urlsplit
+from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
 
 from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
 from verifier.gs1 import CodeForm, parse_gtin
+from verifier.recoded import packed, plain, recoded
 from verifier.symbology import split_symbology
 
 CANONICAL_HOST = "id.gs1.org"
@@ -28,15 +29,15 @@ CUT_SCHEME = re.compile(r"(?:ttps?|tps?|ps?|s)?:?//(?=[^/\s]+/)", re.IGNORECASE)
 _LABEL_SIGNATURE = re.compile(rf"(?:^|[?&])s?=[A-X2-9]{{8,}}|^[A-X2-9]{{{_SIGNATURE},}}$", re.IGNORECASE)
 _PATH = re.compile(r"(?:^|/)(?:01/\d{8}|(?:10|21|22|235)/[^/?#\s])")
 _DATE = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}|\d+/\d+")
-_KEY_IN_BRACKETS = re.compile(r"\(\s*01\s*\)\s*\d{8}|^(?:0?1\)|\))\d{14}\(")
+_KEY_IN_BRACKETS = re.compile(r"\(\s*01\s*\)\s*\d{8}|^(?:0?1\)|\))\d{14}\(|^\d?\)[^\s()]+\((?:10|17|21)\)\S")
 _FIELDS_IN_BRACKETS = re.compile(r"\((?:01|10|21)\)[^\s()]+\((?:01|10|21)\)\S|^\d{8,14}\((?:10|21)\)\S|^0?\(1\)\d{14}")
 _STEM_WITH_KEY = re.compile(r"/01/(\d{14})(?=/)")
 _STARTS = ("https://", "urn:epc:id:sgtin:", "urn:epc:tag:sgtin-")
 _SHORTEST_START = {"h": 4, "u": 7}  # characters of these that are enough to know one by; own limit
-_KEY = re.compile(r"(?<!\d)01(\d{14})(?=$|\D|1[01357]|2[12])")
+_KEY = re.compile(r"(?<!\d)01[ /]?(\d{14})(?=$|\D|1[01357]|2[12])")
 _SGTIN = re.compile(r"(?:^|:)(?:s?gtin(?:-\d+)?:)?\d{6,12}\.\d{1,7}\.|sgtin", re.IGNORECASE)
 
-_AGAIN = "scan it again, whole"
+_AGAIN = "scan or type it again, whole"
 
 
 def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
@@ -56,14 +57,25 @@ def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
         return f"couldn't read the code: this is the end of a label's link, its beginning is missing; {_AGAIN}"
     if " " not in text and _PATH.search(text) and not _DATE.fullmatch(text):
         return f"couldn't read the code: this is a part of a link, its beginning is missing; {_AGAIN}"
-    plain = _plain(text)
-    if _shows_elements(plain) or _FIELDS_IN_BRACKETS.search(plain):
-        return f"couldn't read the code: something else stands before its product number; {_AGAIN}"
-    if _SGTIN.search(plain):
+    shown = plain(text)
+    if any(_shows_elements(each) or _FIELDS_IN_BRACKETS.search(each) for each in _inside(text)):
+        return f"couldn't read the code: something else stands beside its product number; {_AGAIN}"
+    if _SGTIN.search(shown):
         return f"couldn't read the code: this is a part of an SGTIN; {_AGAIN}"
-    if any(_shows(plain.lower(), host) for host in known):
+    if any(_shows(shown.lower(), host) for host in known):
         return f"couldn't read the code: this is a part of a link; {_AGAIN}"
+    for _, written, how in recoded(split_symbology(text)[1]):
+        if _meant_as_code(written) or find_fragment(written, hosts):
+            return f"couldn't read the code: something is wrong in it or missing. {how}"
     return None
+
+
+def _meant_as_code(text: str) -> bool:
+    """Whether a text is a code or was meant as one. Digits alone would be too easily."""
+    try:
+        return not isinstance(parse_code(text), Foreign)
+    except Malformed:
+        return not text.isdigit()
 
 
 def find_covered(text: str) -> str | None:
@@ -85,9 +97,10 @@ def find_covered(text: str) -> str | None:
     return "couldn't read the code: its symbol announces another application, and it holds a product code"
 
 
-def _plain(text: str) -> str:
-    """A text without percent escapes: programs that pass links on escape what they pass on, once or twice."""
-    return unquote(unquote(text)) if "%" in text else text
+def _inside(text: str) -> Iterator[str]:
+    """A text as a reader would write it, and what is packed into it."""
+    yield plain(text)
+    yield from packed(text)
 
 
 def _shows_elements(text: str) -> bool:
@@ -106,9 +119,8 @@ def _of_link(text: str, host: str, known: Collection[str]) -> str | None:
         return f"couldn't read the code: the end of its address is missing; {_AGAIN}"
     if _LABEL_SIGNATURE.search(text):
         return f"couldn't read the code: a part of the link is missing before its signature; {_AGAIN}"
-    plain = _plain(text)
     address = re.compile(rf"[/\\]{{2}}(?:{'|'.join(map(re.escape, known))})(?![\w.-])", re.IGNORECASE)
-    if _shows_elements(plain) or "urn:epc:id:sgtin:" in plain or address.search(plain):
+    if any(_shows_elements(each) or "urn:epc:id:sgtin:" in each or address.search(each) for each in _inside(text)):
         return f"couldn't read the code: another address stands around it; {_AGAIN}, or open what is inside"
     return None
 

@@ -274,6 +274,8 @@ def _system(facts: Facts) -> Iterator[Reason]:
 def _not_checked(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.readable is not Readable.GS1:
         yield "register", "no product code was read"
+        if facts.not_judged:
+            yield "other codes", "; ".join(facts.not_judged)
         return
     if not facts.has_serial:
         yield "unit", "the code carries no serial"

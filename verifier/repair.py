@@ -19,6 +19,7 @@ from verifier.errors import Malformed
 from verifier.fragment import CUT_SCHEME, cut_scheme
 from verifier.gs1 import Carrier, CodeForm, UnitCode
 from verifier.keyboard import swapped_letters, undone
+from verifier.recoded import recoded, round_brackets
 from verifier.separator import COMMON, shown_inside_values, with_lost_separators, with_shown_separators
 from verifier.symbology import AI_DATA, split_symbology
 
@@ -34,7 +35,9 @@ _ANY_HOST = "https://id.gs1.org/"  # DL 4.12, the canonical host; hosts do not c
 _FRAME = "\x01\x02\x03\x04"  # SOH, STX, ETX, EOT: how a serial line marks the ends of a message
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _COMPONENT = re.compile(r"(\d{8}|\d{12,14})(?:\]e0|[\x1d|])(.+)", re.DOTALL)  # an EAN and its composite component
-_BRACKETS = re.compile(r"[\[{<⟨«‹［｛〈《【〔](\s*\d{2,4}\s*)[\]}>⟩»›］｝〉》】〕]")
+_CAPITAL_KEY = re.compile(r"[?&]S=")  # the key of a label signature is small
+_BEFORE_KEY = re.compile(r"[^?#]*?(?=01/\d{14})")
+_AT_AN_END = re.compile(r"[\x1c-\x1f]+(?=\(\d{2,4}\)|$)")  # separators where a bracket already ends the value
 
 
 class RepairName(StrEnum):
@@ -51,6 +54,10 @@ class RepairName(StrEnum):
     FRAMING = "framing"
     ESCAPED_TWICE = "escaped_twice"
     REPEATED = "repeated"
+    ENCODED = "encoded"
+    DOUBLED = "doubled"
+    SPACED = "spaced"
+    DIGITS = "digits"
     HOST = "host"
 
 
@@ -65,11 +72,16 @@ class Repair:
 
 
 def find_repairs(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None = None) -> tuple[Repair, ...]:
-    """The repairs of a text that read as another code than the text itself, at most 16, each code once."""
+    """The repairs of a text that read as another code than the text itself, at most 16, each code once.
+
+    The surest first. Where separators alone make a code of a text that is none, no keyboard is suspected as well.
+    """
     literal = _parse(text, carrier, symbology)
     seen = {_identity(literal)} if literal else set()
     found: list[Repair] = []
     for name, repaired, explanation in _attempts(text, literal):
+        if name is RepairName.KEYBOARD_LAYOUT and literal is None and any(one.name in _SEPARATORS for one in found):
+            break  # layouts come last
         code = _parse(repaired, carrier, symbology)
         if code is None or _identity(code) in seen:
             continue
@@ -98,36 +110,57 @@ def find_suspects(text: str, code: UnitCode) -> tuple[RepairName, ...]:
 
 
 _Attempt = tuple[RepairName, str, str]
+_SEPARATORS = (RepairName.SEPARATOR_REPLACED, RepairName.SEPARATOR_LOST)
+_CAPS_LOCK = "Caps lock may have been on: small and capital letters are exchanged."
+_LINES = re.compile(r"[ \t\r\n]+")
 
 
 def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
-    """Every repaired text, the likeliest fault first. 1. what frames the text; 2. its separators; 3. its form; 4. keys.
+    """Every repaired text, the surest fault first.
 
-    Faults of different kinds may come together where one of them is seen by itself.
+    1. what is done to the whole text, and shows; 2. what stands for a separator, or is missing from an address; 3. what
+    may as well be the value's own: separators that are gone, an EAN; 4. keys.
     """
-    plain = text.strip(_FRAME)  # 1
-    if plain != text:
-        yield RepairName.FRAMING, plain, "The device sent the control characters that frame a message with the code."
-        yield from ((RepairName.FRAMING, repaired, why) for _, repaired, why in _separators_shown(plain, None))
-    if literal is None and (once := _sent_once(text)):
-        yield RepairName.REPEATED, once, "The device sent the code twice in a row."
-    lost = list(_separators_lost(text, literal))  # 2
-    yield from _separators_shown(text, literal)
+    yield from _whole(text, literal)  # 1
+    yield from _separators_shown(text, literal)  # 2
+    yield from _hosts(text)
+    yield from _escaped_twice(text, literal)
+    if _UNKNOWN_SYMBOLOGY.match(text) and split_symbology(text)[0] is None and not _turned_symbology(text):
+        yield RepairName.SYMBOLOGY_PREFIX, text[3:], f"The scanner sent its symbology prefix {text[:3]} with the code."
+    lost = list(_separators_lost(text, literal))  # 3
     yield from (attempt for common, attempt in lost if common)
     yield from _eans_glued(text, literal)
     yield from islice((attempt for common, attempt in lost if not common), _MOST_UNCOMMON)
-    yield from _brackets(text)  # 3
-    if literal is None and (composite := _COMPONENT.fullmatch(split_symbology(text)[1])):
-        explanation = "The scanner sent the EAN and the composite component above it in one text."
-        yield RepairName.COMPOSITE, f"01{composite[1].zfill(14)}{composite[2]}", explanation
-    if _UNKNOWN_SYMBOLOGY.match(text) and split_symbology(text)[0] is None:
-        yield RepairName.SYMBOLOGY_PREFIX, text[3:], f"The scanner sent its symbology prefix {text[:3]} with the code."
-    yield from _hosts(text)
-    yield from _escaped_twice(text, literal)
-    if _caps_lock_shows(text):  # 4
-        explanation = "Caps lock may have been on: small and capital letters are exchanged."
-        yield RepairName.CASE, text.swapcase(), explanation
-    if literal is None:  # a layout that changed anything which can be told from letters has spoilt the form as well
+    yield from _keys(text, literal)  # 4
+
+
+def _whole(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
+    """Frames, repetition, other forms of every character, brackets, composites, caps lock.
+
+    Faults of different kinds may come together where one of them is seen by itself.
+    """
+    plain = text.strip(_FRAME)
+    if plain != text:
+        yield RepairName.FRAMING, plain, "The device sent the control characters that frame a message with the code."
+        yield from ((RepairName.FRAMING, repaired, why) for _, repaired, why in _separators_shown(plain, None))
+    if literal is None:
+        if once := _sent_once(text):
+            yield RepairName.REPEATED, once, "The device sent the code twice in a row."
+        yield from _brackets(text)
+        symbology, body = split_symbology(text)
+        for form, before, explanation in recoded(body):
+            for each in (before, *_also(before)):
+                yield RepairName(form.value), (symbology or "") + each, explanation
+        if composite := _COMPONENT.fullmatch(split_symbology(text)[1]):
+            explanation = "The scanner sent the EAN and the composite component above it in one text."
+            yield RepairName.COMPOSITE, f"01{composite[1].zfill(14)}{composite[2]}", explanation
+    if _caps_lock_shows(text):
+        yield RepairName.CASE, text.swapcase(), _CAPS_LOCK
+
+
+def _keys(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
+    """A layout that changed anything which can be told from letters has spoilt the form as well."""
+    if literal is None:
         for meant, names in undone(text):
             explanation = f"The scanner's US keys may have been read as {' or '.join(names)} ones."
             yield RepairName.KEYBOARD_LAYOUT, meant, explanation
@@ -140,17 +173,17 @@ def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
 
 
 def _also(text: str) -> Iterator[str]:
-    """The same with separators shown, when the layout was not the only thing between the scanner and the code."""
+    """The same with separators shown, when something else stood between the scanner and the code as well."""
     if not _SCHEME.match(text):
         yield from (repaired for _, repaired in with_shown_separators(text))
 
 
 def _sent_once(text: str) -> str | None:
-    parts = text.split()
+    parts = _LINES.split(text)
     if len(parts) > 1 and len(set(parts)) == 1:
         return parts[0]
     half = text[: len(text) // 2]
-    return half if half * 2 == text else None
+    return half if half and text.endswith(half) else None  # one sign may stand between
 
 
 def _separators_shown(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
@@ -171,13 +204,14 @@ def _separators_lost(text: str, literal: UnitCode | None) -> Iterator[tuple[bool
 
 
 def _brackets(text: str) -> Iterator[_Attempt]:
-    """Other brackets around the AIs, or the wide letters, digits and brackets that East Asian keyboards type."""
+    """Other brackets around the AIs, wide characters as East Asian keyboards type, separators beside brackets."""
     narrow = unicodedata.normalize("NFKC", text)
     if narrow != text:
         yield RepairName.BRACKETS, narrow, "The code was written in wide characters."
-    if _BRACKETS.match(narrow):
-        explanation = "The application identifiers stand in other brackets than round ones."
-        yield RepairName.BRACKETS, _BRACKETS.sub(lambda match: f"({match[1].strip()})", narrow), explanation
+    if (rounded := round_brackets(narrow)) != narrow and rounded.startswith("("):
+        yield RepairName.BRACKETS, rounded, "The application identifiers stand in other brackets than round ones."
+    if (bare := _AT_AN_END.sub("", text)) != text and split_symbology(text)[1].startswith("("):
+        yield RepairName.BRACKETS, bare, "The device sent brackets and separators; either is enough."
 
 
 def _escaped_twice(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
@@ -199,9 +233,11 @@ def _caps_lock_shows(text: str) -> bool:
 
     A scheme with its host, or a symbology identifier. Lots and serials are free, so they tell nothing.
     """
-    prefix = text[:3]
-    turned = split_symbology(text)[0] is None and prefix.swapcase() in AI_DATA
-    return turned or _SCHEME_ALL_CAPITAL.match(text) is not None
+    return _turned_symbology(text) or _SCHEME_ALL_CAPITAL.match(text) is not None
+
+
+def _turned_symbology(text: str) -> bool:
+    return split_symbology(text)[0] is None and text[:3].swapcase() in AI_DATA
 
 
 def _eans_glued(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
@@ -232,12 +268,25 @@ def _hosts(text: str) -> Iterator[_Attempt]:
             explanation = "The web address starts with capital and small letters mixed."
             yield RepairName.HOST, scheme[0].lower() + text[scheme.end() :], explanation
     elif cut_scheme(text):
-        explanation = "The first characters of the web address are missing."
-        yield RepairName.HOST, CUT_SCHEME.sub("https://", text, count=1), explanation
+        for name, each, case in _cases(text):
+            yield name, CUT_SCHEME.sub("https://", each, count=1), f"The start of the web address is missing.{case}"
     elif _LINK_PATH.fullmatch(text):
-        explanation = "The web address was typed without its beginning."
-        yield RepairName.HOST, "https://" + text.lstrip("/"), explanation
-        yield RepairName.HOST, _ANY_HOST + text.lstrip("/"), explanation
+        for start in ("https://", _ANY_HOST):
+            for name, each, case in _cases(text):
+                yield name, start + each.lstrip("/"), f"The web address was typed without its beginning.{case}"
+
+
+def _cases(text: str) -> list[_Attempt]:
+    """An address without its scheme, as it is and, where caps lock shows in it, with its letters exchanged.
+
+    A host in capitals beside small letters shows it, as does a capital S before a signature. Where all is capital the
+    address may have been printed so, and that comes first.
+    """
+    literal, turned = (RepairName.HOST, text, ""), (RepairName.CASE, text.swapcase(), f" {_CAPS_LOCK}")
+    before = _BEFORE_KEY.match(text)
+    if not ((before is not None and before[0].isupper()) or _CAPITAL_KEY.search(text)):
+        return [literal]
+    return [literal, turned] if text.isupper() else [turned, literal]
 
 
 def _parse(text: str, carrier: Carrier, symbology: str | None) -> UnitCode | None:

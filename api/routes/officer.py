@@ -23,6 +23,7 @@ from api.parameters import carrier_of, symbology_of
 from api.photo import decode_photo
 from api.problem import kind_of
 from api.receipts import earlier_scans, named
+from api.retold import format_retold, parse_retold
 from api.scanning import fields_from_form, officer_told, scan_input
 from api.site import Site, caller_of, site
 from api.timeline import timeline
@@ -90,6 +91,7 @@ async def scan(request: Request) -> Response:
         return _page(request, kept, status=status, problem=str(error))
     before = [scan_id for scan_id in _last(request) if scan_id != entry.id]
     shown: dict[str, Any] = {"answer": answer, "timeline": timeline(judged.facts.sightings), "part": part}
+    shown["told"] = format_retold(told)
     if not part:  # the script keeps the list by itself
         shown["earlier"] = await run_in_threadpool(earlier_scans, here, before, who)
     response = _page(request, kept, **shown)
@@ -150,9 +152,10 @@ def _check_officer(expected: str | None, who: Caller) -> None:
 
 
 async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: Any) -> Told:
-    """What the form tells. A repaired text that was chosen comes with what had borne the code, as its lead was judged.
+    """What the form tells. A repair that was chosen comes with what was told before, and its text takes the place of
+    the code in question, as its lead was judged.
 
-    Raises Malformed if it brings neither a code nor a photograph, which is no scan, or several codes.
+    Raises Malformed if it brings neither a code nor a photograph, which is no scan, or several codes; `picture`.
     """
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
@@ -162,6 +165,10 @@ async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: An
         raise Malformed(NOTHING_GIVEN)
     if "\n" in code:
         raise Malformed(f"couldn't take several codes at once: expected one line, got {len(code.split())}", at="code")
+    if given.get("told") and repair in set(RepairName):
+        before = parse_retold(given["told"])
+        told = officer_told(scan, before.pictured, before.how, tuple(before.repairs), here.hosts)
+        return told.repaired(understand(told), code, repair)
     symbol = Symbol(code, carrier_of(given.get("carrier") or None), symbology_of(given.get("symbology") or None))
     how = HowRead.WEDGE if given.get("machine_read") == _WEDGE else HowRead.TYPED
     return officer_told(scan, symbol, how, (repair,) if repair in set(RepairName) else (), here.hosts)
@@ -169,7 +176,15 @@ async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: An
 
 def _page(request: Request, kept: Mapping[str, str], *, status: int = 200, **shown: Any) -> Response:
     answer = shown.get("answer")
-    values: dict[str, Any] = {"answer": None, "problem": None, "timeline": "", "earlier": [], "part": False, **shown}
+    values: dict[str, Any] = {
+        "answer": None,
+        "problem": None,
+        "timeline": "",
+        "earlier": [],
+        "part": False,
+        "told": "",
+        **shown,
+    }
     return site(request).pages.respond(
         "_officer_answer.html" if values["part"] else "officer.html",
         request,

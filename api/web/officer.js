@@ -51,8 +51,8 @@
   document.addEventListener("submit", (event) => { // a repair is a scan of its own
     if (!event.target.matches("#repairs form")) return;
     event.preventDefault();
-    const { code: repaired, repair, carrier, symbology } = event.target.elements;
-    add({ code: repaired.value, repair: repair.value, carrier: carrier.value, symbology: symbology.value });
+    const { code: repaired, repair, told, carrier, symbology } = event.target.elements;
+    add({ code: repaired.value, repair: repair.value, told: told.value, carrier: carrier.value, symbology: symbology.value });
   });
 
   // 2. The list: newest on top, each scan with its answer.

@@ -88,7 +88,7 @@
   const body = async (item) => {
     const values = { ...item.fields, id: item.id, officer: item.officer, waited: String(Math.max(0, Date.now() - item.at)) };
     if (!item.photo) {
-      return new URLSearchParams({ ...values, code: item.code, machine_read: item.machine_read || "", repair: item.repair || "", carrier: item.carrier || "", symbology: item.symbology || "" });
+      return new URLSearchParams({ ...values, code: item.code, machine_read: item.machine_read || "", repair: item.repair || "", told: item.told || "", carrier: item.carrier || "", symbology: item.symbology || "" });
     }
     const file = pictures.get(item.id) || await photos("readonly", (store) => store.get(item.id)).catch(() => null);
     if (!file) return null;

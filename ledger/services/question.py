@@ -41,6 +41,11 @@ class Question:
     officer: bool = False
     scan: Sighting | None = None
 
+    @property
+    def typed(self) -> bool:
+        """Whether no device says that it read the text."""
+        return self.how is HowRead.TYPED and self.carrier is Carrier.TEXT and self.reading.symbology is None
+
 
 def read_surely(question: Question, found: bool) -> bool:
     """Whether a wrong signature can be held against the item: not while the text itself may have been read wrong.

@@ -83,8 +83,8 @@ class AsOf:
 class Answer:
     """A judged code with what it was judged from. `subject` (32 bytes) names the unit, or the code, in scan history.
 
-    `carrier` is what bore the code as read. `wrong_signature`: a label signature that is well formed, wrong, and read
-    so surely that reading it once more would confirm it.
+    `carrier` is what bore the code as read; `typed`: no device says that it read it. `wrong_signature`: a label
+    signature that is well formed, wrong, and read so surely that reading it once more would confirm it.
     """
 
     judgement: Judgement
@@ -98,6 +98,7 @@ class Answer:
     as_of: AsOf
     carrier: Carrier = Carrier.TEXT
     wrong_signature: str | None = None
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class Verification:
             batches = (printed,)
         return Answer(  # 5
             judgement, facts, question.reading, code, batches, found[0].key if found else None, subject,
-            _seen(history), as_of, question.carrier, wrong,
+            _seen(history), as_of, question.carrier, wrong, question.typed,
         )  # fmt: skip
 
     def unit(self, code: UnitCode, batch: Batch) -> tuple[bytes, bytes]:
@@ -400,7 +401,9 @@ def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
         # Nothing of it rests on the log.
         witnessing=Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES,
     )
-    return Answer(judge(facts), facts, reading, None, (), None, None, Seen(), as_of, question.carrier)
+    return Answer(
+        judge(facts), facts, reading, None, (), None, None, Seen(), as_of, question.carrier, typed=question.typed
+    )
 
 
 def _prove_absent(elsewhere: Sequence[tuple[SegmentView, bytes]]) -> None:

@@ -294,10 +294,12 @@ def test_what_is_no_proof_is_wrong_use_and_a_damaged_one_is_a_no(tmp_path: Path)
     assert cli.no("verify", tmp_path, "--founding", "00" * 32, code=2)["code"] == "usage"
     assert cli.no("verify", tmp_path / "none", "--founding", "00" * 32, code=2)["code"] == "usage"
     damaged = tmp_path / "x.tlog-proof"
-    damaged.write_text("c2sp.org/tlog-proof@v1\n")
+    damaged.write_text("c2sp.org/tlog-proof@v1\nindex x\n\ncheckpoint\n\nsignature\n")
     for pin in ("AB" * 32, "0x" + "ab" * 32):
         said = cli("verify", damaged, "--founding", pin, "--json")
         assert (said.code, said.json["failed"]) == (1, "file")
+    damaged.write_text("c2sp.org/tlog-proof@v1\n")
+    assert cli.no("verify", damaged, "--founding", "00" * 32, code=2)["code"] == "file_cut"
 
 
 def test_countries_are_those_of_iso_3166(tmp_path: Path) -> None:

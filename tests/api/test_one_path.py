@@ -270,8 +270,48 @@ def test_all_codes_of_one_item_in_a_picture_count(stage: Stage, dated: Any) -> N
     second = Symbol(stage.link(dated, dated.serials[5]), Carrier.QR, "]Q1", 2)
     several = combined(stage, link, second)
     assert (several["verdict"], several["reasons"][0]["evidence"]["why"]) == ("unreadable", "several_codes")
+    glued = [Symbol(f"01{PRODUCT}10P1{{GS}}21{one}", Carrier.QR, "]Q1", 2) for one in dated.serials[4:6]]
+    assert combined(stage, *glued)["reasons"][0]["evidence"]["why"] == "several_codes", "once they are repaired"
     cut = judged(stage, told(link, cut=True))
     assert "part of the picture is missing" in json.dumps(cut["not_checked"])
+
+
+def test_other_things_in_a_picture_are_no_items(stage: Stage) -> None:
+    """Several codes are several items; two addresses of somebody else are none."""
+    shop = Symbol("https://shop.example/a", Carrier.QR, "]Q1", 2)
+    other = Symbol("https://shop.example/b", Carrier.QR, "]Q1", 2)
+    crate = Symbol("(00)095212340000000013", Carrier.TEXT, None, 1)
+    for symbols in ((shop, other), (other, shop, crate), (crate, shop)):
+        assert combined(stage, *symbols)["verdict"] == "outside"
+    products = [Symbol(gtin("9521234", item), Carrier.TEXT, None, 2) for item in (1, 2)]
+    answer = combined(stage, shop, *products)
+    assert answer["reasons"][0]["evidence"]["why"] == "several_codes"
+
+
+def test_of_two_codes_that_could_not_be_read_the_one_with_a_repair_is_the_answer(stage: Stage, dated: Any) -> None:
+    broken = Symbol("(01)09521234000010(21)A", Carrier.QR, None, 2)
+    glued = Symbol(f"01{PRODUCT}10P1{{GS}}21{dated.serials[4]}", Carrier.DATAMATRIX, "]d2", 1)
+    for symbols in ((broken, glued), (glued, broken)):
+        answer = combined(stage, *symbols)
+        assert [repair["name"] for repair in answer["repairs"]] == ["separator_replaced"]
+        assert "could not be read" in json.dumps(answer["not_checked"])
+
+
+def test_no_light_is_asked_for_where_somebody_typed(stage: Stage, http: httpx.Client) -> None:
+    broken = f"01{PRODUCT}21ABC12310LOT7"
+    for code in ("(01)09521234000010(21)A", broken, "LOT7"):
+        said = {
+            carrier: http.get("/v1/verify", params={"code": code, "carrier": carrier}).json()
+            for carrier in ("text", "qr", "text")
+        }
+        for carrier, answer in said.items():
+            if answer["verdict"] == "unreadable":
+                assert ("light" in " ".join(answer["next"])) == (carrier == "qr"), answer["next"]
+        assert said["text"]["verdict"] == "unreadable"
+        typed_here = post(http, stage, code)["next"]
+        assert "glare" not in " ".join(typed_here)
+        assert any("type it once more" in step for step in typed_here)
+    assert "glare" in " ".join(post(http, stage, broken, machine_read=True)["next"])
 
 
 @pytest.mark.parametrize("serial", ["NOSUCHUNIT"])

@@ -91,6 +91,54 @@ def test_a_file_that_a_program_on_the_way_converted_is_wrong_use(
     assert "white space" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda raw: raw + b"\n",
+        lambda raw: raw + b"\n\n\n",
+        lambda raw: raw + b"  \n",
+        lambda raw: raw[:-1] + b" \n",
+        lambda raw: raw + b" ",
+        lambda raw: b"\n" + raw,
+        lambda raw: raw.replace(b"\n", b"\n\n"),
+        lambda raw: raw.replace(b"\n\n", b"\n\n\n", 1),
+    ],
+)
+def test_white_space_that_was_added_is_said(
+    convert: Callable[[bytes], bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "proof"
+    for name in ("complete", "absence-hidden-salt"):
+        file.write_bytes(convert(CASES[name].raw()))
+        assert main([str(file), "--founding", PIN, "--json"]) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "file_converted"
+
+
+def test_a_file_that_was_cut_off_is_said_to_be_cut_wherever_that_was() -> None:
+    """At every byte of its last part, and at many before: never verified, and never "it does not prove"."""
+    sim, raw = scene().sim, CASES["complete"].raw()
+    fork = Fork(sim.entries[0], (sim.notes[sim.size()], sim.notes[sim.size()])).encode()
+    signed = raw.rindex(b"\n\n") + 2
+    first = raw.index(b"\n", signed) + 1  # from here on it is whole, with fewer witnesses
+    ends = [*range(0, signed, 997), *range(signed - 200, first), *range(first + 1, len(raw))]
+    for whole, cuts in ((raw, ends), (fork, range(len(fork)))):
+        for end in cuts:
+            if whole is raw and end > first and raw[end - 1 : end] == b"\n":
+                continue
+            with pytest.raises(Malformed) as refusal:
+                check_file(whole[:end], Asked(sim.pin))
+            assert refusal.value.code == "file_cut", (end, whole[max(0, end - 40) : end])
+            assert "cut off" in str(refusal.value)
+
+
+def test_a_file_that_lost_its_last_witnesses_is_whole_and_not_proved_by_them() -> None:
+    raw = CASES["complete"].raw()
+    first = raw.index(b"\n", raw.rindex(b"\n\n") + 2) + 1
+    assert raw[first:], "or this test shows nothing"
+    checked = check_file(raw[:first], Asked(indexed().sim.pin))
+    assert (checked.ok, checked.value["unproved"]) == (False, "witnesses")
+
+
 def test_other_kinds_of_files_are_read_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sim, file = scene().sim, tmp_path / "fork.json"
     file.write_bytes(Fork(sim.entries[0], (sim.notes[sim.size()], sim.notes[sim.size()])).encode())
