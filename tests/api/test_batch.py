@@ -6,7 +6,7 @@ import base64
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -413,3 +413,48 @@ def test_uploads_at_the_pace_are_never_ended_for_another(stage: Stage, tmp_path:
         with Sender(http, "127.0.3.3", root, small, 40_000) as newcomer:
             assert " 429 " in newcomer.join()
         assert {one.join()[9:12] for one in fair} <= {"200", "201"}
+
+
+NETWORKS = 24
+"""That drip, two uploads each: many more than can send and wait."""
+
+
+@pytest.mark.parametrize("patience", [30, 0.4], ids=["until they are ended", "for less than the grace"])
+def test_many_networks_that_drip_keep_nobody_out_for_long(stage: Stage, tmp_path: Path, patience: float) -> None:
+    """Each comes again at once. After a while nobody who has done nothing yet waits behind them, or is turned away."""
+    root, small = segment_file(tmp_path / "a")
+    large_root, large = segment_file(tmp_path / "b", 4000)
+    over = threading.Event()
+
+    def drip(http: httpx.Client, address: str) -> None:
+        while not over.is_set():
+            with Sender(http, address, large_root, large, 10) as sender:
+                until = time.monotonic() + patience
+                while not over.wait(0.05) and not sender.answer and time.monotonic() < until:
+                    pass
+
+    with client(stage.ledger, **SHORT) as http:
+        drips = [threading.Thread(target=drip, args=(http, f"127.0.4.{1 + at // 2}")) for at in range(2 * NETWORKS)]
+        for thread in drips:
+            thread.start()
+        try:
+            answers: list[str] = []
+
+            def comes() -> bool:
+                at = f"127.0.{5 + len(answers) // 250}.{1 + len(answers) % 250}"
+                with Sender(http, at, root, small, 40_000) as newcomer:
+                    answers.append(newcomer.join()[9:12])
+                return answers[-1] in ("200", "201")
+
+            wait_until(lambda: all(comes() for _ in range(6)))
+        finally:
+            over.set()
+            for thread in drips:
+                thread.join()
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.05)
