@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -42,6 +41,7 @@ from api.routes import (
 )
 from api.settings import ApiSettings
 from api.site import Site
+from api.upload import Pace, Uploads
 
 if TYPE_CHECKING:
     from ledger.wiring import Ledger
@@ -127,8 +127,7 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         metrics=metrics,
         pages=_pages(ledger, settings),
         makers=Makers(ledger.participants),
-        uploads=asyncio.Semaphore(settings.uploads_at_once),
-        uploading=Counter(),
+        uploads=Uploads(settings.uploads_at_once, _pace(settings)),
         photos=asyncio.Semaphore(settings.photos_at_once),
         ready=ready,
     )
@@ -143,6 +142,10 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
     install_problems(app)
     app.serve_directly()
     return app
+
+
+def _pace(settings: ApiSettings) -> Pace:
+    return Pace(settings.upload_rate, settings.upload_seconds, settings.upload_grace, settings.upload_wait)
 
 
 def _is_open(route: APIRoute) -> bool:

@@ -40,7 +40,9 @@ CODES: Mapping[str, Problem] = {
         403, "Sent from another site", "A browser with a session may only post from this site's own pages."
     ),
     "sign_in_code": Problem(
-        403, "This sign-in link opens nothing", "It was used, or it has expired. Ask the operator for a new one."
+        403,
+        "This sign-in link opens nothing",
+        "It was used, or has expired. Ask the operator: `carnet token link NAME`.",
     ),
     "not_entitled": Problem(
         403, "Not yours to say", "Who may say what is a table of the ledger; the detail names who may say this."

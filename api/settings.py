@@ -47,8 +47,9 @@ class ApiSettings:
     `base_url`: scheme and host of printed links; https there makes cookies secure. `public_only` leaves out everything
     that needs an account, for a listener on an open network. Upload limits are in MiB for a day: segments nobody refers
     to are swept after one, so they bound what strangers can make us keep. An upload may keep us waiting for
-    `upload_seconds`, and a second more for each `upload_rate` bytes that came. Decoding a photograph may take 320 MiB
-    of memory, so few are decoded at once.
+    `upload_seconds`, and a second more for each `upload_rate` bytes that came; `upload_grace` takes the place of the
+    former while somebody waits for a place, which nobody does longer than `upload_wait` seconds. Decoding a photograph
+    may take 320 MiB of memory, so few are decoded at once.
     """
 
     base_url: str
@@ -59,6 +60,8 @@ class ApiSettings:
     uploads_at_once: int = 4
     upload_seconds: float = 30.0
     upload_rate: int = 64 * 1024
+    upload_grace: float = 3.0
+    upload_wait: float = 15.0
     photos_at_once: int = 2
 
     @property

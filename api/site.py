@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from api.metrics import Metrics
 from api.page import Pages
 from api.settings import ApiSettings
 from api.told import host_of
+from api.upload import Uploads
 from ledger.services.token import Caller
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One listener's parts. `uploading`: by network, how many segments it is sending; `ready`: whether whoever
-    started it has finished setting the stage."""
+    """One listener's parts. `ready`: whether whoever started it has finished setting the stage."""
 
     ledger: Ledger
     settings: ApiSettings
@@ -34,8 +33,7 @@ class Site:
     metrics: Metrics
     pages: Pages
     makers: Makers
-    uploads: asyncio.Semaphore
-    uploading: Counter[str]
+    uploads: Uploads
     photos: asyncio.Semaphore
     ready: Callable[[], bool]
 

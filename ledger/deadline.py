@@ -1,7 +1,8 @@
 """Whole deadlines for HTTP, from the first byte that is sent to the last one that is read, and an end before them.
 
 A client's timeouts hold for one read of a socket each. A server that sends a byte of a header every few seconds never
-meets them, and would hold its reader for good. Here every read, write and connect gets what is left of the whole.
+meets them, and would hold its reader for good. Here every read, write and connect gets what is left of the whole; to
+connect means to look the host's name up and to try its addresses.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
@@ -18,6 +20,10 @@ from weakref import WeakSet
 import httpcore
 import httpx
 
+from ledger.lookup import LOOKUPS
+
+CONNECT_SECONDS = 30.0
+"""For a connection where nobody says how long it may take."""
 _UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
 
 
@@ -76,12 +82,13 @@ class _Backend(httpcore.NetworkBackend):
     """Opens connections whose every step is bounded."""
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
-        self._inner, self._ended = inner, False
+        self._inner, self._ended = inner, Future[None]()
         self._open: WeakSet[_Stream] = WeakSet()
 
     def cut(self) -> None:
         """Open no more, and end those that are open."""
-        self._ended = True
+        if not self._ended.done():
+            self._ended.set_result(None)
         for stream in tuple(self._open):
             with suppress(OSError):  # it has ended by itself
                 socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
@@ -94,13 +101,25 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
-        """A connection."""
-        stream = _Stream(self._inner.connect_tcp(host, port, _left(timeout), local_address, socket_options))
-        self._open.add(stream)
-        if self._ended:
-            stream.close()
-            raise httpcore.ConnectError("this client has ended")
-        return stream
+        """A connection. Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
+        left = _left(timeout)
+        until = time.monotonic() + (CONNECT_SECONDS if left is None else left)
+        addresses = LOOKUPS.addresses(host, port, until, self._ended)
+        last: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for at, address in enumerate(addresses):
+            # An address where nobody answers must leave time for the others.
+            share = max(0.001, until - time.monotonic()) / (len(addresses) - at)
+            try:
+                stream = _Stream(self._inner.connect_tcp(address, port, share, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+                continue
+            self._open.add(stream)
+            if self._ended.done():
+                stream.close()
+                raise httpcore.ConnectError("this client has ended")
+            return stream
+        raise last or httpcore.ConnectError(f"{host} has no address")
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -76,7 +76,7 @@ def wire_upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchori
         if ledger.publisher is not None and ledger.published.checkpoint() is not None:
             ledger.publisher.round()
 
-    ledger.upkeep = Upkeep(reached, ledger.signed, ANCHOR_SECONDS, sweep, publish)
+    ledger.upkeep = Upkeep(reached, ledger.signed, ANCHOR_SECONDS, sweep, publish, ledger.tokens.forget)
     stack.callback(ledger.upkeep.close)
 
 

@@ -28,7 +28,11 @@ def connected(home: Home, url: str, token: str | None = None) -> Iterator[Remote
 
     Raises Refused (`server_changed`, `pin_changed`), Malformed (`server`, `proxy`, `token`, `known`), Unavailable.
     """
+    from ledger.keys.secret_text import trimmed
+
     with Remote(url) as remote:
         check_server(home, url, remote.about(), keep=token is not None)
-        remote.show(token)
+        own = home.settings.token
+        by_environment = own is not None and token == trimmed(own.get_secret_value())
+        remote.show(token, "CARNET_TOKEN" if by_environment else "--token-file")
         yield remote

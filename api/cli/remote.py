@@ -40,6 +40,7 @@ class Remote:
                 f"couldn't use --server {without_password(url)}: expected http://… or https://…", code="server"
             )
         self._whole, self.url = url.rstrip("/"), without_password(url)
+        self._whence: str | None = None  # what the token was given by; None without one
         self._client = self._opened({})
         if token:
             self.show(token)
@@ -52,8 +53,12 @@ class Remote:
     ) -> None:
         self._client.close()
 
-    def show(self, token: str | None) -> None:
-        """Send a token with all that follows, or none. Raises Malformed (`token`, `proxy`), which does not show it."""
+    def show(self, token: str | None, whence: str = "--token-file or CARNET_TOKEN") -> None:
+        """Send a token with all that follows, or none. `whence`: what it was given by, for who looks for a wrong one.
+
+        Raises Malformed (`token`, `proxy`), which does not show it.
+        """
+        self._whence = whence if token else None
         if token is not None and not _TOKEN.fullmatch(token):
             raise Malformed(
                 "couldn't use the API token: got a character that no token has, expected printable ASCII", code="token"
@@ -106,7 +111,20 @@ class Remote:
             raise Unavailable(f"couldn't reach the server at {self.url}: {cause}", code="server") from error
         if response.is_success:
             return response
-        raise _problem(response, self.url)
+        problem = _problem(response, self.url)
+        raise self._unknown(problem) if problem.code == "unauthenticated" else problem
+
+    def _unknown(self, problem: CarnetError) -> CarnetError:
+        """The refusal of somebody whom the server does not know, with what to do about it."""
+        how = "by --token-file FILE or CARNET_TOKEN; `carnet token new NAME`, where the ledger is, makes one"
+        if self._whence is None:
+            words = f"couldn't do this at {self.url} without an API token: give one {how}"
+        else:
+            words = (
+                f"couldn't use the API token of {self._whence}: {self.url} does not take it. It was revoked, has "
+                f"expired, is cut, or is another server's. Give a good one {how}"
+            )
+        return type(problem)(words, code=problem.code)
 
     def _taken(self, response: httpx.Response) -> bytes:
         """The bytes of an answer as they came: none is unpacked, and no more are taken than one of ours has."""

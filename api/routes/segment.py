@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -17,6 +14,7 @@ from api.guard import Guarded, address_of
 from api.reply import reply
 from api.settings import MIB
 from api.site import Site, site
+from api.upload import Upload
 from verifier.errors import Refused
 from verifier.segment import MAX_UNITS, Layout
 
@@ -56,43 +54,25 @@ async def put_segment(
 
     Anybody may send one: it is named by its content, checked whole before it can be seen, and swept after a day when
     no registration names it. What one address can send in a day is limited, and how slowly; what is refused or does not
-    come is not counted.
+    come is not counted. While all places are taken, the slowest upload below the pace makes room for the next.
     """
     here = site(request)
     key = bytes.fromhex(root[2:])
     mib = 0 if here.ledger.segments.has(key) else _mib(here, units)
-    async with _slot(here, address_of(request)):
+    async with here.uploads.place(address_of(request)) as upload:
         _take_budget(here, request, mib)
         created = False
         try:
-            upload = await run_in_threadpool(here.ledger.segments.receive, key, units)
-            with upload:
-                await _receive(request, upload, here)
-                stored = await run_in_threadpool(upload.commit)
+            into = await run_in_threadpool(here.ledger.segments.receive, key, units)
+            with into:
+                await _receive(request, upload, into)
+                stored = await run_in_threadpool(into.commit)
             created = stored.created
         finally:
             if not created:  # nothing is kept, so nothing counts: not what was refused, and not what never came
                 here.limiter.give_back_upload(address_of(request), mib)
     body = {"root": root, "units": stored.n, "size": stored.size, "created": stored.created}
     return reply(body, 201 if stored.created else 200)
-
-
-@asynccontextmanager
-async def _slot(here: Site, network: str) -> AsyncIterator[None]:
-    """One of the few places for uploads. A network has half of them at most, so that nobody has all."""
-    most = max(1, here.settings.uploads_at_once // 2)
-    if here.uploads.locked() or here.uploading[network] >= most:
-        raise Denied(
-            "couldn't take the segment: others are being sent", code="rate_limited", headers={"Retry-After": "5"}
-        )
-    async with here.uploads:
-        here.uploading[network] += 1
-        try:
-            yield
-        finally:
-            here.uploading[network] -= 1
-            if not here.uploading[network]:
-                del here.uploading[network]
 
 
 def _mib(here: Site, units: int) -> int:
@@ -115,33 +95,19 @@ def _take_budget(here: Site, request: Request, mib: int) -> None:
         )
 
 
-async def _receive(request: Request, upload: SegmentUpload, here: Site) -> None:
+async def _receive(request: Request, upload: Upload, into: SegmentUpload) -> None:
     """Write the body piece by piece; also when the store has the segment, so that the sender is not cut off.
 
     Raises Denied (`body_late`) when more time was spent waiting for the sender than its bytes are worth.
     """
     pieces: list[bytes] = []
-    gathered = received = 0
-    waited, clock = 0.0, asyncio.get_running_loop().time
+    gathered = 0
     stream = request.stream()
-    while True:
-        since, patience = clock(), here.settings.upload_seconds + received / here.settings.upload_rate
-        try:
-            async with asyncio.timeout(patience - waited):
-                chunk = await anext(stream, None)
-        except TimeoutError as error:
-            raise Denied(
-                f"couldn't take the segment: {received} bytes came in {waited + clock() - since:.0f} s, "
-                f"expected {here.settings.upload_rate} a second",
-                code="body_late",
-            ) from error
-        waited += clock() - since
-        if chunk is None:
-            break
+    while (chunk := await upload.piece(stream)) is not None:
         pieces.append(chunk)
-        gathered, received = gathered + len(chunk), received + len(chunk)
+        gathered += len(chunk)
         if gathered >= _PIECE:
-            await run_in_threadpool(upload.write, b"".join(pieces))
+            await run_in_threadpool(into.write, b"".join(pieces))
             pieces, gathered = [], 0
     if pieces:
-        await run_in_threadpool(upload.write, b"".join(pieces))
+        await run_in_threadpool(into.write, b"".join(pieces))

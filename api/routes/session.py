@@ -7,27 +7,34 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from api.guard import SESSION_COOKIE, Guarded
-from api.site import site
-from ledger.services.token import SESSION_LIFETIME
-from verifier.instant import SECOND
+from api.site import Site, site
+from ledger.services.token import SESSION_LIFETIME, LinkState
+from verifier.instant import SECOND, format_instant
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
 
 
 @router.get("/officer/sign-in")
 async def form(request: Request, code: str = "") -> Response:
-    """A form with one button. Opening the link signs nobody in: mail scanners and previews open links too."""
-    return site(request).pages.respond("sign_in.html", request, code=code[:200], wrong=False)
+    """A form with one button. Opening the link signs nobody in: mail scanners and previews open links too.
+
+    A link that opens nothing any more says so at once.
+    """
+    here, code = site(request), code[:200]
+    state, at = await run_in_threadpool(here.ledger.tokens.link_state, code) if code else (LinkState.OPEN, None)
+    return _page(here, request, state, at, code=code)
 
 
 @router.post("/officer/sign-in")
 async def sign_in(request: Request) -> Response:
     """Use the link up and start a session."""
     here = site(request)
-    code = (await request.form(max_files=0, max_fields=2)).get("code")
-    session = await run_in_threadpool(here.ledger.tokens.sign_in, code.strip()) if isinstance(code, str) else None
+    sent = (await request.form(max_files=0, max_fields=2)).get("code")
+    code = sent.strip() if isinstance(sent, str) else ""
+    session = await run_in_threadpool(here.ledger.tokens.sign_in, code)
     if session is None:
-        return here.pages.respond("sign_in.html", request, status=403, code="", wrong=True)
+        state, at = await run_in_threadpool(here.ledger.tokens.link_state, code)
+        return _page(here, request, state, at, status=403)
     response = RedirectResponse("/officer", 303)
     response.set_cookie(
         SESSION_COOKIE,
@@ -39,6 +46,16 @@ async def sign_in(request: Request) -> Response:
         samesite="strict",
     )
     return response
+
+
+def _page(
+    here: Site, request: Request, state: LinkState, at: int | None, *, code: str = "", status: int = 200
+) -> Response:
+    """The page to sign in on; for a link that opens nothing, why (and `at` which instant), and what to do next."""
+    if state is not LinkState.OPEN:
+        code, status = "", 403
+    since = format_instant(at) if at is not None else None
+    return here.pages.respond("sign_in.html", request, status=status, code=code, state=state.value, since=since)
 
 
 @router.post("/officer/sign-out")

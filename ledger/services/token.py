@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +26,12 @@ SESSION_LIFETIME = 12 * HOUR
 """One shift: how long a browser stays signed in, in milliseconds."""
 TOKEN_LIFETIME_LIMIT = 366 * DAY
 """The longest life an API token can be given, in milliseconds."""
+
+KEPT_AFTER_END = 7 * DAY
+"""How long a session or sign-in link is remembered after its end, in milliseconds: so long it is said that a link was
+used, and ending a session again says that it had ended. API tokens are kept for good: they are few and made by hand."""
+FORGOTTEN_AT_ONCE = 1_000
+"""Rows that one step of forgetting deletes at most, in one transaction: other writers wait for no more than that."""
 
 USE_NOTED = MINUTE
 """How exactly the last use of a secret is known, in milliseconds: noting it is a write."""
@@ -56,6 +62,16 @@ class Secret(StrEnum):
     TOKEN = "token"  # noqa: S105 - a kind, not a password
     LINK = "link"
     SESSION = "session"
+
+
+class LinkState(StrEnum):
+    """What became of a sign-in link."""
+
+    OPEN = "open"
+    USED = "used"
+    ENDED = "ended"  # before anybody used it; or used by a release that did not note which
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"  # never made here, or its end is longer ago than KEPT_AFTER_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +136,8 @@ class TokenStore(Protocol):
         """Keep a new secret."""
         ...
 
-    def end(self, digest: bytes, at: int) -> bool:
-        """End a secret; True for exactly one caller, also when several try at once."""
+    def end(self, digest: bytes, at: int, *, used: bool = False) -> bool:
+        """End a secret, by using it up or not; True for exactly one caller, also when several try at once."""
         ...
 
     def used(self, digest: bytes, at: int) -> None:
@@ -130,6 +146,10 @@ class TokenStore(Protocol):
 
     def list(self, secret: Secret) -> Sequence[StoredSecret]:
         """All of one kind, newest first."""
+        ...
+
+    def forget(self, kinds: Collection[Secret], before: int, most: int) -> int:
+        """Delete up to `most` secrets of these kinds that ended or expired before an instant; how many it were."""
         ...
 
 
@@ -167,10 +187,19 @@ class Tokens:
     def sign_in(self, code: str) -> str | None:
         """Use a sign-in code up; returns the new session's secret, or None when the code opens nothing."""
         link = self._find(Secret.LINK, code)
-        if link is None or not self._store.end(link.digest, self._clock()):
+        if link is None or not self._store.end(link.digest, self._clock(), used=True):
             return None
         # If we stop here, the link is used up and nobody is signed in: a new link is needed, nothing is open.
         return self._keep(Secret.SESSION, link.name, link.scopes, link.country, SESSION_LIFETIME)
+
+    def link_state(self, code: str) -> tuple[LinkState, int | None]:
+        """What became of the sign-in link with this code, and when (ms) it was used, ended or expired."""
+        link = self._store.get(_digest(code)) if code.startswith(f"carnet_{Secret.LINK}_") else None
+        if link is None or link.secret is not Secret.LINK:
+            return LinkState.UNKNOWN, None
+        if link.ended_at is not None:
+            return LinkState.ENDED if link.used_at is None else LinkState.USED, link.ended_at
+        return (LinkState.OPEN, None) if link.valid(self._clock()) else (LinkState.EXPIRED, link.expires_at)
 
     def session(self, plain: str) -> Caller | None:
         """Who holds this session, or None when it opens nothing."""
@@ -210,6 +239,14 @@ class Tokens:
                 f"couldn't end session {session_id[:40]}: there is none with this id", code="session_unknown"
             )
         return ended
+
+    def forget(self) -> bool:
+        """Delete sessions and sign-in links whose end is long ago, one bounded step; whether there may be more.
+
+        Raises Unavailable, Stopped.
+        """
+        over = self._clock() - KEPT_AFTER_END
+        return self._store.forget((Secret.SESSION, Secret.LINK), over, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE
 
     def use_is_due(self, who: Caller) -> bool:
         """Whether `note_use` has something to write."""

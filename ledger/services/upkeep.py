@@ -1,5 +1,5 @@
-"""Upkeep: what a running server does by itself. Reads the registry, anchors new heads, follows open anchors, and
-sweeps uploads that nothing refers to.
+"""Upkeep: what a running server does by itself. Reads the registry, anchors new heads, follows open anchors,
+sweeps uploads that nothing refers to, and forgets sign-ins that are over.
 
 The ledger accepts and serves while the chain is down, from its start on; each part fails by itself, and its trouble is
 remembered for `/readyz` and tried again.
@@ -20,7 +20,7 @@ from verifier.errors import CarnetError
 from verifier.instant import HOUR
 
 SWEEP_EVERY = HOUR
-"""How often uploads are swept, in milliseconds; what is younger than a day stays anyway."""
+"""How often uploads and sign-ins are swept, in milliseconds; what is younger than a day stays anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Upkeep:
     """Runs a round every `interval` seconds.
 
     `connect` opens the chain, the first time it is there; until then each round asks it again. `troubles`: what failed
-    in the last round, by part: `chain` (it could not be opened), `registry`, `anchor`, `uploads`.
+    in the last round, by part: `chain` (it could not be opened), `registry`, `anchor`, `uploads`, `sign_ins`.
     """
 
     def __init__(
@@ -46,10 +46,12 @@ class Upkeep:
         interval: float,
         sweep: Callable[[], object],
         publish: Callable[[], object] = lambda: None,
+        forget: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`publish` brings what is signed to where others read it."""
+        """`publish` brings what is signed to where others read it. `forget` takes one bounded step; True for more."""
         self._connect, self._signed, self._publish = connect, signed, publish
-        self._interval, self._sweep, self._swept_at = interval, sweep, 0
+        self._interval = interval
+        self._hourly = {"uploads": _Hourly(sweep), "sign_ins": _Hourly(forget)}
         self._wake, self._stop = threading.Event(), False
         self._one = threading.Lock()
         self.troubles: Mapping[str, Trouble] = {}
@@ -95,15 +97,21 @@ class Upkeep:
 
     def _run(self) -> None:
         while not self._stop:
-            # Whatever the chain does: strangers' uploads must not fill the disk.
-            failed = _failed({"uploads": self._sweep_hourly}) | self._round()
+            # Whatever the chain does: what strangers send, and what is over, must not fill the disk.
+            failed = _failed(self._hourly) | self._round()
             self.troubles = {name: trouble_of(error, now_ms()) for name, error in failed.items()}
             self._wake.wait(self._interval)
 
-    def _sweep_hourly(self) -> None:
-        if now_ms() - self._swept_at >= SWEEP_EVERY:
-            self._sweep()
-            self._swept_at = now_ms()
+
+class _Hourly:
+    """Hourly work. It is done again in the next round when it failed, or returned True: there is more of it."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work, self._done_at = work, 0
+
+    def __call__(self) -> None:
+        if now_ms() - self._done_at >= SWEEP_EVERY and self._work() is not True:
+            self._done_at = now_ms()
 
 
 def _failed(parts: Mapping[str, Callable[[], object]]) -> dict[str, Exception]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, insert, select, update
+from sqlalchemy import Engine, bindparam, delete, func, insert, select, update
 
 from ledger.services.token import Scope, Secret, StoredSecret
 from ledger.storage.database import Query, writing
@@ -44,11 +44,12 @@ class TokenTable:
                 )
             )
 
-    def end(self, digest: bytes, at: int) -> bool:
+    def end(self, digest: bytes, at: int, *, used: bool = False) -> bool:
         """End a secret; the condition lets exactly one of several callers through."""
+        values = {"ended_ms": at, "used_ms": at} if used else {"ended_ms": at}
         with writing(self._engine) as connection:
             changed = connection.execute(
-                update(token).where(token.c.digest == digest, token.c.ended_ms.is_(None)).values(ended_ms=at)
+                update(token).where(token.c.digest == digest, token.c.ended_ms.is_(None)).values(values)
             )
             return changed.rowcount == 1
 
@@ -60,6 +61,13 @@ class TokenTable:
     def list(self, secret: Secret) -> Sequence[StoredSecret]:
         """All of one kind, newest first."""
         return [_stored(row) for row in self._of_kind.all(secret=secret.value)]
+
+    def forget(self, kinds: Collection[Secret], before: int, most: int) -> int:
+        """Delete up to `most` that are over, in one transaction; how many it were."""
+        ended = func.coalesce(token.c.ended_ms, token.c.expires_ms)
+        over = select(token.c.digest).where(token.c.secret.in_([kind.value for kind in kinds]), ended < before)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(token).where(token.c.digest.in_(over.limit(most)))).rowcount
 
 
 def _stored(row: tuple[Any, ...]) -> StoredSecret:

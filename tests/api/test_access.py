@@ -150,9 +150,32 @@ def test_signing_in_with_a_link_works_once(stage: Stage) -> None:
         assert all(word in cookie for word in ("httponly", "samesite=strict", "path=/", "max-age=43200"))
         assert "secure" not in cookie, "plain http on loopback"
         assert http.get("/officer").status_code == 200
-        assert http.post("/officer/sign-in", data={"code": code}, headers=origin).status_code == 403
+        for again in (
+            http.post("/officer/sign-in", data={"code": code}, headers=origin),
+            http.get("/officer/sign-in", params={"code": code}),
+        ):
+            assert again.status_code == 403
+            assert "This sign-in link was used" in again.text
+            assert "carnet token link NAME" in again.text, "what to do next"
+            assert code not in again.text
         assert http.post("/officer/sign-out", headers=origin).status_code == 303
         assert http.get("/officer").status_code == 303
+
+
+def test_a_link_that_opens_nothing_says_why(stage: Stage) -> None:
+    tokens = stage.ledger.tokens
+    with client(stage.ledger) as http:
+        ended = tokens.one_time_link("gate")
+        tokens.end_session(tokens.sessions()[0].id)
+        for code, words in (
+            (ended, "an administrator ended it"),
+            (ended[:-1], "not known here"),
+            ("x", "not known here"),
+        ):
+            page = http.get("/officer/sign-in", params={"code": code})
+            assert (page.status_code, words in page.text) == (403, True), words
+            assert "carnet token link NAME" in page.text
+        assert http.get("/officer/sign-in").status_code == 200
 
 
 def test_cookies_are_secure_over_https(stage: Stage) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from served import PREFIX, Stage, client
 from ledger.services.segment import build
 from ledger.services.serial import generate
 from verifier.evidence import check_evidence
+from verifier.segment_layout import HEADER_SIZE, decode_header
 from verifier.statement import Kind
 
 pytestmark = pytest.mark.node
@@ -39,6 +43,7 @@ def post(http: httpx.Client, batch: MadeBatch) -> httpx.Response:
 
 
 def segment_file(tmp_path: Path, units: int = 17) -> tuple[str, bytes]:
+    tmp_path.mkdir(exist_ok=True)
     built = build(gtin(PREFIX, 501), "S", generate(units), b"s" * 32, tmp_path / "x.seg")
     return "0x" + built.root.hex(), built.path.read_bytes()
 
@@ -331,3 +336,125 @@ def test_uploads_without_a_body_hold_no_place_for_ever(stage: Stage, tmp_path: P
         # two of the four places for one network, however much it asks for
         assert answers == [b"HTTP/1.1 408", b"HTTP/1.1 408", b"HTTP/1.1 429"]
         assert http.put(f"/v1/segments/{root}?units=17", content=data).status_code == 201
+
+
+@dataclass
+class Sender:
+    """Somebody who sends a segment at a pace, from an address of their own. `answer`: how the answer begins."""
+
+    http: httpx.Client
+    address: str
+    root: str
+    data: bytes
+    rate: float
+    answer: str = ""
+
+    def __enter__(self) -> Sender:
+        where = (str(self.http.base_url.host), self.http.base_url.port or 0)
+        self._socket = socket.create_connection(where, timeout=30, source_address=(self.address, 0))
+        head = f"PUT /v1/segments/{self.root}?units={units_in(self.data)} HTTP/1.1\r\nHost: x\r\n"
+        self._socket.sendall(f"{head}Content-Length: {len(self.data)}\r\n\r\n".encode())
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gone.set()
+        self._thread.join()
+        self._socket.close()
+
+    def join(self) -> str:
+        self._thread.join(30)
+        return self.answer
+
+    def _send(self) -> None:
+        sent, begun = 0, time.monotonic()
+        self._socket.settimeout(0.05)
+        while not self._gone.is_set() and not self.answer:
+            due = int((time.monotonic() - begun) * self.rate)
+            if piece := self.data[sent:due]:
+                self._socket.sendall(piece)
+                sent += len(piece)
+            with suppress(TimeoutError):
+                self.answer = self._socket.recv(4096).decode()
+
+
+def units_in(data: bytes) -> int:
+    return decode_header(data[:HEADER_SIZE]).n
+
+
+SHORT: dict[str, Any] = {"upload_grace": 0.5, "upload_rate": 20_000, "upload_wait": 10.0}
+
+
+def test_who_drips_makes_room_and_who_keeps_the_pace_stays(stage: Stage, tmp_path: Path) -> None:
+    root, small = segment_file(tmp_path / "a")
+    large_root, large = segment_file(tmp_path / "b", 4000)
+    with client(stage.ledger, **SHORT) as http, ExitStack() as stack:
+        fair = [stack.enter_context(Sender(http, "127.0.2.1", large_root, large, 40_000)) for _ in range(2)]
+        drips = [stack.enter_context(Sender(http, "127.0.2.2", large_root, large, rate)) for rate in (900, 10)]
+        time.sleep(0.2)
+        begun = time.monotonic()
+        with Sender(http, "127.0.2.3", root, small, 40_000) as newcomer:
+            assert " 201 " in newcomer.join(), newcomer.answer
+            assert time.monotonic() - begun < 5
+            assert " 408 " in drips[1].join(), "the slowest went"
+            assert "body_late" in drips[1].answer
+            assert not drips[0].answer, "and one place was enough"
+        assert {one.join()[9:12] for one in fair} <= {"200", "201"}
+
+
+def test_uploads_at_the_pace_are_never_ended_for_another(stage: Stage, tmp_path: Path) -> None:
+    root, small = segment_file(tmp_path / "a")
+    large_root, large = segment_file(tmp_path / "b", 4000)
+    with client(stage.ledger, **{**SHORT, "upload_wait": 1.5}) as http, ExitStack() as stack:
+        fair = [stack.enter_context(Sender(http, f"127.0.3.{at}", large_root, large, 40_000)) for at in (1, 1, 2, 2)]
+        time.sleep(0.2)
+        with Sender(http, "127.0.3.3", root, small, 40_000) as newcomer:
+            assert " 429 " in newcomer.join()
+        assert {one.join()[9:12] for one in fair} <= {"200", "201"}
+
+
+NETWORKS = 24
+"""That drip, two uploads each: many more than can send and wait."""
+
+
+@pytest.mark.parametrize("patience", [30, 0.4], ids=["until they are ended", "for less than the grace"])
+def test_many_networks_that_drip_keep_nobody_out_for_long(stage: Stage, tmp_path: Path, patience: float) -> None:
+    """Each comes again at once. After a while nobody who has done nothing yet waits behind them, or is turned away."""
+    root, small = segment_file(tmp_path / "a")
+    large_root, large = segment_file(tmp_path / "b", 4000)
+    over = threading.Event()
+
+    def drip(http: httpx.Client, address: str) -> None:
+        while not over.is_set():
+            with Sender(http, address, large_root, large, 10) as sender:
+                until = time.monotonic() + patience
+                while not over.wait(0.05) and not sender.answer and time.monotonic() < until:
+                    pass
+
+    with client(stage.ledger, **SHORT) as http:
+        drips = [threading.Thread(target=drip, args=(http, f"127.0.4.{1 + at // 2}")) for at in range(2 * NETWORKS)]
+        for thread in drips:
+            thread.start()
+        try:
+            answers: list[str] = []
+
+            def comes() -> bool:
+                at = f"127.0.{5 + len(answers) // 250}.{1 + len(answers) % 250}"
+                with Sender(http, at, root, small, 40_000) as newcomer:
+                    answers.append(newcomer.join()[9:12])
+                return answers[-1] in ("200", "201")
+
+            wait_until(lambda: all(comes() for _ in range(6)))
+        finally:
+            over.set()
+            for thread in drips:
+                thread.join()
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -157,7 +157,23 @@ def test_officers_scan_with_a_token(served: Served, tmp_path: Path) -> None:
     assert maker.yes("verify", tmp_path / "p.tlog-proof", "--code", second["code"]["read"])["ok"] is True
     typed = maker("scan", f"(01){GTIN}(10)M4(21)NOPE", *at, "--token-file", kept(token), "--json")
     assert (typed.code, typed.json["verdict"]) == (1, "not_registered")
-    assert maker.no("scan", "x", *at, "--token-file", kept("carnet_token_wrong"), code=2)["code"] == "unauthenticated"
+
+
+def test_a_wrong_token_is_named_by_what_gave_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    maker, at = served.maker, ("--server", served.url)
+    token = served.keeper.yes("token", "new", "port")["token"]
+    wrong = maker.no("scan", "x", *at, "--token-file", kept("carnet_token_wrong"), code=2)
+    assert wrong["code"] == "unauthenticated"
+    assert wrong["message"].startswith("couldn't use the API token of --token-file: ")
+    assert "carnet_token_wrong" not in wrong["message"]
+    (newest, *_) = served.keeper.yes("token", "list")["tokens"]
+    served.keeper.yes("token", "revoke", newest["id"])
+    monkeypatch.setenv("CARNET_TOKEN", token)
+    wrong = maker.no("scan", "x", *at, code=2)
+    assert wrong["message"].startswith("couldn't use the API token of CARNET_TOKEN: ")
+    assert all(word in wrong["message"] for word in ("revoked", "--token-file FILE", "carnet token new"))
+    wrong = maker.no("scan", "x", *at, "--token-file", kept("carnet_token_wrong"), code=2)
+    assert "the API token of --token-file" in wrong["message"], "which is the one that was sent"
 
 
 def test_another_ledger_under_the_same_name_is_noticed(served: Served) -> None:

@@ -11,6 +11,7 @@ from api.access import TABLE, Rule
 from api.checks import CHECKS
 from api.schema import AnswerOut
 from api.settings import RATES, ApiSettings, Rate
+from api.upload import SLOW_SECONDS, WAITING_FOR_EACH
 from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Tier
 
 SPEC = Path(__file__).parent.parent.parent / "docs/spec"
@@ -96,3 +97,7 @@ def test_budgets_are_the_ones_that_hold() -> None:
     assert f"({settings.upload_mib_address // 1024} GiB by default)" in page
     assert f"({settings.upload_mib_all // 1024} GiB)" in page
     assert f"at most {settings.uploads_at_once} are received at once" in page
+    assert f"waits for one, up to {settings.upload_wait:g} seconds" in page
+    assert f"{settings.uploads_at_once * WAITING_FOR_EACH} may wait" in page
+    assert f"behind all others for {SLOW_SECONDS / 60:g} minutes" in page
+    assert f"the half minute shrinks to {settings.upload_grace:g} seconds" in page

@@ -161,6 +161,21 @@ def test_uploads_are_swept_at_once_and_then_hourly() -> None:
     assert swept == [1]
 
 
+def test_sign_ins_are_forgotten_step_by_step_until_nothing_is_left() -> None:
+    quiet, left = Quiet(), [True, True, False, True]
+    kept = Upkeep(
+        lambda: (cast("Mirror", quiet), cast("Anchoring", quiet)),
+        lambda: None,
+        0.01,
+        lambda: None,
+        forget=lambda: left.pop(0),
+    )
+    kept.start()
+    wait(lambda: quiet.rounds >= 6)
+    kept.close()
+    assert left == [True], "a step a round, and then not for an hour"
+
+
 def aged(ledger: Ledger) -> set[bytes]:
     """The roots of all stored segments, each made two days old."""
     files = list(ledger.home.segments.glob("*.seg"))
