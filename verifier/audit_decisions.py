@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.chain_event import Block, ChainReader, Executed
-from verifier.chain_view import ChainView
+from verifier.chain_view import RegistryView
 from verifier.errors import Unavailable
 from verifier.founding import Founding
 from verifier.instant import DAY, HOUR, format_instant
@@ -29,7 +29,7 @@ class Doubt:
 
 
 def doubts(
-    chain: ChainReader, view: ChainView, founding: Founding, mirrored: Mapping[int, Mirrored]
+    chain: ChainReader, view: RegistryView, founding: Founding, mirrored: Mapping[int, Mirrored]
 ) -> Iterator[Doubt]:
     """Compare mirrored decisions, by the index of their entry, with a view of the chain. Raises Unavailable."""
     blocks: dict[int, Block | None] = {}
@@ -50,7 +50,7 @@ def doubts(
         yield Doubt("decisions", "chain_incomplete", words, told=False)
 
 
-def _unseen(view: ChainView, index: int, one: Mirrored) -> Doubt:
+def _unseen(view: RegistryView, index: int, one: Mirrored) -> Doubt:
     """The registry does not count it. A node that has not come so far cannot know."""
     newest = view.newest
     if one.block_number > newest.number and one.block_time > newest.time:
@@ -89,7 +89,7 @@ def _compared(event: Executed, block: Block | None, founding: Founding, index: i
 
 
 def waiting(
-    chain: ChainReader, view: ChainView, mirrored: Sequence[Mirrored], now: int
+    chain: ChainReader, view: RegistryView, mirrored: Sequence[Mirrored], now: int
 ) -> Iterator[tuple[Executed, int]]:
     """Decisions that the log lacks, with their age (ms) at the instant `now`. Raises Unavailable."""
     have = {one.sequence for one in mirrored}

@@ -107,6 +107,18 @@ def test_keeping_a_suspension_out_of_the_log() -> None:
     assert audit(sim, sim.pin, chain=sim, now=sim.clock + MIRROR_LIMIT).ok
 
 
+def test_keeping_a_suspension_out_of_proof_files() -> None:
+    """never mirror a suspension, and hand out proof files | whoever checks one with a node | the registry's event"""
+    sim, maker, batch = story()
+    body = {"participant": maker.address, "suspensionKind": 3, "effectiveAt": str(sim.clock)}
+    sim.executed(Proposal.PARTICIPANT_SUSPENDED, {**sim.header(), **body}, sim.authorities)
+    raw = sim.proofs().for_unit(batch.code("S0001"))
+    assert check_evidence(raw, pin=sim.pin).ok, "the log alone can't tell, and the file says so"
+    report = check_evidence(raw, pin=sim.pin, chain=sim)
+    assert (report.ok, report.unproved, report.shows["register"]["code"]) == (False, "register", "register_stale")
+    assert report.shows["batch"]["maker_suspended"]["kind"] == "fraud"
+
+
 def test_anchoring_no_more() -> None:
     """show the contract no more heads, so that history can be changed | an auditor with a node, after a day | ages"""
     sim, maker, batch = story()
