@@ -98,7 +98,7 @@ def check_register(
     """
     view = _read(chain, founding)
     mirrored = {at: parse_mirrored(entry.body) for at, entry in entries if entry.kind is Kind.PARTICIPANT_MIRRORED}
-    found = list(doubts(chain, view, founding, mirrored))  # 1
+    found = list(doubts(chain, view, founding, mirrored, {at: entry.recorded_at for at, entry in entries}))  # 1
     for doubt in found:
         if doubt.told:
             raise ProofInvalid(f"{doubt.at}: {doubt.words}", code=doubt.code)
