@@ -189,6 +189,9 @@ def test_signing_another_scan_than_was_sent() -> None:
     sent = SentScan(receipt.fields, {}, sim.clock, sim.clock)
     assert SentScan.decode(sent.encode()) == sent
     assert compare_scan(receipt, sent) == Compared(tuple(receipt.fields), (), (), {})
+    shown = replace(sent, knows={**receipt.fields, "reasons": ["recalled", "unit_registered"]})
+    signed = sim.promise("SENT", administration="NL", reasons=["unit_registered", "recalled"])
+    assert "reasons" in compare_scan(signed, shown).same, "an answer is shown by weight, and that is no other answer"
     other = {"reasons": ["recalled"], "unlocode": None, "latitude": "1.00000"}
     for name in receipt.fields:
         lie = sim.promise("SENT", **{"administration": "NL", name: other.get(name, "1")})
