@@ -54,7 +54,7 @@ from verifier.segment import (
     salt_commitment,
     unit_key,
 )
-from verifier.statement import Domain, Kind, Proposal, Statement, digest, sign, verify
+from verifier.statement import STRUCTS, Domain, Kind, Proposal, Statement, digest, sign, verify
 from verifier.struct import ZERO32
 from verifier.tiles import TILE_HEIGHT, TILE_WIDTH, Level, encode_bundle, width_of
 
@@ -201,9 +201,8 @@ class Sim:
             self._hash("transaction", block), 0,
         )  # fmt: skip
         topics = [EXECUTED, word(mirrored.sequence), "0x" + digest(kind, body, self.domain).hex()]
-        data = abi_encode(
-            ["uint8", "bytes", "bytes[]"], [list(Proposal).index(kind) + 1, b"", [bytes.fromhex(v[2:]) for v in votes]]
-        )
+        number, signed = list(Proposal).index(kind) + 1, [bytes.fromhex(vote[2:]) for vote in votes]
+        data = abi_encode(["uint8", "bytes", "bytes[]"], [number, encoded(kind, body), signed])
         self._emit(REGISTRY, topics, "0x" + data.hex(), block, mirrored.transaction)
         return mirrored
 
@@ -609,6 +608,14 @@ class Sim:
 
     def _leaf(self, index: int) -> str:
         return "0x" + leaf_hash(self.entries[index]).hex()
+
+
+def encoded(kind: Proposal, body: Mapping[str, Any]) -> bytes:
+    """`abi.encode` of a proposal's struct, by another library than the verifier's own reading."""
+    fields = STRUCTS[kind].fields
+    as_abi = {"bytes32": lambda text: bytes.fromhex(text[2:]), "uint64": int}
+    values = [as_abi.get(field, lambda value: value)(body[name]) for name, field in fields]
+    return abi_encode([f"({','.join(field for _, field in fields)})"], [tuple(values)])
 
 
 def secret(label: str) -> bytes:

@@ -315,7 +315,7 @@ class Auditor:
                 pass
             case Kind.PARTICIPANT_MIRRORED:
                 self.findings.count("decisions")
-                self.chain.mirrored(index, parse_mirrored(entry.body))
+                self.chain.mirrored(index, parse_mirrored(entry.body), entry.recorded_at)
             case Kind.BATCH_REGISTERED:
                 self.findings.count("statements")
                 self.findings.count("batches")

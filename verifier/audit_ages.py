@@ -45,7 +45,8 @@ class AgeAudit:
         if index in self.watched:
             self._before[index] = self._written
         sealed, newest = record.sealed_index, record.seals[-1] if record.seals else None
-        self._wait("scan_seal", waiting=newest is not None and newest.index != index)
+        # Seals are made also when nothing is scanned: a log that never made one owes it like one that stopped.
+        self._wait("scan_seal", waiting=newest is None or newest.index != index)
         self._wait("index_seal", waiting=record.index.changes > (sealed.changes if sealed is not None else 0))
         if newest is not None:
             self._at["scan_seal"] = newest.recorded_at

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from verifier.audit_decisions import MIRROR_LIMIT, Doubt, age_in_words, doubts, waiting
+from verifier.audit_decisions import MIRROR_LIMIT, Doubt, age_in_words, block_by, doubts, waiting
 from verifier.audit_report import Findings
 from verifier.chain_event import Anchored, Block, ChainReader
 from verifier.chain_view import ChainView, read_view
@@ -24,6 +24,7 @@ class ChainAudit:
         self._chain, self._findings = chain, findings
         self._founding: Founding | None = None
         self._mirrored: dict[int, Mirrored] = {}
+        self._recorded: dict[int, int] = {}
         self.view: ChainView | None = None
 
     @property
@@ -61,9 +62,9 @@ class ChainAudit:
         else:
             self._look()
 
-    def mirrored(self, index: int, mirrored: Mirrored) -> None:
-        """Remember a mirrored decision; it is compared when all have been read."""
-        self._mirrored[index] = mirrored
+    def mirrored(self, index: int, mirrored: Mirrored, recorded_at: int) -> None:
+        """Remember a mirrored decision, recorded at that instant (ms); it is compared when all have been read."""
+        self._mirrored[index], self._recorded[index] = mirrored, recorded_at
 
     def compare(self, roots: Mapping[int, bytes], size: int, now: int) -> list[Anchored]:
         """Compare anchors and decisions. Returns the anchors that are still to be compared.
@@ -73,11 +74,11 @@ class ChainAudit:
         """
         if self.view is None or self._chain is None:
             return []
-        found = self._doubts(roots, size)
+        found = self._doubts(roots, size, now)
         if found:  # an accusation needs a second look
             if not self._look():
                 return []
-            found = self._doubts(roots, size)
+            found = self._doubts(roots, size, now)
         for doubt in found:
             self._findings.doubt(doubt.at, doubt.code, doubt.words, told=doubt.told)
         self._findings.count("anchors", len([anchor for anchor in self.anchors if anchor.size in roots]))
@@ -97,12 +98,13 @@ class ChainAudit:
             self._unanswered(error)
         return self.view is not None
 
-    def _doubts(self, roots: Mapping[int, bytes], size: int) -> list[Doubt]:
+    def _doubts(self, roots: Mapping[int, bytes], size: int, now: int) -> list[Doubt]:
         assert self.view is not None  # noqa: S101
         assert self._chain is not None  # noqa: S101
         assert self._founding is not None  # noqa: S101
         try:
-            decisions = list(doubts(self._chain, self.view, self._founding, self._mirrored))
+            latest = {index: block_by(at, now) for index, at in self._recorded.items()}
+            decisions = list(doubts(self._chain, self.view, self._founding, self._mirrored, latest))
         except Unavailable as error:
             decisions = [Doubt("decisions", error.code, str(error), told=False)]
         return [*decisions, *self._anchor_doubts(self.view, roots, size)]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from verifier.chain_event import Block, ChainReader, Executed
-from verifier.chain_view import ChainView
+from verifier.chain_view import RegistryView
 from verifier.errors import Unavailable
 from verifier.founding import Founding
 from verifier.instant import DAY, HOUR, format_instant
 from verifier.participant import Mirrored
-from verifier.statement import digest
+from verifier.statement import CLOCK_SKEW, digest
 
 MIRROR_LIMIT = DAY
 """Milliseconds within which a decision of the registry has to stand in the log (docs/spec/audit.md). The writer takes
@@ -29,9 +29,17 @@ class Doubt:
 
 
 def doubts(
-    chain: ChainReader, view: ChainView, founding: Founding, mirrored: Mapping[int, Mirrored]
+    chain: ChainReader,
+    view: RegistryView,
+    founding: Founding,
+    mirrored: Mapping[int, Mirrored],
+    latest: Mapping[int, int],
 ) -> Iterator[Doubt]:
-    """Compare mirrored decisions, by the index of their entry, with a view of the chain. Raises Unavailable."""
+    """Compare mirrored decisions, by the index of their entry, with a view of the chain. Raises Unavailable.
+
+    `latest`: for each index the instant (ms) by which its block had been made, if the log is right: that at which the
+    entry was recorded (`block_by`).
+    """
     blocks: dict[int, Block | None] = {}
     unseen = 0
     for index, one in mirrored.items():
@@ -39,7 +47,7 @@ def doubts(
         if event is None and view.decided >= one.sequence:
             unseen += 1
         elif event is None:
-            yield _unseen(view, index, one)
+            yield _unseen(view, index, one, latest[index])
         else:
             number = event.where.block_number
             if number not in blocks:
@@ -50,9 +58,28 @@ def doubts(
         yield Doubt("decisions", "chain_incomplete", words, told=False)
 
 
-def _unseen(view: ChainView, index: int, one: Mirrored) -> Doubt:
-    """The registry does not count it. A node that has not come so far cannot know."""
+def block_by(recorded_at: int, now: int) -> int:
+    """The instant (ms) by which the block of a mirrored decision had been made, if the log is right.
+
+    An entry dated more than a day after the auditor's clock is no witness of that: `now` counts then. Within a day the
+    auditor's clock may be slow.
+    """
+    return recorded_at if recorded_at <= now + DAY else now
+
+
+def _unseen(view: RegistryView, index: int, one: Mirrored, latest: int) -> Doubt:
+    """The registry does not count it. A node that has not come so far cannot know; but no log mirrors what is to come.
+
+    Else an invented decision, dated into the far future, could not be told as long as that lasts.
+    """
     newest = view.newest
+    if one.block_time > latest + CLOCK_SKEW:
+        words = (
+            f"couldn't find decision {one.sequence} of the registry: its block is of "
+            f"{format_instant(one.block_time)}, and the log mirrored it by {format_instant(latest)}; the registry "
+            f"counts {view.decided} at block {newest.number}"
+        )
+        return Doubt(f"entry {index}", "mirror_unseen", words)
     if one.block_number > newest.number and one.block_time > newest.time:
         words = (
             f"couldn't compare decision {one.sequence}: it is in block {one.block_number}, and the node has come to "
@@ -89,7 +116,7 @@ def _compared(event: Executed, block: Block | None, founding: Founding, index: i
 
 
 def waiting(
-    chain: ChainReader, view: ChainView, mirrored: Sequence[Mirrored], now: int
+    chain: ChainReader, view: RegistryView, mirrored: Sequence[Mirrored], now: int
 ) -> Iterator[tuple[Executed, int]]:
     """Decisions that the log lacks, with their age (ms) at the instant `now`. Raises Unavailable."""
     have = {one.sequence for one in mirrored}

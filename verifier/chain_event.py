@@ -86,7 +86,8 @@ class Anchored:
 class Executed:
     """The registry executed a proposal: its number, the digest (32 bytes) that was signed, kind and votes.
 
-    `signatures` are 0x and lower hex, as they were given to the contract.
+    `signatures` are 0x and lower hex, as they were given to the contract. `encoded` is the ABI encoding of the struct,
+    which `chain_decided` reads.
     """
 
     sequence: int
@@ -94,6 +95,7 @@ class Executed:
     proposal: Proposal
     signatures: tuple[str, ...]
     where: Where
+    encoded: bytes
 
 
 def anchored_query(founding: Founding, size: int | None = None, block_hash: str | None = None) -> dict[str, Any]:
@@ -124,7 +126,9 @@ def parse_executed(raw: RawLog, founding: Founding) -> Executed:
     kind = int.from_bytes(_word(data, 0))
     if not 1 <= kind <= len(KINDS):
         raise _bad(f"a decision of kind {kind}")
-    return Executed(_uint64(topics[1]), topics[2], KINDS[kind - 1], _votes(data), _where(raw))
+    return Executed(
+        _uint64(topics[1]), topics[2], KINDS[kind - 1], _votes(data), _where(raw), _bytes(data, _number(data, 32))
+    )
 
 
 def _event(raw: RawLog, address: str, topic: str, topics: int) -> tuple[list[bytes], bytes]:
@@ -159,12 +163,17 @@ def _votes(data: bytes) -> tuple[str, ...]:
     votes: list[str] = []
     for number in range(count):
         start = at + 32 + _number(data, at + 32 + 32 * number)
-        length = _number(data, start)
-        vote = data[start + 32 : start + 32 + length]
-        if len(vote) != length:
-            raise _bad("an event whose data is cut short")
-        votes.append("0x" + vote.hex())
+        votes.append("0x" + _bytes(data, start).hex())
     return tuple(votes)
+
+
+def _bytes(data: bytes, start: int) -> bytes:
+    """A `bytes` value: its length, then itself."""
+    length = _number(data, start)
+    value = data[start + 32 : start + 32 + length]
+    if len(value) != length:
+        raise _bad("an event whose data is cut short")
+    return value
 
 
 def _number(data: bytes, at: int) -> int:

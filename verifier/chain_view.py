@@ -29,17 +29,12 @@ _HEAD = keccak(text="head(bytes32)")[:4]
 
 
 @dataclass(frozen=True, slots=True)
-class ChainView:
-    """Both contracts at the block `newest`: anchors in order, decisions by number, and the contracts' own counts.
-
-    `decided` is how many decisions the registry counts, `head` the size and root (32 bytes) that the anchor holds.
-    """
+class RegistryView:
+    """The registry at the block `newest`: its decisions by number, and how many it counts itself."""
 
     newest: Block
-    anchors: tuple[Anchored, ...]
     executed: Mapping[int, Executed]
     decided: int
-    head: tuple[int, bytes]
 
     @property
     def decisions_missing(self) -> str | None:
@@ -47,6 +42,14 @@ class ChainView:
         if len(self.executed) == self.decided and set(self.executed) == set(range(1, self.decided + 1)):
             return None
         return f"the registry counts {self.decided} decisions, and the node gives {len(self.executed)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView(RegistryView):
+    """Both contracts at one block: also the anchors in order, and size and root (32 bytes) that the anchor holds."""
+
+    anchors: tuple[Anchored, ...]
+    head: tuple[int, bytes]
 
     @property
     def anchors_missing(self) -> str | None:
@@ -62,11 +65,30 @@ class ChainView:
 
 
 def read_view(chain: ChainReader, founding: Founding) -> ChainView:
-    """Read both contracts at the node's newest block.
+    """Read both contracts at the node's newest block. Raises as `read_registry`."""
+    newest = _newest(chain, founding)
+    query = {**anchored_query(founding), "toBlock": hex(newest.number)}
+    anchors = [parse_anchored(log, founding) for log in chain.logs(query)]
+    registry = _registry(chain, founding, newest)
+    return ChainView(
+        newest,
+        registry.executed,
+        registry.decided,
+        tuple(sorted(anchors, key=lambda event: (event.where.block_number, event.where.log_index))),
+        head_at(chain, founding, newest),
+    )
+
+
+def read_registry(chain: ChainReader, founding: Founding) -> RegistryView:
+    """Read the registry alone at the node's newest block.
 
     Raises Unavailable (`chain_other`: a node of another chain; `chain_contract`: no contract there) and ProofInvalid
     (`chain_event`: events that are none).
     """
+    return _registry(chain, founding, _newest(chain, founding))
+
+
+def _newest(chain: ChainReader, founding: Founding) -> Block:
     if (chain_id := chain.chain_id()) != founding.chain_id:
         raise Unavailable(
             f"couldn't ask the chain: got a node of chain {chain_id}, expected {founding.chain_id}", code="chain_other"
@@ -74,16 +96,13 @@ def read_view(chain: ChainReader, founding: Founding) -> ChainView:
     newest = chain.block()
     if newest is None:
         raise Unavailable("couldn't ask the chain: its node has no block", code="chain_behind")
-    span = {"toBlock": hex(newest.number)}
-    anchors = [parse_anchored(log, founding) for log in chain.logs({**anchored_query(founding), **span})]
-    executed = [parse_executed(log, founding) for log in chain.logs({**executed_query(founding), **span})]
-    return ChainView(
-        newest,
-        tuple(sorted(anchors, key=lambda event: (event.where.block_number, event.where.log_index))),
-        {event.sequence: event for event in executed},
-        decided_at(chain, founding, newest),
-        head_at(chain, founding, newest),
-    )
+    return newest
+
+
+def _registry(chain: ChainReader, founding: Founding, newest: Block) -> RegistryView:
+    query = {**executed_query(founding), "toBlock": hex(newest.number)}
+    executed = [parse_executed(log, founding) for log in chain.logs(query)]
+    return RegistryView(newest, {event.sequence: event for event in executed}, decided_at(chain, founding, newest))
 
 
 def decided_at(chain: ChainReader, founding: Founding, block: Block) -> int:

@@ -19,6 +19,7 @@ from verifier.evidence_anchor import check_anchor, check_on_chain
 from verifier.evidence_facts import anchor_facts, batch_facts, index_facts, unit_facts, witness_facts
 from verifier.evidence_file import EvidenceFile, ShownEntry, decode_evidence
 from verifier.evidence_index import check_index_part
+from verifier.evidence_register import Register, check_register
 from verifier.evidence_unit import check_retired, check_unit
 from verifier.excerpt import Excerpt
 from verifier.explain import STEPS, Limits, Report, Step
@@ -55,7 +56,7 @@ def check_evidence(
         pin: SHA-256 of entry 0's bytes (32 bytes), told out of band.
         code: the code as it was read, if the file is to speak of exactly that one; its label signature is checked too.
         salt: the batch's salt (32 bytes) for those who have it; absence in a batch with a hidden salt needs it.
-        chain: the verifier's own node; without it the anchor rests on what the file says.
+        chain: the verifier's own node; without it anchor and register rest on what the file says.
         unwitnessed: be content with a head that fewer witnesses cosigned than entry 0 asks for. It may be one of two
             histories; without this such a file proves nothing.
 
@@ -93,6 +94,7 @@ class _Check:
         self._blind_unknown = False
         self._labelled = False
         self._asked = False
+        self._register: Register | None = None
 
     def run(self) -> Report:
         steps: list[Step] = []
@@ -277,14 +279,30 @@ class _Check:
 
     def _check_chain(self) -> str:
         anchor = self._file.anchor
-        if anchor is None or self._chain is None:
+        if self._chain is None:
             raise _Open("no node of the chain was asked")
+        if anchor is None:
+            raise _Open("the file carries no anchor to ask for")
         try:
             check_on_chain(anchor, self._founding, self._chain)
         except Unavailable as error:
             raise _Open(f"the chain gave no answer ({error})") from error
         self._asked = True
         return f"Anchored(size {anchor.size}) in block {anchor.block_number}, transaction {anchor.transaction}"
+
+    def _check_register(self) -> str:
+        """Decisions that the registry took and the file does not show; a file that lacks one proves no standing."""
+        if self._chain is None:
+            raise _Open("no node of the chain was asked: decisions about people rest on what the file shows")
+        unit, index, batch = self._file.unit, self._file.index, self._batch
+        gtin = unit.gtin if unit else batch.gtin if batch else index.gtin if index else None
+        try:
+            self._register = check_register(self._entries, self._founding, gtin, self._chain)
+        except Unavailable as error:
+            raise _Open(f"the chain gave no answer ({error})") from error
+        if self._register.stale:
+            raise _Open(self._register.words, needed=True)
+        return self._register.words
 
     def _raise_refusal(self, step: str) -> None:
         if self._refused is not None and self._refused[0] == step:
@@ -316,6 +334,7 @@ class _Check:
             complete_to=self._file.index.complete_to if self._file.index is not None else None,
             anchored=self._file.anchor is not None,
             chain_asked=self._asked,
+            register_asked=self._register is not None,
             one_country=", ".join(who.countries) if (who := self._independence) is not None and not who.shown else None,
         )
 
@@ -330,13 +349,18 @@ class _Check:
                 "recorded_at": format_instant(own.recorded_at),
                 "leaf": "0x" + own.leaf.hex(),
             },
-            "batch": batch_facts(batch, self._excerpt.standing) if batch else None,
+            "batch": self._batch_facts(batch) if batch else None,
             "unit": unit_facts(unit, batch, self._blind_unknown) if unit and batch else None,
             "index": index_facts(part, self._index, self._excerpt) if part and self._index else None,
             "witnesses": witness_facts(self._signed, self._quorum_at) if self._founding.policy else None,
             "label": "valid" if self._labelled else None,
             "anchor": anchor_facts(anchor, asked=self._asked) if anchor else None,
+            "register": self._register.to_json() if self._register else None,
         }
+
+    def _batch_facts(self, batch: Batch) -> dict[str, Any]:
+        facts = batch_facts(batch, self._excerpt.standing)
+        return self._register.worse(facts, batch) if self._register is not None else facts
 
 
 def _step_of(kind: Kind) -> str:

@@ -27,6 +27,7 @@ STEPS: Mapping[str, str] = {
     "label": "the label's signature was made with the batch's key",
     "anchor": "the tree extends the head that was anchored",
     "chain": "the anchor contract accepted that head",
+    "register": "the registry decided nothing else about these people",
 }
 """What each step is about, in the order in which they run."""
 
@@ -46,6 +47,10 @@ NO_INDEPENDENCE = (
 NO_WITNESSES = "That others were shown the same tree: this ledger has no witnesses."
 NO_QUORUM = "That others were shown the same tree: no quorum of witnesses has cosigned its head."
 NO_CHAIN = "That the anchor is on the chain: no node of that chain was asked."
+NO_REGISTER = (
+    "That countries decided nothing else about these people, as a suspension that the log keeps back: no node of that "
+    "chain was asked, or it did not tell."
+)
 NO_ANCHOR = "That this tree was made public at some time: the file carries no anchor."
 
 
@@ -119,7 +124,11 @@ def explain(report: Report) -> list[str]:
         if rest:
             lines.append(f"The check stopped there and did not look at: {', '.join(step.step for step in rest)}.")
         return lines
-    if report.unproved:
+    if report.unproved == "register":
+        lines.append(
+            "This file is older than the registry (register_stale): it does not prove that its signers may sign."
+        )
+    elif report.unproved:
         lines.append(f"This file does not prove what it is about: {report.unproved!r} could not be told.")
     else:
         lines.append("Everything in this file holds.")
@@ -162,6 +171,7 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
             lines += [
                 _retired(reason, state) for reason, state in unit["retired"].items() if state["this_unit"] != "no"
             ]
+    lines += [_missing(one) for one in (shows.get("register") or {}).get("missing", ())]
     return lines + _complete(shows.get("index"))
 
 
@@ -171,7 +181,7 @@ class Limits:
 
     `unit`: the file is about goods; `policy`: the log has witnesses; `witnessed`: they have cosigned; `size`: that of
     the tree; `complete_to`: below this index nothing is left out, None where something may be; `one_country`: whose
-    word alone that is, where it may be the operator's own country.
+    word alone that is, where it may be the operator's own country; `register_asked`: a node told what was decided.
     """
 
     unit: bool = True
@@ -181,6 +191,7 @@ class Limits:
     complete_to: int | None = None
     anchored: bool = False
     chain_asked: bool = False
+    register_asked: bool = False
     one_country: str | None = None
 
     def sentences(self) -> tuple[str, ...]:
@@ -191,7 +202,8 @@ class Limits:
         else:
             if self.complete_to < self.size:
                 open_.append(NO_OMISSION_BEYOND.format(size=self.complete_to))
-            open_.append(NO_DECISION_LEFT_OUT)
+            if not self.register_asked:
+                open_.append(NO_DECISION_LEFT_OUT)
         if self.one_country is not None:
             open_.append(NO_INDEPENDENCE.format(country=self.one_country))
         if not self.witnessed:
@@ -200,7 +212,16 @@ class Limits:
             open_.append(NO_ANCHOR)
         elif not self.chain_asked:
             open_.append(NO_CHAIN)
+        if not self.register_asked:
+            open_.append(NO_REGISTER)
         return (*open_, CAVEAT) if self.unit else tuple(open_)
+
+
+def _missing(decision: Mapping[str, Any]) -> str:
+    return (
+        f"The registry took decision {decision['sequence']} ({decision['proposal']}, {decision['subject']}) at "
+        f"{decision['at']}, and this file does not show it."
+    )
 
 
 def _complete(index: Mapping[str, Any] | None) -> list[str]:

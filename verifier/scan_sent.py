@@ -112,7 +112,7 @@ def compare_scan(receipt: ScanReceipt, sent: SentScan | None) -> Compared:
     for name, value in scan.items():
         if name not in sent.knows:
             open_[name] = sent.open.get(name, "this device does not know it")
-        elif sent.knows[name] == value:
+        elif _unordered(sent.knows[name]) == _unordered(value):
             same.append(name)
         else:
             faults.append(f"the receipt has {name} {_shown(value)}, this device has {_shown(sent.knows[name])}")
@@ -161,6 +161,11 @@ def compare_promise(receipt: ScanReceipt, sent: SentScan | None, pace: Pace | No
         )
     same = () if faults or odd else ("seal", "deadline")
     return Compared(same, tuple(faults), tuple(odd))
+
+
+def _unordered(value: Value) -> Value:
+    """Reasons are signed as they were found and shown by their weight: their order says nothing."""
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _instant(value: object) -> int | None:

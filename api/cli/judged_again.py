@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from verifier.checked_tiles import CheckedTiles
@@ -10,9 +11,9 @@ from verifier.errors import CarnetError
 from verifier.evidence import check_evidence
 from verifier.founding import Founding
 from verifier.published_record import PublishedRecord
-from verifier.reading import ReadCode, read
-from verifier.scan_judged import GROUP, Place, Said, compare_answer, said_about, size_of
+from verifier.scan_judged import GROUP, Place, compare_answer
 from verifier.scan_receipt import ScanReceipt
+from verifier.scan_said import Said, said_about, size_of
 from verifier.scan_sent import Compared
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def judge_again(
     except CarnetError as error:
         return found | {name: _open(f"the log can't be read as one ({error}); audit it") for name in sizes}
     for name in sizes:
-        place, why = _place(remote, founding, receipts[name])
-        found[name] = compare_answer(receipts[name], *said[name], place, why)
+        then, soon = said[name]
+        place, why = _place(remote, founding, str(receipts[name].fields["code"]), soon)
+        found[name] = compare_answer(receipts[name], then, soon, place, why)
     return found
 
 
@@ -65,21 +67,31 @@ def _said(
     return {name: (then[name], soon[name]) for name in sizes}
 
 
-def _place(remote: Remote, founding: Founding, receipt: ScanReceipt) -> tuple[Place | None, str]:
-    """Where the server's proof shows the unit; the proof is checked from the pin alone."""
-    reading = read(str(receipt.fields["code"]))
-    if not isinstance(reading, ReadCode) or not {"unit_registered", "unit_absent"} & set(receipt.fields["reasons"]):
+def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[Place | None, str]:
+    """Where the server's proof shows the unit; the proof is checked from the pin alone.
+
+    Asked for whatever the answer claimed. A unit that is found in another lot than printed is proved in that one; that
+    it is absent, only a proof about the printed lot shows.
+    """
+    code = said.code
+    if code is None or code.serial is None or not said.lots:
         return None, ""
+    code = replace(code, signature=None)  # the question is where the unit is, not who printed its label
     try:
-        raw = remote.get_bytes("/v1/proofs/units", {"code": reading.text})
+        raw = remote.get_bytes("/v1/proofs/units", {"code": text.strip()})
     except CarnetError as error:
         return None, f"the server gives no proof of it ({error})"
-    report = check_evidence(raw, pin=founding.pin, code=reading.code, unwitnessed=True)
+    report = check_evidence(raw, pin=founding.pin, code=code, unwitnessed=True)
+    elsewhere = report.failed is not None and report.failed.step == "code"
+    if elsewhere:
+        report = check_evidence(raw, pin=founding.pin, code=replace(code, lot=None), unwitnessed=True)
     unit, batch = report.shows.get("unit"), report.shows.get("batch")
     if not report.ok or unit is None:
         step = report.failed.step if report.failed else report.unproved or "unit"
         return None, f"the server's proof of it does not hold (at {step!r})"
-    return Place(batch["entry"] if batch is not None and unit["state"] == "present" else None), ""
+    if batch is not None and unit["state"] == "present":
+        return Place(batch["entry"]), ""
+    return (None, "the server's proof is about another lot") if elsewhere or code.lot is None else (Place(None), "")
 
 
 def _open(why: str) -> Compared:

@@ -37,7 +37,10 @@ def verify(
         ),
     ] = None,
     chain_rpc: Annotated[
-        str | None, typer.Option("--chain-rpc", help="Also ask this node of the chain for the anchor.")
+        str | None,
+        typer.Option(
+            "--chain-rpc", help="Also ask this node of the chain for the anchor, and for what countries decided."
+        ),
     ] = None,
     unwitnessed: Annotated[
         bool,
@@ -74,9 +77,9 @@ def verify(
 
 
 def _unanswered(value: Mapping[str, Any]) -> bool:
-    """Whether there is an anchor to ask the node for, and the node did not tell."""
+    """Whether the node did not tell what it was asked: the anchor, where there is one, and the registry's decisions."""
     steps = {step["step"]: step["ok"] for step in value["steps"]}
-    return steps.get("anchor") is True and steps.get("chain") is None
+    return (steps.get("anchor") is True and steps.get("chain") is None) or steps.get("register") is None
 
 
 def _chain(url: str) -> NodeReader:

@@ -76,6 +76,20 @@ def test_a_chain_by_url_that_goes_down(tmp_path: Path, node: DevNode) -> None:
     assert cli.yes("verify", made["proof"], "--chain-rpc", node.url)["ok"] is True
     silent = cli("verify", made["proof"], "--chain-rpc", "http://127.0.0.1:9", "--json")
     assert (silent.code, silent.json["ok"]) == (3, True), "the file holds, and the node that was asked did not tell"
+    old = Path(made["proof"]).read_bytes()
+    cli.yes("participant", "suspend", "acme", "--kind", "fraud", *signs)
+    stale = cli("verify", made["proof"], "--chain-rpc", node.url, "--json")
+    assert Path(made["proof"]).read_bytes() == old
+    assert (stale.code, stale.json["unproved"], stale.json["shows"]["register"]["code"]) == (
+        1,
+        "register",
+        "register_stale",
+    )
+    (missing,) = stale.json["shows"]["register"]["missing"]
+    assert (missing["proposal"], missing["sequence"]) == ("participant_suspended", 4)
+    assert stale.json["shows"]["batch"]["maker_suspended"]["kind"] == "fraud"
+    assert cli.yes("verify", made["proof"])["shows"]["batch"]["maker_suspended"] is None, "the file alone can't tell"
+    cli.yes("participant", "reinstate", "acme", *signs)
     node.stop()
     said = cli(*register("L2"), "--json")
     assert said.code == 0  # a ledger accepts while its chain is down

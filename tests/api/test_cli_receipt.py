@@ -16,18 +16,21 @@ from typing import Any
 
 import httpx
 import pytest
-from cli_world import GTIN, ROOT, Cli, found, kept, process
+from cli_world import GTIN, ROOT, Cli, found, kept, process, write_serials
 from lying import Liar, lying
 
 from api.cli.receipt_folder import ReceiptFolder
 from ledger.home import Home
 from ledger.keys.store import KeyStore
 from ledger.services.append import now_ms
+from tests.sim import gtin_of
 from verifier import canonical
 from verifier.scan_receipt import ScanReceipt, encode_scan, parse_receipt, sign_receipt
 
 pytestmark = pytest.mark.node
 PATIENCE_S = 40.0
+OTHER = gtin_of("9506000")
+"""A product with a recalled lot BAD, which holds R1, and a lot FINE, which holds K1."""
 
 
 @dataclass
@@ -61,6 +64,10 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("receipts")
     keeper, officer = found(folder / "keeper"), Cli(folder / "officer")
+    for lot, serial in (("BAD", "R1"), ("FINE", "K1")):
+        file = write_serials(folder / f"{lot}.csv", [serial])
+        keeper.yes("batch", "register", "--gtin", OTHER, "--lot", lot, "--key", "acme", "--serials", file)
+    keeper.yes("batch", "recall", f"{OTHER}/BAD", "--reason", "seal may leak", "--key", "acme")
     words = [sys.executable, "-m", "api.cli", "serve", "--port", "0", "--json", "--home", str(keeper.home)]
     server = subprocess.Popen(
         words, cwd=ROOT, env={**os.environ, "CARNET_SEAL_SECONDS": "0.5"}, stdout=subprocess.PIPE, text=True
@@ -165,6 +172,41 @@ def test_what_an_operator_signs_instead_of_what_was_sent_is_said_at_once(served:
         assert any(expected in fault for fault in rows[scan_id]["faults"]), (expected, rows[scan_id])
     text = officer("receipt", "check", "--server", served.url)
     assert f"{len(LIES)} of {len(LIES) + 1} promises are broken" in text.out
+
+
+def test_no_reason_in_a_signed_answer_keeps_a_recall_from_being_compared(served: Served, liar: Liar) -> None:
+    """A unit of a recalled lot: what was truly told agrees with the log, wherever it was printed, and no lie does."""
+    officer = Cli(served.officer.home.parent / "told-of-another-lot")
+
+    def scan(lot: str, lie: Callable[[dict[str, Any]], None] | None) -> str:
+        liar.lie, code = lie, f"(01){OTHER}(10){lot}(21)R1"
+        said = officer("scan", code, "--server", liar.url, "--token-file", kept(served.token), "--json")
+        liar.lie = None
+        return str(said.json["scan"]["id"])
+
+    def lie(*reasons: str, verdict: str) -> Callable[[dict[str, Any]], None]:
+        return lambda receipt: receipt["scan"].update(reasons=list(reasons), verdict=verdict)
+
+    true = [scan("BAD", None), scan("FINE", None)]
+    lies = [
+        scan("BAD", lie("unit_registered", "lot_mismatch", "not_witnessed", verdict="check")),
+        scan("BAD", lie("unit_absent", "not_witnessed", verdict="not_registered")),
+        scan("FINE", lie("unit_registered", "not_witnessed", verdict="registered")),
+    ]
+    until = time.monotonic() + PATIENCE_S
+    while True:  # the log is published a moment later
+        said = officer("receipt", "check", "--server", served.url, "--token-file", kept(served.token), "--json")
+        rows = {row["scan"]: row for row in said.json["receipts"]}
+        if "recalled" in rows[true[-1]]["compared"] or time.monotonic() > until:
+            break
+        time.sleep(0.3)
+    for scan_id in true:
+        assert (rows[scan_id]["faults"], rows[scan_id]["broken"]) == ([], False)
+        assert {"recalled", "unit", "verdict"} <= set(rows[scan_id]["compared"]), rows[scan_id]
+    assert "lot_mismatch" in rows[true[1]]["compared"], "the proof shows the lot that the unit is in"
+    for scan_id, about in zip(lies, ("'recalled'", "absent", "'recalled'"), strict=True):
+        found_ = [one for one in rows[scan_id]["faults"] if "of the log say" in one or "its proof shows" in one]
+        assert any(about in one for one in found_), rows[scan_id]
 
 
 def test_what_is_no_receipt_is_kept_and_stays_a_finding(served: Served, liar: Liar) -> None:

@@ -81,6 +81,22 @@ def test_mirroring_a_decision_that_the_registry_never_took() -> None:
     assert "mirror_unseen" in codes(sim, chain=True).values()
 
 
+def test_dating_an_invented_decision_into_the_far_future() -> None:
+    """invent a decision in a block that no node will have for years | an auditor with a node | its block's own time"""
+    sim, _, _ = story()
+    events, contracts, blocks, now = list(sim.events), dict(sim.contracts), dict(sim.blocks), sim.clock
+    sim.record.standing.position = (10**12, 0)
+    sim.clock += 10 * 365 * MIRROR_LIMIT
+    body = {"participant": actor("invented").address, "role": 3, "country": "KE", "nameHash": ZERO32}
+    invented = sim.executed(Proposal.PARTICIPANT_ADMITTED, {**sim.header(), **body}, sim.authorities)
+    sim.clock = now
+    index = sim.append(Kind.PARTICIPANT_MIRRORED, invented.to_body(), None, None)
+    sim.events, sim.contracts, sim.blocks = events, contracts, blocks
+    report = sim.audit()
+    assert [(finding.at, finding.code) for finding in report.findings] == [(f"entry {index}", "mirror_unseen")]
+    assert report.not_checked == ()
+
+
 def test_moving_the_instant_of_a_decision() -> None:
     """date a suspension later, so that a batch seems older than it | an auditor with a node | the block's own time"""
     sim, maker, _ = story()
@@ -107,6 +123,18 @@ def test_keeping_a_suspension_out_of_the_log() -> None:
     assert audit(sim, sim.pin, chain=sim, now=sim.clock + MIRROR_LIMIT).ok
 
 
+def test_keeping_a_suspension_out_of_proof_files() -> None:
+    """never mirror a suspension, and hand out proof files | whoever checks one with a node | the registry's event"""
+    sim, maker, batch = story()
+    body = {"participant": maker.address, "suspensionKind": 3, "effectiveAt": str(sim.clock)}
+    sim.executed(Proposal.PARTICIPANT_SUSPENDED, {**sim.header(), **body}, sim.authorities)
+    raw = sim.proofs().for_unit(batch.code("S0001"))
+    assert check_evidence(raw, pin=sim.pin).ok, "the log alone can't tell, and the file says so"
+    report = check_evidence(raw, pin=sim.pin, chain=sim)
+    assert (report.ok, report.unproved, report.shows["register"]["code"]) == (False, "register", "register_stale")
+    assert report.shows["batch"]["maker_suspended"]["kind"] == "fraud"
+
+
 def test_anchoring_no_more() -> None:
     """show the contract no more heads, so that history can be changed | an auditor with a node, after a day | ages"""
     sim, maker, batch = story()
@@ -115,6 +143,7 @@ def test_anchoring_no_more() -> None:
         sim.clock += PAUSE
         sim.undo(maker, sim.recall(maker, batch))
         sim.seal_index()
+        sim.seal()
     assert audit(sim, sim.pin, served=True).ok
     found = audit(sim, sim.pin, chain=sim, served=True).findings
     assert [(finding.at, finding.code) for finding in found] == [("anchors", "anchors_stopped")]
@@ -127,8 +156,20 @@ def test_sealing_the_index_no_more() -> None:
     for _ in range(5):
         sim.clock += PAUSE
         sim.undo(maker, sim.recall(maker, batch))
+        sim.seal()
     found = audit(sim, sim.pin, served=True).findings
     assert [(finding.at, finding.code) for finding in found] == [("index seals", "index_seals_stopped")]
+
+
+def test_sealing_no_scan_ever() -> None:
+    """seal no scans at all, as if none were made | any auditor, after a day | ages"""
+    sim, maker, batch = story()
+    for _ in range(5):
+        sim.clock += PAUSE
+        sim.undo(maker, sim.recall(maker, batch))
+        sim.seal_index()
+    found = audit(sim, sim.pin, served=True).findings
+    assert [(finding.at, finding.code) for finding in found] == [("scan seals", "scan_seals_stopped")]
 
 
 def test_registering_in_a_maker_s_name() -> None:

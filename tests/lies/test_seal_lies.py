@@ -19,8 +19,9 @@ from verifier.instant import DAY, HOUR, MINUTE, SECOND
 from verifier.published_record import PublishedRecord
 from verifier.scan_evidence import check_scan_evidence
 from verifier.scan_evidence_file import decode_scan_evidence, encode_scan_evidence
-from verifier.scan_judged import Place, compare_answer, said_about
+from verifier.scan_judged import Place, compare_answer
 from verifier.scan_receipt import ScanReceipt, parse_receipt, scan_leaf, sign_receipt, verify_receipt
+from verifier.scan_said import said_about
 from verifier.scan_search import ScanSearch
 from verifier.scan_sent import NOT_KEPT, Compared, SentScan, compare_promise, compare_scan
 from verifier.seal import (
@@ -188,6 +189,9 @@ def test_signing_another_scan_than_was_sent() -> None:
     sent = SentScan(receipt.fields, {}, sim.clock, sim.clock)
     assert SentScan.decode(sent.encode()) == sent
     assert compare_scan(receipt, sent) == Compared(tuple(receipt.fields), (), (), {})
+    shown = replace(sent, knows={**receipt.fields, "reasons": ["recalled", "unit_registered"]})
+    signed = sim.promise("SENT", administration="NL", reasons=["unit_registered", "recalled"])
+    assert "reasons" in compare_scan(signed, shown).same, "an answer is shown by weight, and that is no other answer"
     other = {"reasons": ["recalled"], "unlocode": None, "latitude": "1.00000"}
     for name in receipt.fields:
         lie = sim.promise("SENT", **{"administration": "NL", name: other.get(name, "1")})
@@ -241,6 +245,32 @@ def test_telling_an_officer_another_verdict_than_the_log_gives() -> None:
     assert "not known to this program" in (judged(later).open or {})["verdict"]
     unread = sim.promise("TOLD", code=code, verdict="unreadable", reasons=["could_not_read"], log_size=str(sim.size()))
     assert (judged(unread).faults, len(judged(unread).odd)) == ((), 1), "a device may have told more than its text"
+
+
+def test_claiming_a_reason_that_would_end_the_comparison() -> None:
+    """claim another lot or an absent unit, so that no recall is compared | `receipt check` | every lot of the log"""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, public=True)
+    sim.recall(maker, batch)
+    code = f"(01){batch.gtin}(10){batch.lot}(21)S0001"
+    for reasons, verdict in (
+        (["unit_registered", "lot_mismatch"], "check"),
+        (["lot_mismatch"], "check"),
+        (["unit_absent"], "not_registered"),
+        (["unit_absent", "lot_mismatch"], "not_registered"),
+        (["prefix_unknown"], "outside"),
+        (["seen_before"], "check"),
+        ([], "check"),
+        (["could_not_read"], "unreadable"),
+        (["not_gs1"], "outside"),
+    ):
+        receipt = sim.promise("TOLD", code=code, verdict=verdict, reasons=reasons, log_size=str(sim.size()))
+        compared = again(sim, receipt)
+        assert compared.faults or "recalled" in (compared.open or {}), (reasons, compared)
+        assert compared.faults or "verdict" not in compared.same, (reasons, compared)
+        unread = {"could_not_read", "not_gs1"} & set(reasons)
+        assert unread or again(sim, receipt, Place(batch.index)).faults, (reasons, "the unit's proof settles it")
 
 
 def again(sim: Sim, receipt: ScanReceipt, place: Place | None = None) -> Compared:

@@ -627,6 +627,25 @@ def test_a_decision_in_a_block_that_no_node_can_have_is_named() -> None:
     assert found(sim.audit()) == {f"entry {index}": "mirror_unseen"}
 
 
+@pytest.mark.parametrize("dated", ["the decision", "the decision and its entry"])
+def test_an_invented_decision_of_the_far_future_is_named(dated: str) -> None:
+    """No node has come so far, nor will one for ages: that must not leave it untold for ever."""
+    sim, _, _ = story()
+    now, events, contracts, blocks = sim.clock, list(sim.events), dict(sim.contracts), dict(sim.blocks)
+    sim.checked = False
+    sim.clock = now + 100 * 365 * MIRROR_LIMIT
+    sim.record.standing.position = (10**12, 0)
+    body = {**sim.header(), "participant": actor("kin").address, "role": 3, "country": "KE", "nameHash": ZERO32}
+    invented = sim.executed(Proposal.PARTICIPANT_ADMITTED, body, sim.authorities)
+    if dated == "the decision":
+        sim.clock = now
+    index = sim.append(Kind.PARTICIPANT_MIRRORED, invented.to_body(), None, None)
+    sim.events, sim.contracts, sim.blocks = events, contracts, blocks
+    report = audit(sim, sim.pin, chain=sim, seals=sim.leaves, now=now)
+    assert (found(report), untold(report)) == ({f"entry {index}": "mirror_unseen"}, {})
+    assert "2126" in report.findings[0].words
+
+
 def test_a_decision_that_is_kept_back_is_named_after_a_day() -> None:
     sim, _, _ = story()
     body = {"participant": actor("next").address, "role": 1, "country": "NL", "nameHash": ZERO32}

@@ -69,8 +69,28 @@ def test_a_log_that_was_off_owes_nothing_for_that_time() -> None:
 def test_a_log_that_was_never_anchored_is_late_as_well() -> None:
     sim = Sim.found(checked=False)
     maker = sim.maker("aurora", "9521234")
-    go_on(sim, maker, sim.register_batch(maker, units=20), sim.seal_index)
+    go_on(sim, maker, sim.register_batch(maker, units=20), sim.seal_index, sim.seal)
     assert [finding.code for finding in report(sim).findings] == ["anchors_stopped"]
+
+
+def test_a_log_that_never_sealed_a_scan_is_late_as_well() -> None:
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, units=20)
+    go_on(sim, maker, batch, sim.seal_index, sim.anchor)
+    (finding,) = report(sim).findings
+    assert (finding.code, "the last is of never" in finding.words) == ("scan_seals_stopped", True)
+    assert report(sim, served=False).ok, "a home of which nobody serves a log owes no seals"
+    sim.seal()
+    sim.anchor()
+    assert report(sim).ok
+
+
+def test_a_young_log_owes_no_seal_yet() -> None:
+    sim = Sim.found(checked=False)
+    sim.maker("aurora", "9521234")
+    sim.anchor()
+    assert report(sim).ok
 
 
 def test_a_node_that_leaves_anchors_out_does_not_make_a_log_stand_still() -> None:

@@ -17,6 +17,7 @@ from verifier.instant import HOUR
 from verifier.judge import judge, undeclared_expiry, undeclared_markets, verdict_from
 from verifier.participant import Suspension, SuspensionKind
 from verifier.reason import REASONS, Tier, Verdict, shown_as
+from verifier.scan_judged import contradictions
 
 TODAY = "2026-11-23"
 MAKER = "0x" + "aa" * 20
@@ -287,6 +288,11 @@ def test_the_codes_of_all_reasons_give_the_verdict(facts: Facts) -> None:
     facts = in_a_batch(facts) if facts.unit is Unit.PRESENT else facts  # what is found is found in a batch
     assert verdict_from(codes(facts)) is judge(facts).verdict
     assert verdict_from({*codes(facts), "of another version"}) is None
+
+
+@given(all_facts)
+def test_no_judgement_holds_reasons_that_exclude_each_other(facts: Facts) -> None:
+    assert contradictions(frozenset(codes(facts))) == ()
 
 
 Change = Callable[[Facts], Facts]
