@@ -54,14 +54,14 @@ def mirror(
     answer says so, and the exit code is 1. No sign-in and no registration is offered.
     """
     from api.app import create_app
+    from api.cli.connecting import token_of
     from api.cli.pin import parse_pin
     from api.cli.serving import listening, run, url_of
     from api.settings import ApiSettings
     from ledger.wiring_mirror import MirrorPlan, open_mirror
 
     out, place = Out(json), open_home(home)
-    secret = place.settings.token.get_secret_value() if place.settings.token is not None else None
-    plan = MirrorPlan(url, parse_pin(founding), token or secret, interval=interval)
+    plan = MirrorPlan(url, parse_pin(founding), token_of(place, token), interval=interval)
     if once:
         with open_mirror(place, plan, _alarmed(place, out)) as (ledger, following):
             following.catch_up()

@@ -115,7 +115,7 @@ def test_a_mirror_of_a_served_ledger_answers_and_confirms_its_index(
     token = ledger.tokens.issue("mirror", [Scope.SALT], "KE")
     process = carnet(
         "mirror", url, "--port", 0, "--confirm-index", "audito", "--interval", 0.2, "--json",
-        home=tmp_path, CARNET_TOKEN=token,
+        home=tmp_path, CARNET_TOKEN=f"\ufeff{token}\r",
     )  # fmt: skip
     try:
         assert process.stdout is not None
