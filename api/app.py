@@ -12,16 +12,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from api.access import OPEN_NETWORK
-from api.direct import DIRECT, Direct
-from api.envelope import Envelope
-from api.guard import Guarded
-from api.limiter import Limiter
-from api.makers import Makers
-from api.metrics import Metrics
-from api.openapi import completed
-from api.page import ASSETS, Pages
-from api.problem import install_problems
+from api.answer.makers import Makers
+from api.description.openapi import completed
+from api.guard.access import OPEN_NETWORK
+from api.guard.direct import DIRECT, Direct
+from api.guard.envelope import Envelope
+from api.guard.guard import Guarded
+from api.http.metrics import Metrics
+from api.pages.page import ASSETS, Pages
+from api.problem.problem import install_problems
 from api.routes import (
     batch,
     docs,
@@ -39,12 +38,13 @@ from api.routes import (
     token,
     verify,
 )
-from api.settings import ApiSettings
-from api.site import Site
-from api.upload import Pace, Uploads
+from api.site.limiter import Limiter
+from api.site.settings import ApiSettings
+from api.site.site import Site
+from api.site.upload import Pace, Uploads
 
 if TYPE_CHECKING:
-    from ledger.wiring import Ledger
+    from ledger.opened import Ledger
 
 ROUTERS: tuple[APIRouter, ...] = (
     verify.router,  # first: they are tried in this order, and this is what is asked for most

@@ -10,10 +10,10 @@ from typing import Any
 from bench import Bench, Figure, benchmark, paired
 from bench.scene import Scene, grow
 from ledger.keys.vault import FILE
-from ledger.wiring_audit import audit_ledger
-from verifier.entry import CHAIN_START, chain_head
-from verifier.merkle import Frontier, leaf_hash
-from verifier.statement import Domain, Kind, digest, recover
+from ledger.wiring.audit import audit_ledger
+from verifier.record.entry import CHAIN_START, chain_head
+from verifier.record.statement import Domain, Kind, digest, recover
+from verifier.tree.merkle import Frontier, leaf_hash
 
 ENTRIES = 2_000
 

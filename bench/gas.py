@@ -16,10 +16,10 @@ from eth_account.signers.local import LocalAccount
 from bench import Bench, Figure, benchmark
 from ledger.chain.evm import EvmChain
 from ledger.chain.local import open_chain
-from ledger.services.append import now_ms
-from verifier.founding import Authority
-from verifier.merkle import consistency_proof, leaf_hash, node_hash, root_at
-from verifier.statement import Domain, Proposal, header, sign
+from ledger.services.record.append import now_ms
+from verifier.record.founding import Authority
+from verifier.record.statement import Domain, Proposal, header, sign
+from verifier.tree.merkle import consistency_proof, leaf_hash, node_hash, root_at
 
 LIMIT = 70_000
 """Gas of an anchor after a log's first one, for logs of up to a million entries (docs/adr/0003)."""

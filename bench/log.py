@@ -17,8 +17,8 @@ from pathlib import Path
 
 from bench import Bench, Figure, benchmark, paired
 from bench.scene import Registrations, Scene, grow
-from ledger.wiring import Ledger
-from verifier.statement import Statement
+from ledger.opened import Ledger
+from verifier.record.statement import Statement
 
 SUBMITTERS = (1, 8, 64)
 FOLDED = 10_000
@@ -79,7 +79,7 @@ _OPEN = """
 import gc, json, resource, sys, time
 from pathlib import Path
 from ledger.home import Home, Settings
-from ledger.wiring import open_ledger
+from ledger.wiring.reader import open_ledger
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 home = Home(Path(sys.argv[1]), Settings(home=Path(sys.argv[1])))

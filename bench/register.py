@@ -11,18 +11,18 @@ import time
 from itertools import count
 from pathlib import Path
 
-from api.cli.batch_folder import BatchFolder
-from api.cli.output import Out
-from api.cli.reach import LocalLedger
-from api.cli.registration import Order, Registered
-from api.cli.registration import register as register_batch
+from api.cli.base.output import Out
+from api.cli.base.reach import LocalLedger
+from api.cli.maker.batch_folder import BatchFolder
+from api.cli.maker.registration import Order, Registered
+from api.cli.maker.registration import register as register_batch
 from bench import Bench, Figure, benchmark, paired
 from bench.scene import GTIN, Scene
 from bench.segment import floor, serials_of
-from ledger.services.serial import generate
-from ledger.services.serial_file import Target, read_serial_csv
-from ledger.wiring import Ledger
-from verifier.label import sign_label
+from ledger.opened import Ledger
+from ledger.services.units.serial import generate
+from ledger.services.units.serial_file import Target, read_serial_csv
+from verifier.reading.label import sign_label
 
 UNITS = 1_000_000
 LIMIT = 3.0

@@ -12,18 +12,19 @@ from typing import Any
 
 from ledger.home import Home, Settings
 from ledger.keys.store import Ed25519Key, EvmKey, KeyStore
-from ledger.services.append import Submission, now_ms
-from ledger.services.founding import FoundingPlan
-from ledger.services.segment import build
-from ledger.wiring import Ledger, open_ledger
-from ledger.wiring_founding import found_ledger
-from ledger.wiring_writer import LOG_KEY
-from verifier.founding import NO_WITNESSES, Authority
-from verifier.note_key import VerifierKey
-from verifier.participant import Role, name_commitment
-from verifier.segment import salt_commitment
-from verifier.statement import Domain, Kind, Proposal, Statement, header, sign, verify
-from verifier.struct import ZERO32
+from ledger.opened import Ledger
+from ledger.services.record.append import Submission, now_ms
+from ledger.services.record.founding import FoundingPlan
+from ledger.services.units.segment import build
+from ledger.wiring.founding import found_ledger
+from ledger.wiring.reader import open_ledger
+from ledger.wiring.writer import LOG_KEY
+from verifier.record.founding import NO_WITNESSES, Authority
+from verifier.record.participant import Role, name_commitment
+from verifier.record.statement import Domain, Kind, Proposal, Statement, header, sign, verify
+from verifier.record.struct import ZERO32
+from verifier.segment.view import salt_commitment
+from verifier.tree.note_key import VerifierKey
 
 ORIGIN = "carnet.example/bench"
 PREFIX = "9521234"

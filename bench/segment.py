@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from bench import Bench, Figure, benchmark, paired
-from ledger.services.segment import build
+from ledger.services.units.segment import build
 from ledger.storage.segment import SegmentStore, StoredSegment
-from verifier.segment import SegmentView, blind, unit_key, verify_membership
+from verifier.segment.view import SegmentView, blind, unit_key, verify_membership
 
 GTIN, LOT, SALT = "09520123456788", "BENCH", bytes(range(32))
 _SYMBOLS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -25,7 +25,7 @@ _MEMORY = """
 import resource, sys, tempfile
 from pathlib import Path
 from bench.segment import GTIN, LOT, SALT, serials_of
-from ledger.services.segment import build
+from ledger.services.units.segment import build
 with tempfile.TemporaryDirectory() as folder:
     build(GTIN, LOT, serials_of(int(sys.argv[1])), SALT, Path(folder) / "segment")
 print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))

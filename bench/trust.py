@@ -20,21 +20,21 @@ from pathlib import Path
 import uvicorn
 
 from api.app import create_app
-from api.cli.serving import listening
-from api.settings import ApiSettings, Rate
+from api.cli.base.serving import listening
+from api.site.settings import ApiSettings, Rate
 from bench import Bench, Figure, benchmark
 from bench.scene import GTIN, Registrations, Scene
 from ledger.home import Home, Settings
 from ledger.keys.store import EvmKey, KeyStore
-from ledger.services.append import now_ms
-from ledger.services.witness import trust
-from ledger.wiring import Ledger
-from ledger.wiring_mirror import MirrorPlan, open_mirror
-from ledger.wiring_witness import create_witness, open_witness
-from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
-from verifier.note_key import VerifierKey
-from verifier.participant import Role, name_commitment
-from verifier.statement import Kind, Proposal, Statement, header, sign
+from ledger.opened import Ledger
+from ledger.services.outward.witness import trust
+from ledger.services.record.append import now_ms
+from ledger.wiring.mirror import MirrorPlan, open_mirror
+from ledger.wiring.witness import create_witness, open_witness
+from verifier.reading.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.record.participant import Role, name_commitment
+from verifier.record.statement import Kind, Proposal, Statement, header, sign
+from verifier.tree.note_key import VerifierKey
 
 ROUNDS = 20
 _LAGS = ("witness lag, quorum of two", "mirror lag, asking every 0.2 s")

@@ -27,8 +27,8 @@ from urllib.parse import quote
 from bench import Bench, Figure, benchmark
 from bench.scene import GTIN, OTHER_GTIN, Scene
 from bench.segment import serials_of
-from verifier.digital_link import format_digital_link
-from verifier.label import sign_label
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.label import sign_label
 
 UNITS = 100_000
 LOT = "BENCH"
@@ -228,12 +228,12 @@ def _serve(home: Path) -> None:
 
     from api.app import create_app
     from api.http.door import door
-    from api.settings import ApiSettings
+    from api.site.settings import ApiSettings
     from ledger.home import Home, Settings
     from ledger.storage.database import Query
     from ledger.storage.schema import lookup
-    from ledger.wiring import open_ledger
-    from verifier.reading import ReadCode, read
+    from ledger.wiring.reader import open_ledger
+    from verifier.reading.reading import ReadCode, read
 
     with open_ledger(Home(home, Settings(home=home)), write=True) as ledger, socket.socket() as listener:
         carnet = create_app(ledger, settings=ApiSettings(base_url="https://id.example"))

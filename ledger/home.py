@@ -22,10 +22,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ledger.keys.file import make_folder, write_file
 from ledger.lock import WriterLock
 from ledger.private import make_private
-from ledger.urls import check_http_url, without_password
-from verifier.cadence import CADENCE_MAX, CADENCE_MIN
+from ledger.remote.urls import check_http_url, without_password
 from verifier.errors import Malformed, NotFound, Unavailable
 from verifier.instant import SECOND
+from verifier.record.cadence import CADENCE_MAX, CADENCE_MIN
 
 FORMAT = "carnet-home/1"
 """The version of `ledger.json`."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from verifier.merkle import HashReader
-from verifier.participant import Mirrored
-from verifier.segment import SegmentView
+from verifier.record.participant import Mirrored
+from verifier.segment.view import SegmentView
+from verifier.tree.merkle import HashReader
 
 Report = Callable[[str], None]
 """Takes one line for people about work in progress."""

@@ -19,11 +19,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ledger.services.publishing import Publisher
+from ledger.services.outward.publishing import Publisher
 from ledger.storage.published import PublishedFolder
 from tests.listening import listening
 from tests.sim import Sim
-from verifier.tiles import TILE_WIDTH, Level, parse_tile_path
+from verifier.tree.tiles import TILE_WIDTH, Level, parse_tile_path
 
 
 class SimTiles:

@@ -22,30 +22,28 @@ from biip.checksums import gs1_standard_check_digit
 from eth_abi.abi import encode as abi_encode
 from eth_account import Account
 
-from ledger.services.anchoring import Anchor, AnchorState
-from ledger.services.proof import Proofs
+from ledger.services.outward.anchoring import Anchor, AnchorState
+from ledger.services.proofs.proof import Proofs
 from verifier import canonical
-from verifier.audit import audit
-from verifier.audit_report import AuditReport
-from verifier.batch import Batch, RetireReason
-from verifier.chain_event import ANCHORED, EXECUTED, Block
-from verifier.checkpoint import Checkpoint, sign_checkpoint
-from verifier.entry import chain_head, decode_entry, encode_entry
+from verifier.audit.audit import audit
+from verifier.audit.report import AuditReport
+from verifier.chain.event import ANCHORED, EXECUTED, Block
 from verifier.errors import NotFound
-from verifier.founding import Authority, Founding
-from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
 from verifier.instant import HOUR, SECOND
-from verifier.label import sign_label
-from verifier.merkle import MemoryTree, leaf_hash, node_hash, root_at
-from verifier.note import Note, cosign_note
-from verifier.note_key import KeyType, SigningKey
-from verifier.participant import Mirrored, Role, name_commitment
-from verifier.record import Record
-from verifier.scan_evidence_file import encode_scan_evidence
-from verifier.scan_receipt import ScanReceipt, encode_scan, sign_receipt
-from verifier.scan_search import ScanSearch
-from verifier.seal import build_seal, padded_leaves
-from verifier.segment import (
+from verifier.reading.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.reading.label import sign_label
+from verifier.record.batch import Batch, RetireReason
+from verifier.record.entry import chain_head, decode_entry, encode_entry
+from verifier.record.founding import Authority, Founding
+from verifier.record.participant import Mirrored, Role, name_commitment
+from verifier.record.record import Record
+from verifier.record.seal import build_seal, padded_leaves
+from verifier.record.statement import STRUCTS, Domain, Kind, Proposal, Statement, digest, sign, verify
+from verifier.record.struct import ZERO32
+from verifier.scan.evidence_file import encode_scan_evidence
+from verifier.scan.receipt import ScanReceipt, encode_scan, sign_receipt
+from verifier.scan.search import ScanSearch
+from verifier.segment.view import (
     Layout,
     SegmentHeader,
     SegmentView,
@@ -54,9 +52,11 @@ from verifier.segment import (
     salt_commitment,
     unit_key,
 )
-from verifier.statement import STRUCTS, Domain, Kind, Proposal, Statement, digest, sign, verify
-from verifier.struct import ZERO32
-from verifier.tiles import TILE_HEIGHT, TILE_WIDTH, Level, encode_bundle, width_of
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import MemoryTree, leaf_hash, node_hash, root_at
+from verifier.tree.note import Note, cosign_note
+from verifier.tree.note_key import KeyType, SigningKey
+from verifier.tree.tiles import TILE_HEIGHT, TILE_WIDTH, Level, encode_bundle, width_of
 
 ORIGIN = "sim.example/carnet"
 CHAIN_ID = 31337

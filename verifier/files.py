@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from verifier.chain_event import ChainReader
+from verifier.chain.event import ChainReader
 from verifier.errors import Malformed
-from verifier.evidence import check_evidence
-from verifier.evidence_file import SPEC as EVIDENCE
-from verifier.explain import Report, explain
-from verifier.fork import SPEC as FORK
-from verifier.fork import check_fork
-from verifier.gs1 import UnitCode
-from verifier.reading import ReadCode, read
-from verifier.scan_evidence import check_scan_evidence
-from verifier.scan_evidence_file import SPEC as SCAN
-from verifier.statement import check_hex
-from verifier.tlog_proof import HEADER
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.explain import Report, explain
+from verifier.evidence.file import SPEC as EVIDENCE
+from verifier.evidence.fork import SPEC as FORK
+from verifier.evidence.fork import check_fork
+from verifier.reading.gs1 import UnitCode
+from verifier.reading.reading import ReadCode, read
+from verifier.record.statement import check_hex
+from verifier.scan.evidence import check_scan_evidence
+from verifier.scan.evidence_file import SPEC as SCAN
+from verifier.tree.tlog_proof import HEADER
 
 _MARKS = {"UTF-8": codecs.BOM_UTF8, "UTF-16, low byte first": codecs.BOM_UTF16_LE, "UTF-16": codecs.BOM_UTF16_BE}
 

@@ -16,27 +16,14 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from api.cli import (
-    audit,
-    batch,
-    demo,
-    doctor,
-    founding,
-    index,
-    key,
-    label,
-    mirror,
-    participant,
-    receipt,
-    scan,
-    server,
-    serving,
-    token,
-    verify,
-    witness,
-)
-from api.cli.options import COMMON
-from api.cli.output import ExitCode, Out, exit_code, report_error, report_failure, report_trace
+from api.cli.auditor import audit, verify
+from api.cli.authority import founding, participant
+from api.cli.base import serving
+from api.cli.base.options import COMMON
+from api.cli.base.output import ExitCode, Out, exit_code, report_error, report_failure, report_trace
+from api.cli.maker import batch, label
+from api.cli.officer import receipt, scan
+from api.cli.operator import demo, doctor, index, key, mirror, server, token, witness
 from verifier.errors import CarnetError
 
 

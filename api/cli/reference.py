@@ -8,9 +8,9 @@ from typing import Any
 import typer.main
 
 from api.cli import app
-from api.cli.options import COMMON
-from ledger.services.doubt_name import ABOUT
-from ledger.services.serial_columns import ACCEPTED
+from api.cli.base.options import COMMON
+from ledger.services.record.doubt_name import ABOUT
+from ledger.services.units.serial_columns import ACCEPTED
 
 INTRODUCTION = """\
 # The command line

@@ -13,7 +13,7 @@ from api.demo.own import parse_lines, register_own
 from api.demo.phone import CLOSED, EXPOSED
 from api.demo.rewrite import Rewritten, rewrite
 from api.demo.stage import Stage
-from verifier.statement import Kind
+from verifier.record.statement import Kind
 
 
 async def let_phone_in(stage: Stage) -> Mapping[str, Any]:

@@ -22,13 +22,13 @@ from api.demo.serving import HOST, staged
 from api.demo.stage import Stage
 from ledger.keys.store import EvmKey, KeyStore
 from ledger.ports import Report
-from ledger.services.append import now_ms
-from ledger.services.label import LabelKind, render
-from ledger.services.symbol import encode_single, paint
-from ledger.services.token import OFFICER_SCOPES
+from ledger.services.record.append import now_ms
+from ledger.services.scans.token import OFFICER_SCOPES
+from ledger.services.units.label import LabelKind, render
+from ledger.services.units.symbol import encode_single, paint
 from verifier.errors import Unavailable
 from verifier.instant import format_instant
-from verifier.statement import Statement
+from verifier.record.statement import Statement
 
 ANSWER_SECONDS = 30.0
 """For one request. A check on a busy machine still ends."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from verifier.participant import Role
+from verifier.record.participant import Role
 
 ORIGIN = "carnet.example/demo"
 """The demo log's name, signed into every statement."""

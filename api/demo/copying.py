@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 
 from api.demo.cast import MOMBASA, SANTOS, Place
-from ledger.services.append import now_ms
-from ledger.services.token import Scope, Tokens
+from ledger.services.record.append import now_ms
+from ledger.services.scans.token import Scope, Tokens
 from verifier.errors import Unavailable
 from verifier.instant import MINUTE, format_instant
 

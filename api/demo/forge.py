@@ -13,27 +13,27 @@ from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
 
-from api.cli.batch_folder import BatchFolder
+from api.cli.maker.batch_folder import BatchFolder
 from api.demo.cast import BATCHES, Batch
 from api.demo.maker import make_gtin, retirement
 from ledger.home import Home
 from ledger.keys.store import KeyStore
+from ledger.opened import Ledger
 from ledger.ports import LogHead, NewEntry
-from ledger.services.checkpoint import Signer
+from ledger.services.record.checkpoint import Signer
 from ledger.storage import schema
 from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import upgrade
 from ledger.storage.signed_head import SignedHeadFile
-from ledger.wiring import Ledger
-from ledger.wiring_writer import LOG_KEY
-from verifier.batch import RetireReason
-from verifier.entry import Entry, chain_head, decode_entry, encode_entry
+from ledger.wiring.writer import LOG_KEY
 from verifier.errors import CarnetError, NotFound
-from verifier.merkle import MemoryTree, root_of
-from verifier.record import Record
-from verifier.statement import Kind, Statement, verify
+from verifier.record.batch import RetireReason
+from verifier.record.entry import Entry, chain_head, decode_entry, encode_entry
+from verifier.record.record import Record
+from verifier.record.statement import Kind, Statement, verify
+from verifier.tree.merkle import MemoryTree, root_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.answer.words import grouped, moment, short
 from api.demo.actions import copy_the_label, let_phone_in, rewrite_history, use_serials
 from api.demo.cast import MOMBASA
 from api.demo.copying import scan
 from api.demo.stage import Stage, sign_in_link
 from api.demo.story import CASES
 from api.demo.view import asked, live, still
-from api.envelope import CONTENT_SECURITY_POLICY
-from api.page import TEMPLATES, finalize
-from api.words import grouped, moment, short
+from api.guard.envelope import CONTENT_SECURITY_POLICY
+from api.pages.page import TEMPLATES, finalize
 from verifier.errors import CarnetError
 
 FOLDER = Path(__file__).parent

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from api.asking import ask
-from api.asking import keep_scan as keep
+from api.answer.makers import Makers
+from api.asking.asking import ask
+from api.asking.asking import keep_scan as keep
 from api.demo.cast import MOMBASA, ROTTERDAM, SANTOS, Batch, Place
 from api.demo.maker import Run
 from api.demo.state import DemoState
-from api.makers import Makers
-from api.scanning import officer_told
-from api.told import Symbol, Told, understand
-from ledger.services.append import now_ms
-from ledger.services.scan import ScanInput
-from ledger.services.token import Officer
-from ledger.wiring import Ledger
-from verifier.facts import Context, HowRead, Unit
-from verifier.gs1 import Carrier
+from api.question.scanning import officer_told
+from api.question.told import Symbol, Told, understand
+from ledger.opened import Ledger
+from ledger.services.record.append import now_ms
+from ledger.services.scans.scan import ScanInput
+from ledger.services.scans.token import Officer
 from verifier.instant import DAY, HOUR, MINUTE
+from verifier.reading.gs1 import Carrier
+from verifier.verdict.facts import Context, HowRead, Unit
 
 BASE = "https://carnet.example"
 """Host of links in planted scans; hosts do not count in reading."""

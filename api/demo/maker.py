@@ -10,20 +10,20 @@ from typing import Any
 from biip.checksums import gs1_standard_check_digit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.cli.batch_folder import BatchFolder, KeptBatch, fingerprint
+from api.cli.maker.batch_folder import BatchFolder, KeptBatch, fingerprint
 from ledger.keys.store import EvmKey
-from ledger.services.append import Receipt, now_ms
-from ledger.services.segment import build
-from ledger.services.serial import space_bits
-from ledger.wiring import Ledger
-from verifier.batch import Batch, RetireReason, SerialSource, may_publish_salt
-from verifier.digital_link import format_digital_link
+from ledger.opened import Ledger
+from ledger.services.record.append import Receipt, now_ms
+from ledger.services.units.segment import build
+from ledger.services.units.serial import space_bits
 from verifier.errors import Refused
 from verifier.instant import format_instant
-from verifier.label import sign_label
-from verifier.segment import blind, salt_commitment, unit_key
-from verifier.statement import Kind, Statement, header, sign
-from verifier.struct import ZERO32
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.label import sign_label
+from verifier.record.batch import Batch, RetireReason, SerialSource, may_publish_salt
+from verifier.record.statement import Kind, Statement, header, sign
+from verifier.record.struct import ZERO32
+from verifier.segment.view import blind, salt_commitment, unit_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from api.demo.cast import SOLMIRE
 from api.demo.maker import Run, make_gtin, make_run, register
 from api.demo.witnesses import wait_for_quorum
 from ledger.keys.store import KeyStore
-from ledger.services.append import Receipt
-from ledger.services.label import LabelKind, render_run
-from ledger.services.serial import SYMBOLS
-from ledger.wiring import Ledger
+from ledger.opened import Ledger
+from ledger.services.record.append import Receipt
+from ledger.services.units.label import LabelKind, render_run
+from ledger.services.units.serial import SYMBOLS
 from verifier.errors import Malformed
-from verifier.gs1 import parse_serial
+from verifier.reading.gs1 import parse_serial
 
 MOST = 5
 """Serials taken at a time."""
@@ -43,7 +43,7 @@ class OwnBatch:
 
     def pdf(self, base_url: str) -> bytes:
         """The labels on a sheet of A4."""
-        from ledger.services.sheet import sheet  # its PDF library takes a second to load
+        from ledger.services.units.sheet import sheet  # its PDF library takes a second to load
 
         return sheet(self.links(base_url))
 

@@ -9,9 +9,9 @@ from api.demo.cast import BATCHES, MOMBASA, ROTTERDAM, SANTOS, Batch, Place
 from api.demo.maker import make_gtin
 from api.demo.probe import Prober, Rule
 from api.demo.story import CASES, Case
-from verifier.facts import Context
-from verifier.reason import CAVEAT
-from verifier.struct import ZERO32
+from verifier.record.struct import ZERO32
+from verifier.verdict.facts import Context
+from verifier.verdict.reason import CAVEAT
 
 RULES = {
     "clean": Rule.LABEL,

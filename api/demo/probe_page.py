@@ -9,7 +9,7 @@ import httpx
 
 from api.demo.bench import Bench
 from api.demo.probe import Prober, Rule
-from verifier.reason import SHOWN_AS, Verdict
+from verifier.verdict.reason import SHOWN_AS, Verdict
 
 
 def probe_page(bench: Bench, prober: Prober) -> None:

@@ -12,13 +12,13 @@ from api.demo.bench import Bench
 from api.demo.cast import BATCHES, ROTTERDAM, SOLMIRE, Batch
 from api.demo.maker import Run, make_gtin, recall, registration, retirement
 from api.demo.probe import Prober, Rule
-from ledger.services.append import now_ms
-from ledger.services.serial import generate
-from verifier.batch import RetireReason
-from verifier.gs1 import Carrier
+from ledger.services.record.append import now_ms
+from ledger.services.units.serial import generate
 from verifier.instant import DAY
-from verifier.reading import ReadCode, read
-from verifier.statement import HALF_ORDER, Kind, Statement, header, sign
+from verifier.reading.gs1 import Carrier
+from verifier.reading.reading import ReadCode, read
+from verifier.record.batch import RetireReason
+from verifier.record.statement import HALF_ORDER, Kind, Statement, header, sign
 
 
 def probe_refusals(bench: Bench, prober: Prober) -> None:

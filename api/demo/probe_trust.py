@@ -17,14 +17,14 @@ from api.demo.probe_proofs import FILES, stranger
 from api.demo.rewrite import Rewritten, rewrite
 from api.demo.witnesses import NAMES
 from ledger.home import Home, Settings
-from ledger.wiring_audit import audit_ledger
-from verifier.audit_report import AuditReport
-from verifier.entry import decode_entry
+from ledger.wiring.audit import audit_ledger
+from verifier.audit.report import AuditReport
 from verifier.errors import Refused
-from verifier.evidence_file import decode_evidence
-from verifier.merkle import leaf_hash
-from verifier.statement import Kind
-from verifier.tlog_proof import TlogProof
+from verifier.evidence.file import decode_evidence
+from verifier.record.entry import decode_entry
+from verifier.record.statement import Kind
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.tlog_proof import TlogProof
 
 _ANCHORED = "0x" + keccak(text="Anchored(bytes32,uint64,bytes32,uint64)").hex()
 

@@ -10,8 +10,8 @@ from api.demo.cast import SOLMIRE
 from api.demo.maker import Run, make_gtin, make_run, registration
 from api.demo.probe import Prober, Rule
 from api.demo.witnesses import NAMES, wait_for_quorum
-from ledger.services.serial import generate
-from verifier.note import open_note
+from ledger.services.units.serial import generate
+from verifier.tree.note import open_note
 
 
 def probe_witness(bench: Bench, prober: Prober) -> None:

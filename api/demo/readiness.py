@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from api.asking import ask as answer_of
+from api.asking.asking import ask as answer_of
 from api.demo.state import DemoState
 from api.demo.story import CASES, Case
-from api.told import Symbol, Told, understand
-from ledger.services.verification import Answer
-from ledger.wiring import Ledger
-from verifier.facts import HowRead
+from api.question.told import Symbol, Told, understand
+from ledger.opened import Ledger
+from ledger.services.scans.verification import Answer
+from verifier.verdict.facts import HowRead
 
 
 def ask(ledger: Ledger, case: Case, text: str) -> Answer:

@@ -14,15 +14,16 @@ from api.demo.story import CASES
 from api.demo.witnesses import DemoWitness
 from ledger.chain.operator import LedgerChain
 from ledger.chain.transactions import Receipt
-from ledger.services.anchoring import AnchorState
-from ledger.wiring import Ledger, open_ledger
-from verifier.checkpoint import Checkpoint
+from ledger.opened import Ledger
+from ledger.services.outward.anchoring import AnchorState
+from ledger.wiring.reader import open_ledger
 from verifier.errors import ProofInvalid, Refused, Unavailable
-from verifier.evidence_file import decode_evidence
-from verifier.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
-from verifier.note import Note
-from verifier.reason import shown_as
-from verifier.witness import format_request
+from verifier.evidence.file import decode_evidence
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
+from verifier.tree.note import Note
+from verifier.tree.witness import format_request
+from verifier.verdict.reason import shown_as
 
 BASE = "https://carnet.example"
 """Host of the recalled label; hosts do not count in reading."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from api.cli.serving import run
+from api.cli.base.serving import run
 from api.demo.clock import since_start
 from api.demo.commands import program
 from api.demo.front import Front
@@ -26,7 +26,7 @@ from api.demo.witnesses import listening
 from api.demo.world import found, plant
 from ledger.home import Home, Settings
 from ledger.ports import Report
-from ledger.wiring import open_ledger
+from ledger.wiring.reader import open_ledger
 from verifier.errors import Refused, Unavailable
 
 HOST = "127.0.0.1"

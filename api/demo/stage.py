@@ -17,9 +17,9 @@ from api.demo.readiness import missing
 from api.demo.state import DemoState
 from api.demo.watch import Lookups, watched
 from api.demo.witnesses import DemoWitnesses
-from api.settings import ApiSettings
-from ledger.services.token import OFFICER_SCOPES, Tokens
-from ledger.wiring import Ledger
+from api.site.settings import ApiSettings
+from ledger.opened import Ledger
+from ledger.services.scans.token import OFFICER_SCOPES, Tokens
 
 
 def sign_in_link(tokens: Tokens) -> str:

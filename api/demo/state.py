@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from api.demo import STATE_FILE
 from ledger.keys.file import write_file
 from verifier.errors import Malformed, NotFound
 
-FILE = STATE_FILE
+FILE = "demo.json"
+"""In a home: says that it is a demo's, and what was planted."""
 FORMAT = "carnet-demo/1"
 
 

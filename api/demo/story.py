@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.demo.cast import MOMBASA, ROTTERDAM, Place
-from verifier.facts import Context
-from verifier.gs1 import Carrier
-from verifier.reason import Verdict
+from verifier.reading.gs1 import Carrier
+from verifier.verdict.facts import Context
+from verifier.verdict.reason import Verdict
 
 
 @dataclass(frozen=True, slots=True)

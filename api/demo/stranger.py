@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from verifier.evidence import check_evidence
-from verifier.reading import ReadCode, read
+from verifier.evidence.evidence import check_evidence
+from verifier.reading.reading import ReadCode, read
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:

@@ -6,24 +6,24 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from api.advice import Face
-from api.answer import view
-from api.asking import ask as answer_of
+from api.answer.advice import Face
+from api.answer.answer import view
+from api.answer.makers import Makers
+from api.asking.asking import ask as answer_of
 from api.demo import atlas
 from api.demo.cast import BATCHES, COUNTRIES, MOMBASA, PORTS, SANTOS, Batch, Place
 from api.demo.commands import commands
 from api.demo.readiness import ask
 from api.demo.stage import Stage
 from api.demo.story import CASES, Case
-from api.makers import Makers
-from api.told import Symbol, Told, understand
-from ledger.services.append import now_ms
-from ledger.services.label import LabelKind, render
-from ledger.services.verification import Answer
-from verifier.behaviour import Sighting
-from verifier.gs1 import Carrier
+from api.question.told import Symbol, Told, understand
+from ledger.services.record.append import now_ms
+from ledger.services.scans.verification import Answer
+from ledger.services.units.label import LabelKind, render
 from verifier.instant import DAY, MINUTE
-from verifier.reason import CAVEAT, shown_as
+from verifier.reading.gs1 import Carrier
+from verifier.verdict.behaviour import Sighting
+from verifier.verdict.reason import CAVEAT, shown_as
 
 MOST_EVENTS = 4
 """Events shown at one station."""

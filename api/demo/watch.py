@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ledger.services.append import now_ms
+from ledger.services.record.append import now_ms
 
 KEPT = 12
 """Look-ups remembered for the page; the ledger itself counts them all."""

@@ -19,10 +19,10 @@ import uvicorn
 from api.demo.phone import QuietServer, bind, server_config
 from api.witness.app import create_app
 from ledger.home import Home, Settings, WitnessAddress
-from ledger.services.witness import trust
-from ledger.wiring import Ledger
-from ledger.wiring_witness import create_witness, open_witness
-from verifier.note_key import VerifierKey
+from ledger.opened import Ledger
+from ledger.services.outward.witness import trust
+from ledger.wiring.witness import create_witness, open_witness
+from verifier.tree.note_key import VerifierKey
 
 FOLDER = "witnesses"
 """Below the demo's home."""

@@ -18,18 +18,18 @@ from api.demo.state import DemoState, Label
 from api.demo.witnesses import create, wait_for_quorum
 from ledger.home import Home
 from ledger.keys.store import EvmKey, KeyStore
+from ledger.opened import Ledger
 from ledger.ports import Report
-from ledger.services.append import now_ms
-from ledger.services.founding import FoundingPlan
-from ledger.services.serial import generate
-from ledger.wiring import Ledger
-from ledger.wiring_founding import found_ledger
-from ledger.wiring_writer import LOG_KEY
-from verifier.batch import RetireReason
-from verifier.element_string import format_element_string
-from verifier.founding import Authority
-from verifier.participant import name_commitment
-from verifier.statement import Domain, Proposal, header, sign
+from ledger.services.record.append import now_ms
+from ledger.services.record.founding import FoundingPlan
+from ledger.services.units.serial import generate
+from ledger.wiring.founding import found_ledger
+from ledger.wiring.writer import LOG_KEY
+from verifier.reading.element_string import format_element_string
+from verifier.record.batch import RetireReason
+from verifier.record.founding import Authority
+from verifier.record.participant import name_commitment
+from verifier.record.statement import Domain, Proposal, header, sign
 
 LABELS = 24
 """Fresh labels kept ready for the page."""

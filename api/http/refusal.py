@@ -11,7 +11,7 @@ REFUSALS: Mapping[int, tuple[str, str]] = {
     431: ("header_too_large", "Header too large"),
     503: ("busy", "No answer: this says nothing about the item"),
 }
-"""Status -> code and title; `api.problem_texts` has a page for each."""
+"""Status -> code and title; `api.problem.texts` has a page for each."""
 
 
 def refusal(status: int, words: str, *, plain: bool) -> tuple[str, bytes]:

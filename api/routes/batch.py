@@ -8,17 +8,17 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.examples import problems
-from api.guard import Guarded
+from api.answer.schema import ChangeIn, RegistrationIn
+from api.asking.statement import OWN, RECEIPTS, receipt_reply, statement_in
+from api.description.examples import problems
+from api.guard.guard import Guarded
 from api.http.content import packed
-from api.problem import pointing_at
-from api.receipt import OWN, RECEIPTS, receipt_reply, statement_in
-from api.reply import reply
-from api.schema import ChangeIn, RegistrationIn
-from api.site import site
+from api.http.reply import reply
+from api.problem.problem import pointing_at
+from api.site.site import site
 from verifier.errors import Malformed, Unavailable
-from verifier.gs1 import parse_gtin
-from verifier.statement import Kind
+from verifier.reading.gs1 import parse_gtin
+from verifier.record.statement import Kind
 
 router = APIRouter(route_class=Guarded)
 

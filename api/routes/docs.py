@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from api.access import Rule
-from api.guard import Guarded
+from api.description.openapi import TAGS, operations, rule_of
+from api.guard.access import Rule
+from api.guard.guard import Guarded
 from api.http.content import FRESH, content, packed
-from api.openapi import TAGS, operations, rule_of
-from api.site import site
+from api.site.site import site
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
 

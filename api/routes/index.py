@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.examples import problems
-from api.guard import Guarded
-from api.problem import pointing_at
-from api.receipt import OWN, RECEIPTS, receipt_reply, statement_in
-from api.reply import reply
-from api.schema import ChangeIn, IndexOut
-from api.site import site
+from api.answer.schema import ChangeIn, IndexOut
+from api.asking.statement import OWN, RECEIPTS, receipt_reply, statement_in
+from api.description.examples import problems
+from api.guard.guard import Guarded
+from api.http.reply import reply
+from api.problem.problem import pointing_at
+from api.site.site import site
 
 router = APIRouter(route_class=Guarded)
 

@@ -8,15 +8,15 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.examples import problems
-from api.guard import Guarded
-from api.reply import reply
-from api.site import Site, site
-from ledger.services.anchoring import AnchorState, describe
-from ledger.services.witnessed import with_cosignatures
-from ledger.services.witnessing import describe_witnesses
-from verifier.founding import SPEC
+from api.description.examples import problems
+from api.guard.guard import Guarded
+from api.http.reply import reply
+from api.site.site import Site, site
+from ledger.services.outward.anchoring import AnchorState, describe
+from ledger.services.outward.witnessed import with_cosignatures
+from ledger.services.outward.witnessing import describe_witnesses
 from verifier.instant import format_instant
+from verifier.record.founding import SPEC
 
 router = APIRouter(route_class=Guarded, tags=["record"])
 

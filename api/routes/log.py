@@ -13,15 +13,15 @@ from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.examples import problems
-from api.guard import Guarded
+from api.description.examples import problems
+from api.guard.guard import Guarded
 from api.http.content import FRESH, IMMUTABLE, content
 from api.http.files import file
-from api.site import site
-from verifier.checkpoint import parse_decimal
+from api.site.site import site
 from verifier.errors import NotFound
-from verifier.founding import SPEC, Founding
-from verifier.tiles import parse_tile_path
+from verifier.record.founding import SPEC, Founding
+from verifier.tree.checkpoint import parse_decimal
+from verifier.tree.tiles import parse_tile_path
 
 router = APIRouter(route_class=Guarded, tags=["published log"])
 

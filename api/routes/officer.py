@@ -17,26 +17,26 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from api.asking import ask_as_officer
-from api.guard import Guarded
-from api.parameters import carrier_of, symbology_of
-from api.photo import decode_photo
-from api.problem import kind_of
-from api.receipts import earlier_scans, named
-from api.retold import format_retold, parse_retold
-from api.scanning import fields_from_form, officer_told, scan_input
-from api.site import Site, caller_of, site
-from api.timeline import timeline
-from api.told import Symbol, Told, understand
-from ledger.services.append import now_ms
-from ledger.services.question import Question
-from ledger.services.scan import ScanInput
-from ledger.services.token import Caller
-from ledger.services.verification import Answer
+from api.asking.asking import ask_as_officer
+from api.asking.photo import decode_photo
+from api.asking.receipts import earlier_scans, named
+from api.guard.guard import Guarded
+from api.pages.timeline import timeline
+from api.problem.problem import kind_of
+from api.question.parameters import carrier_of, symbology_of
+from api.question.retold import format_retold, parse_retold
+from api.question.scanning import fields_from_form, officer_told, scan_input
+from api.question.told import Symbol, Told, understand
+from api.site.site import Site, caller_of, site
+from ledger.services.record.append import now_ms
+from ledger.services.scans.question import Question
+from ledger.services.scans.scan import ScanInput
+from ledger.services.scans.token import Caller
+from ledger.services.scans.verification import Answer
 from verifier.errors import Malformed, Refused
-from verifier.facts import Context, HowRead
 from verifier.instant import DAY, format_instant
-from verifier.repair import RepairName
+from verifier.reading.repair import RepairName
+from verifier.verdict.facts import Context, HowRead
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
 

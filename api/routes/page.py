@@ -9,23 +9,23 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from api.asking import ask_from_the_loop
-from api.guard import Guarded
+from api.asking.asking import ask_from_the_loop
+from api.guard.guard import Guarded
 from api.http.content import FRESH, IMMUTABLE, content, packed
-from api.negotiate import wants_page
-from api.page import ASSETS
-from api.parameters import context_said
-from api.problem_kind import Problem
-from api.problem_texts import CLASSES, CODES
-from api.reply import reply
+from api.http.negotiate import wants_page
+from api.http.reply import reply
+from api.pages.page import ASSETS
+from api.problem.kind import Problem
+from api.problem.texts import CLASSES, CODES
+from api.question.parameters import context_said
+from api.question.told import Symbol, Told, understand
 from api.routes.ledger import about
-from api.site import site
-from api.told import Symbol, Told, understand
+from api.site.site import site
 from verifier.errors import NotFound
-from verifier.facts import Context
-from verifier.gs1 import Carrier
-from verifier.reading import LONGEST_TEXT
-from verifier.reason import CAVEAT, SHOWN_AS, Verdict
+from verifier.reading.gs1 import Carrier
+from verifier.reading.reading import LONGEST_TEXT
+from verifier.verdict.facts import Context
+from verifier.verdict.reason import CAVEAT, SHOWN_AS, Verdict
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)
 

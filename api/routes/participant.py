@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.examples import problems
-from api.guard import Guarded
+from api.description.examples import problems
+from api.guard.guard import Guarded
 from api.http.content import packed
-from api.reply import reply
-from api.site import site
+from api.http.reply import reply
+from api.site.site import site
 from verifier.errors import NotFound
 
 router = APIRouter(route_class=Guarded, tags=["record"])

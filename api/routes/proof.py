@@ -9,18 +9,18 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.asking import ask, charge_search
-from api.examples import EXAMPLE_CODE, problems
-from api.file_name import file_name
-from api.guard import Guarded
-from api.site import Site, caller_or_none, site
-from api.told import typed, understand
-from ledger.services.token import Scope
-from ledger.services.verification import Answer
+from api.asking.asking import ask, charge_search
+from api.description.examples import EXAMPLE_CODE, problems
+from api.guard.guard import Guarded
+from api.http.file_name import file_name
+from api.question.told import typed, understand
+from api.site.site import Site, caller_or_none, site
+from ledger.services.scans.token import Scope
+from ledger.services.scans.verification import Answer
 from verifier.errors import Malformed, NotFound
-from verifier.facts import Unit
-from verifier.gs1 import UnitCode, parse_gtin, parse_lot
-from verifier.reading import LONGEST_TEXT, ReadCode
+from verifier.reading.gs1 import UnitCode, parse_gtin, parse_lot
+from verifier.reading.reading import LONGEST_TEXT, ReadCode
+from verifier.verdict.facts import Unit
 
 router = APIRouter(route_class=Guarded, tags=["proofs"])
 _FILE: dict[int | str, dict[str, Any]] = {200: {"description": "A .tlog-proof file.", "content": {"text/plain": {}}}}

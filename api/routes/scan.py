@@ -9,18 +9,18 @@ from fastapi import APIRouter, Body, File, Form, Path, Query, Request, UploadFil
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.asking import ask_as_officer
-from api.examples import ANSWER, EXAMPLE_SCAN, problems
-from api.guard import Guarded
-from api.photo import decode_photo
-from api.receipts import PENDING, receipt_state, retry_after
-from api.reply import NO_STORE, reply
-from api.scanning import ScanIn, fields_from_form, officer_told, scan_input
-from api.schema import ReceiptStateOut
-from api.site import caller_of, site
-from api.told import Symbol, understand
+from api.answer.schema import ReceiptStateOut
+from api.asking.asking import ask_as_officer
+from api.asking.photo import decode_photo
+from api.asking.receipts import PENDING, receipt_state, retry_after
+from api.description.examples import ANSWER, EXAMPLE_SCAN, problems
+from api.guard.guard import Guarded
+from api.http.reply import NO_STORE, reply
+from api.question.scanning import ScanIn, fields_from_form, officer_told, scan_input
+from api.question.told import Symbol, understand
+from api.site.site import caller_of, site
 from verifier import canonical
-from verifier.facts import Context, HowRead
+from verifier.verdict.facts import Context, HowRead
 
 router = APIRouter(route_class=Guarded, tags=["officers"])
 _PROBLEMS = problems("malformed", "unauthenticated", "scope_missing", "scan_id_reused", "scan_time", "unavailable")

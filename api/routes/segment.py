@@ -8,15 +8,15 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.denied import Denied
-from api.examples import problems
-from api.guard import Guarded, address_of
-from api.reply import reply
-from api.settings import MIB
-from api.site import Site, site
-from api.upload import Upload
+from api.description.examples import problems
+from api.guard.guard import Guarded, address_of
+from api.http.denied import Denied
+from api.http.reply import reply
+from api.site.settings import MIB
+from api.site.site import Site, site
+from api.site.upload import Upload
 from verifier.errors import Refused
-from verifier.segment import MAX_UNITS, Layout
+from verifier.segment.view import MAX_UNITS, Layout
 
 if TYPE_CHECKING:
     from ledger.storage.segment import SegmentUpload

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from api.guard import SESSION_COOKIE, Guarded
-from api.site import Site, site
-from ledger.services.token import SESSION_LIFETIME, LinkState
+from api.guard.guard import SESSION_COOKIE, Guarded
+from api.site.site import Site, site
+from ledger.services.scans.token import SESSION_LIFETIME, LinkState
 from verifier.instant import SECOND, format_instant
 
 router = APIRouter(route_class=Guarded, include_in_schema=False)

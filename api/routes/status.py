@@ -9,18 +9,18 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.guard import Guarded
-from api.reply import reply
-from api.site import Site, site
-from ledger.services.clock import now_ms
-from ledger.services.upkeep import Trouble
+from api.guard.guard import Guarded
+from api.http.reply import reply
+from api.site.site import Site, site
+from ledger.services.outward.upkeep import Trouble
+from ledger.services.record.clock import now_ms
 from ledger.storage.database import is_writable
-from verifier.entry import decode_entry
 from verifier.errors import CarnetError
 from verifier.instant import format_instant
+from verifier.record.entry import decode_entry
 
 if TYPE_CHECKING:
-    from ledger.wiring import Ledger
+    from ledger.opened import Ledger
 
 router = APIRouter(route_class=Guarded, tags=["operators"])
 

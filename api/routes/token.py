@@ -9,12 +9,12 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api.examples import problems
-from api.guard import Guarded
-from api.reply import reply
-from api.schema import Closed
-from api.site import site
-from ledger.services.token import Scope, StoredSecret
+from api.answer.schema import Closed
+from api.description.examples import problems
+from api.guard.guard import Guarded
+from api.http.reply import reply
+from api.site.site import site
+from ledger.services.scans.token import Scope, StoredSecret
 from verifier.instant import DAY, format_instant
 
 router = APIRouter(route_class=Guarded, tags=["operators"])

@@ -9,24 +9,24 @@ from urllib.parse import parse_qsl, unquote_plus
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.advice import Face
-from api.answer import view
-from api.asking import ask, ask_from_the_loop
-from api.examples import ANSWER, EXAMPLE_CODE, problems
-from api.guard import Guarded
-from api.negotiate import wants_page
-from api.parameters import SYMBOLOGY, carrier_of, context_of, context_said, symbology_of
-from api.problem import problem_response
-from api.reply import reply
-from api.site import Site, site
-from api.told import Symbol, Told, understand
-from ledger.services.question import Question
-from verifier.digital_link import parse_digital_link_path
+from api.answer.advice import Face
+from api.answer.answer import view
+from api.asking.asking import ask, ask_from_the_loop
+from api.description.examples import ANSWER, EXAMPLE_CODE, problems
+from api.guard.guard import Guarded
+from api.http.negotiate import wants_page
+from api.http.reply import reply
+from api.problem.problem import problem_response
+from api.question.parameters import SYMBOLOGY, carrier_of, context_of, context_said, symbology_of
+from api.question.told import Symbol, Told, understand
+from api.site.site import Site, site
+from ledger.services.scans.question import Question
 from verifier.errors import Malformed
-from verifier.facts import Context
-from verifier.gs1 import Carrier
-from verifier.reading import LONGEST_TEXT, ReadCode, Unreadable
-from verifier.repair import find_repairs
+from verifier.reading.digital_link import parse_digital_link_path
+from verifier.reading.gs1 import Carrier
+from verifier.reading.reading import LONGEST_TEXT, ReadCode, Unreadable
+from verifier.reading.repair import find_repairs
+from verifier.verdict.facts import Context
 
 router = APIRouter(route_class=Guarded)
 stems = APIRouter(route_class=Guarded)  # of its own: it matches almost everything, so it comes last

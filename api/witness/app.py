@@ -18,12 +18,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api.http.content import FRESH, content
 from api.http.gate import network_of
+from api.http.journal import journal
 from api.http.methods import SHARED
-from api.journal import journal
-from api.rate_store import RateStore
-from ledger.services.witness import Witness
+from api.site.rate_store import RateStore
+from ledger.services.outward.witness import Witness
 from verifier.errors import CarnetError, Refused, Stopped, Unavailable
-from verifier.witness import MAX_REQUEST, PLAIN
+from verifier.tree.witness import MAX_REQUEST, PLAIN
 
 _READS = ["GET", "HEAD"]
 RATE = "600/minute"

@@ -15,9 +15,9 @@ from ledger.chain.reader import read_logs
 from ledger.chain.transactions import Receipt, SignedTransaction, Transactions
 from ledger.keys.account import LocalAccount
 from verifier.errors import ProofInvalid, Unavailable
-from verifier.founding import Authority
-from verifier.participant import Mirrored
-from verifier.statement import Proposal
+from verifier.record.founding import Authority
+from verifier.record.participant import Mirrored
+from verifier.record.statement import Proposal
 
 ANCHOR = "LedgerAnchor"
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from ledger.chain.evm import AnchoredEvent, EvmChain
 from ledger.keys.account import LocalAccount
 from ledger.ports import AnchoredHead
-from ledger.services.anchoring import AnchorState
+from ledger.services.outward.anchoring import AnchorState
 from verifier.errors import Refused
-from verifier.founding import Founding
-from verifier.participant import Mirrored
+from verifier.record.founding import Founding
+from verifier.record.participant import Mirrored
 
 
 class LedgerChain:

@@ -10,8 +10,8 @@ from eth_abi.exceptions import DecodingError
 
 from ledger.chain.abi import decode_event, encode_call, signatures
 from verifier.errors import Malformed, ProofInvalid
-from verifier.participant import Mirrored
-from verifier.statement import STRUCTS, Proposal, check_hex
+from verifier.record.participant import Mirrored
+from verifier.record.statement import STRUCTS, Proposal, check_hex
 
 REGISTRY = "ParticipantRegistry"
 EXECUTED = "ProposalExecuted"

@@ -11,9 +11,9 @@ from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 import ledger.keys.account  # noqa: F401  (web3 loads eth-account; what comes with that is put right there)
-from ledger.deadline import Deadline
-from ledger.http_client import open_client
-from ledger.urls import without_password
+from ledger.remote.client import open_client
+from ledger.remote.deadline import Deadline
+from ledger.remote.urls import without_password
 
 ANSWER_MAX = 64 * 1024 * 1024
 """Bytes of one answer; events of the largest range that a node gives have a few."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ledger.chain.rpc import Caller, RpcError
-from verifier.chain_event import Block
+from verifier.chain.event import Block
 from verifier.errors import Unavailable
 
 LOG_RANGE = 5_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
-from ledger.urls import without_password
+from ledger.remote.urls import without_password
 from verifier.errors import Unavailable
 
 if TYPE_CHECKING:

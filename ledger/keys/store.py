@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.keys.file import make_folder, overwrite_and_unlink, write_file
 from ledger.keys.passphrase import open_secret, passphrase, seal_secret
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
-from verifier.note_key import KeyType, SigningKey
+from verifier.tree.note_key import KeyType, SigningKey
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1; SEC 2 2.4.1

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from ledger.storage.segment_folder import map_file
 from verifier.errors import NotFound, ProofInvalid, Unavailable
-from verifier.merkle import HASH_SIZE
-from verifier.note import MAX_NOTE_SIZE
-from verifier.seal import LEAVES_MAX
-from verifier.segment import SegmentView
-from verifier.tiles import (
+from verifier.record.seal import LEAVES_MAX
+from verifier.segment.view import SegmentView
+from verifier.tree.merkle import HASH_SIZE
+from verifier.tree.note import MAX_NOTE_SIZE
+from verifier.tree.tiles import (
     MAX_ENTRY_SIZE,
     TILE_WIDTH,
     Level,

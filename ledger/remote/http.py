@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ledger.deadline import Deadline, cut
-from ledger.http_client import open_client
+from ledger.remote.client import open_client
+from ledger.remote.deadline import Deadline, cut
 from ledger.remote.files import Sleep, not_found, too_large
-from ledger.urls import check_http_url, is_loopback
+from ledger.remote.urls import check_http_url, is_loopback
 from verifier.errors import Malformed, Unavailable
 from verifier.foreign import shown
 

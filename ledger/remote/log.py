@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import httpx
 
-from ledger.deadline import Deadline
-from ledger.http_client import open_client
+from ledger.remote.client import open_client
+from ledger.remote.deadline import Deadline
 from ledger.remote.files import PublishedFiles, read_checkpoint, read_seal, read_tile
 from ledger.remote.http import ANSWER_SECONDS, TIMEOUT
 from ledger.remote.segments import fetch_segment
 from ledger.storage.segment import SegmentStore
-from verifier.tiles import Level
+from verifier.tree.tiles import Level
 
 SALT_ANSWER = 4_096  # bytes; an answer with a salt has about 100
 

@@ -8,7 +8,7 @@ from threading import Lock
 from ledger.remote.files import PublishedFiles
 from ledger.storage.segment import SegmentStore
 from verifier.errors import CarnetError, ProofInvalid, Unavailable
-from verifier.segment import MAX_UNITS, Layout, SegmentView
+from verifier.segment.view import MAX_UNITS, Layout, SegmentView
 
 FREE_FLOOR = 2**28
 """Bytes left free on the disk of whoever audits."""

@@ -11,12 +11,12 @@ from typing import Self
 
 from ledger.remote.cache import FileCache
 from ledger.remote.files import PublishedFiles, read_checkpoint, read_seal, read_tile
-from verifier.checked_tiles import CheckedTiles
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused
-from verifier.founding import Founding, open_founding
-from verifier.head import claimed_head, open_head
-from verifier.segment import SegmentView
-from verifier.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
+from verifier.record.founding import Founding, open_founding
+from verifier.record.head import claimed_head, open_head
+from verifier.segment.view import SegmentView
+from verifier.tree.checked_tiles import CheckedTiles
+from verifier.tree.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
 
 READERS = 4
 """Requests under way at one time."""

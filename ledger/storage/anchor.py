@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Engine, bindparam, delete, insert, select
 
-from ledger.services.anchoring import Anchor, AnchorState
-from ledger.services.append import now_ms
+from ledger.services.outward.anchoring import Anchor, AnchorState
+from ledger.services.record.append import now_ms
 from ledger.storage.database import Query, writing
 from ledger.storage.schema import anchor
 

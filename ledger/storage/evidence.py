@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ledger.keys.file import write_file
-from ledger.services.mirroring import Alarm
+from ledger.services.copies.mirroring import Alarm
 from verifier.errors import Unavailable
 
 ALARM = "alarm.json"

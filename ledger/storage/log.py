@@ -14,8 +14,8 @@ from ledger.storage.database import flush, writing
 from ledger.storage.log_reader import EMPTY_HEAD, LogReader
 from ledger.storage.tile import TileWriter
 from verifier.errors import Malformed, ProofInvalid, Refused, Stopped
-from verifier.merkle import leaf_hash
-from verifier.tiles import MAX_ENTRY_SIZE, TILE_WIDTH, encode_bundle
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.tiles import MAX_ENTRY_SIZE, TILE_WIDTH, encode_bundle
 
 _head = schema.log_head.c
 _HEAD = (

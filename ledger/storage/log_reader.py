@@ -11,8 +11,8 @@ from ledger.ports import LogHead
 from ledger.storage import schema
 from ledger.storage.database import Query
 from verifier.errors import Malformed, NotFound, ProofInvalid
-from verifier.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
-from verifier.tiles import (
+from verifier.tree.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hash
+from verifier.tree.tiles import (
     TILE_WIDTH,
     Level,
     TileHashes,

@@ -7,7 +7,7 @@ from itertools import repeat
 
 from sqlalchemy import Engine, bindparam, func, select
 
-from ledger.services.audit import STATEMENTS_AT_ONCE
+from ledger.services.audit.home import STATEMENTS_AT_ONCE
 from ledger.storage import schema
 from ledger.storage.database import Query
 

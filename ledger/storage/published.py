@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.keys.file import sync_folder
-from verifier.checkpoint import Checkpoint
 from verifier.errors import Malformed, NotFound, ProofInvalid, Unavailable
-from verifier.merkle import HASH_SIZE
-from verifier.note import Note
-from verifier.tiles import TILE_WIDTH, Tile, decode_bundle, encode_bundle, parse_tile_path, tile_path
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.merkle import HASH_SIZE
+from verifier.tree.note import Note
+from verifier.tree.tiles import TILE_WIDTH, Tile, decode_bundle, encode_bundle, parse_tile_path, tile_path
 
 CHECKPOINT = "checkpoint"
 _SEAL = re.compile(r"seal/(?:0|[1-9][0-9]{0,18})", re.ASCII)

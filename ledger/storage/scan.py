@@ -11,14 +11,14 @@ from sqlalchemy import Engine, bindparam, insert, literal, null, select, union_a
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from ledger.services.scan import ScanInput, StoredScan
-from ledger.services.verification import History
+from ledger.services.scans.scan import ScanInput, StoredScan
+from ledger.services.scans.verification import History
 from ledger.storage.database import Query, writing
 from ledger.storage.schema import lookup, scan
 from ledger.storage.seal import DEADLINE, open_seal
-from verifier.behaviour import Sighting
 from verifier.errors import Unavailable
-from verifier.facts import Context
+from verifier.verdict.behaviour import Sighting
+from verifier.verdict.facts import Context
 
 
 class ScanTable:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, Engine, LargeBinary, and_, bindparam, func, insert, or_, select, text
 
-from ledger.services.seal import PromisedScan
+from ledger.services.scans.seal import PromisedScan
 from ledger.storage.database import Query, raw, writing
 from ledger.storage.schema import scan, seal
 from verifier.errors import Refused
 from verifier.foreign import shown
-from verifier.scan_receipt import scan_leaf
+from verifier.scan.receipt import scan_leaf
 
 DEADLINE = "seal_deadline_ms"
 """Stands in a scan's kept response, beside what was answered: until when (ms) it was promised to be sealed."""

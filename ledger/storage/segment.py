@@ -31,7 +31,7 @@ from ledger.storage.segment_folder import (
     unavailable,
 )
 from ledger.storage.segment_upload import SegmentUpload
-from verifier.segment import HEADER_SIZE, Progress, SegmentHeader, SegmentView, check_segment
+from verifier.segment.view import HEADER_SIZE, Progress, SegmentHeader, SegmentView, check_segment
 
 __all__ = ["DAY", "FREE_FLOOR", "MAX_UNITS", "SegmentStore", "SegmentUpload", "StoredSegment"]
 

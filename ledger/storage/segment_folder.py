@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
-from verifier.segment import HEADER_SIZE, Layout, Progress, SegmentHeader, check_segment, decode_header
+from verifier.segment.view import HEADER_SIZE, Layout, Progress, SegmentHeader, check_segment, decode_header
 
 MAX_UNITS: Final = 50_000_000  # five times the largest batch planned for; 1.8 GB
 FREE_FLOOR: Final = 2**30  # bytes left free on the disk, for the log and its database

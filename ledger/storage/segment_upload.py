@@ -9,7 +9,7 @@ from typing import Final
 
 from ledger.storage.segment_folder import SegmentFolder, StoredSegment, check_count, unavailable
 from verifier.errors import ProofInvalid
-from verifier.segment import HEADER_SIZE, Layout, Progress, SegmentHeader
+from verifier.segment.view import HEADER_SIZE, Layout, Progress, SegmentHeader
 
 _FLOOR_EVERY: Final = 2**26  # bytes received between two looks at the free space
 

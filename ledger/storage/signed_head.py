@@ -10,9 +10,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from verifier.checkpoint import Checkpoint
 from verifier.errors import Malformed, Stopped, Unavailable
-from verifier.note import Note
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.note import Note
 
 
 class SignedHeadFile:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ledger.storage import schema
-from verifier.merkle import HASH_SIZE, root_of
-from verifier.tiles import TILE_WIDTH
+from verifier.tree.merkle import HASH_SIZE, root_of
+from verifier.tree.tiles import TILE_WIDTH
 
 _READ = select(schema.tile.c.hashes).where(
     schema.tile.c.level == bindparam("at_level"), schema.tile.c.n == bindparam("at_n")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, bindparam, delete, func, insert, select, update
 
-from ledger.services.token import Scope, Secret, StoredSecret
+from ledger.services.scans.token import Scope, Secret, StoredSecret
 from ledger.storage.database import Query, writing
 from ledger.storage.schema import token
 

@@ -28,11 +28,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger.services.witness import Cosigned, Decide, Decision, Seen
+from ledger.services.outward.witness import Cosigned, Decide, Decision, Seen
 from ledger.storage.database import open_database, unavailable, writing
 from verifier.errors import Malformed, Refused, Stopped
-from verifier.note_key import VerifierKey
-from verifier.witness import Head
+from verifier.tree.note_key import VerifierKey
+from verifier.tree.witness import Head
 
 SCHEMA = 1
 """Version of the tables, kept as SQLite's user_version."""

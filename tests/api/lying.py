@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from verifier.instant import parse_instant
-from verifier.note_key import SigningKey
-from verifier.scan_receipt import encode_scan, sign_receipt
+from verifier.scan.receipt import encode_scan, sign_receipt
+from verifier.tree.note_key import SigningKey
 
 Lie = Callable[[dict[str, Any]], None]
 _PASSED = ("content-type", "retry-after", "location")

@@ -12,13 +12,13 @@ import httpx
 from ledger_world import MadeBatch, World, gtin
 
 from api.app import create_app
-from api.settings import ApiSettings, Rate
+from api.site.settings import ApiSettings, Rate
 from ledger.keys.store import EvmKey
-from ledger.services.token import Scope
-from ledger.wiring import Ledger
+from ledger.opened import Ledger
+from ledger.services.scans.token import Scope
 from tests.listening import listening
-from verifier.digital_link import format_digital_link
-from verifier.participant import Role
+from verifier.reading.digital_link import format_digital_link
+from verifier.record.participant import Role
 
 PREFIX = "9521234"
 OTHER_PREFIX = "9527777"

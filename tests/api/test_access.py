@@ -11,11 +11,11 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from served import Stage, client
 
-from api.access import OPEN_NETWORK, TABLE, Rule
 from api.app import ROUTERS, create_app
-from api.guard import SESSION_COOKIE, Guarded
-from api.settings import ApiSettings
-from ledger.services.token import Scope
+from api.guard.access import OPEN_NETWORK, TABLE, Rule
+from api.guard.guard import SESSION_COOKIE, Guarded
+from api.site.settings import ApiSettings
+from ledger.services.scans.token import Scope
 
 pytestmark = pytest.mark.node
 

@@ -16,8 +16,8 @@ import pytest
 from chromium import BROWSER, chromium, playwright
 from served import WATCH, Stage, client
 
-from api.guard import SESSION_COOKIE
-from verifier.reason import Verdict
+from api.guard.guard import SESSION_COOKIE
+from verifier.verdict.reason import Verdict
 
 AXE = Path(__file__).parent.parent.parent / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -18,11 +18,11 @@ from ledger_world import MadeBatch, gtin
 from segment_model import NaiveSegment, serials_of
 from served import PREFIX, Stage, client
 
-from ledger.services.segment import build
-from ledger.services.serial import generate
-from verifier.evidence import check_evidence
-from verifier.segment_layout import HEADER_SIZE, decode_header
-from verifier.statement import Kind
+from ledger.services.units.segment import build
+from ledger.services.units.serial import generate
+from verifier.evidence.evidence import check_evidence
+from verifier.record.statement import Kind
+from verifier.segment.layout import HEADER_SIZE, decode_header
 
 pytestmark = pytest.mark.node
 

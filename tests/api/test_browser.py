@@ -14,8 +14,8 @@ from served import WATCH, Stage
 from test_scan import photograph
 from wedge import wedge
 
-from verifier.element_string import GS
-from verifier.reason import SHOWN_AS, Verdict
+from verifier.reading.element_string import GS
+from verifier.verdict.reason import SHOWN_AS, Verdict
 
 pytestmark = BROWSER
 

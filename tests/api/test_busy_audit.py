@@ -10,7 +10,7 @@ import httpx
 import pytest
 from served import Stage
 
-from ledger.wiring_audit import audit_url
+from ledger.wiring.audit import audit_url
 from tests.node_proxy import Misbehaving, misbehaving
 
 pytestmark = pytest.mark.node

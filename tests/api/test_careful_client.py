@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ledger.urls import is_loopback
+from ledger.remote.urls import is_loopback
 from tests.listening import listening
 
 SECRET = "a-token-that-nobody-may-see-0123456789"
@@ -196,7 +196,7 @@ def test_a_secret_is_in_nothing_that_is_said(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv("CARNET_TOKEN", f"\ufeff{SECRET}\r")
         asked(*at)
         assert server.tokens == {f"Bearer {SECRET}"}
-        monkeypatch.setattr("api.cli.remote.Remote.get", quoting)
+        monkeypatch.setattr("api.cli.base.remote.Remote.get", quoting)
         asked(*at)
         monkeypatch.setenv("CARNET_DEBUG", "1")
         asked(*at)

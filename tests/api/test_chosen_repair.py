@@ -16,12 +16,12 @@ from ledger_world import gtin
 from served import WATCH, Stage, client
 from test_one_path import qr, sheet, symbol_of
 
-from api.guard import SESSION_COOKIE
-from api.retold import format_retold, parse_retold
-from api.told import Symbol, Told
+from api.guard.guard import SESSION_COOKIE
+from api.question.retold import format_retold, parse_retold
+from api.question.told import Symbol, Told
 from verifier.errors import Malformed
-from verifier.facts import HowRead
-from verifier.gs1 import Carrier
+from verifier.reading.gs1 import Carrier
+from verifier.verdict.facts import HowRead
 
 pytestmark = pytest.mark.node
 

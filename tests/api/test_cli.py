@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from cli_world import ROOT, Cli, process
 
-from api.cli import output
-from api.cli.batch import CarrierName, ReasonName, SlotName
-from api.cli.key import KeyType
-from api.cli.label import Format
-from api.cli.output import ExitCode, exit_code
-from api.cli.participant import RoleName, SuspensionName
+from api.cli.authority.participant import RoleName, SuspensionName
+from api.cli.base import output
+from api.cli.base.output import ExitCode, exit_code
+from api.cli.base.shown import pasteable
+from api.cli.maker.batch import CarrierName, ReasonName, SlotName
+from api.cli.maker.label import Format
+from api.cli.officer.scan import ContextName
+from api.cli.operator.key import KeyType
 from api.cli.reference import commands, render
-from api.cli.scan import ContextName
-from api.cli.shown import pasteable
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
-from verifier.reading import ReadCode, read
+from verifier.reading.reading import ReadCode, read
 
 COMMANDS = dict(commands())
 HEAVY = {

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from cli_world import GTIN, ROOT, Cli, write_serials
 
-from api.cli import registration
-from api.cli.batch_folder import BatchFolder
+from api.cli.maker import registration
+from api.cli.maker.batch_folder import BatchFolder
 from ledger.home import Home
 from verifier.errors import Unavailable
 
@@ -467,7 +467,7 @@ def test_registering_again_otherwise_says_what_differs(cli: Cli, tmp_path: Path)
 def test_a_market_that_is_no_country_is_said_in_one_line_before_anything_starts(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.cli.reach.reach", None)
+    monkeypatch.setattr("api.cli.base.reach.reach", None)
     said = cli(*register("V9", "--generate", 2, "--market", "Kenya"))
     assert said.code == 2
     assert said.err.count("\n") == 1

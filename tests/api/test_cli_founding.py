@@ -15,7 +15,7 @@ from cli_world import Cli, process
 from ledger.chain.evm import EvmChain
 from ledger.home import Home
 from verifier.errors import Unavailable
-from verifier.note_key import KeyType, SigningKey
+from verifier.tree.note_key import KeyType, SigningKey
 
 pytestmark = pytest.mark.node
 ADMIT = ("--role", "carrier", "--country", "KE", "--name", "Dhow Lines")

@@ -12,17 +12,17 @@ from cli_world import GTIN, Cli, found, founded
 from served import UNLIMITED
 
 from api.app import create_app
-from api.cli.index import recomputed
-from api.settings import ApiSettings
+from api.cli.operator.index import recomputed
+from api.site.settings import ApiSettings
 from ledger.home import Home, Settings
-from ledger.services.publishing import Publisher
-from ledger.wiring import open_ledger
+from ledger.services.outward.publishing import Publisher
+from ledger.wiring.reader import open_ledger
 from tests.listening import listening
 from tests.sim import Sim
-from verifier.entry import decode_entry
 from verifier.errors import Refused
-from verifier.record import Record
-from verifier.statement import Kind
+from verifier.record.entry import decode_entry
+from verifier.record.record import Record
+from verifier.record.statement import Kind
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from cli_world import Cli, kept, process, write_serials
 
-from api.cli.batch_folder import BatchFolder
+from api.cli.maker.batch_folder import BatchFolder
 from ledger.home import Home
-from ledger.services.photo import read_image
+from ledger.services.scans.photo import read_image
 
 pytestmark = pytest.mark.node
 GTIN = "09506000134369"  # a product of its own: a serial that stands in two lots of one is answered otherwise

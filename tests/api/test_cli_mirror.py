@@ -21,15 +21,15 @@ from ledger_world import World, gtin
 from served import PREFIX, UNLIMITED
 
 from api.app import create_app
-from api.settings import ApiSettings
-from ledger.services.token import Scope
-from ledger.wiring import Ledger
+from api.site.settings import ApiSettings
+from ledger.opened import Ledger
+from ledger.services.scans.token import Scope
 from tests.listening import listening
 from tests.log_server import PublishedLog
 from tests.log_server import serving as serving_sim
 from tests.sim import Sim
-from verifier.digital_link import format_digital_link
-from verifier.participant import Role
+from verifier.reading.digital_link import format_digital_link
+from verifier.record.participant import Role
 
 
 def carnet(*arguments: object, home: Path, **environment: str) -> subprocess.Popen[str]:

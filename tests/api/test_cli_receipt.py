@@ -19,13 +19,13 @@ import pytest
 from cli_world import GTIN, ROOT, Cli, found, kept, process, write_serials
 from lying import Liar, lying
 
-from api.cli.receipt_folder import ReceiptFolder
+from api.cli.base.receipt_folder import ReceiptFolder
 from ledger.home import Home
 from ledger.keys.store import KeyStore
-from ledger.services.append import now_ms
+from ledger.services.record.append import now_ms
 from tests.sim import gtin_of
 from verifier import canonical
-from verifier.scan_receipt import ScanReceipt, encode_scan, parse_receipt, sign_receipt
+from verifier.scan.receipt import ScanReceipt, encode_scan, parse_receipt, sign_receipt
 
 pytestmark = pytest.mark.node
 PATIENCE_S = 40.0

@@ -19,7 +19,7 @@ import pytest
 from cli_world import GTIN, ROOT, Cli, found, kept, write_serials
 from test_private import read_only
 
-from api.cli.batch_folder import BatchFolder
+from api.cli.maker.batch_folder import BatchFolder
 from ledger.home import Home
 
 pytestmark = pytest.mark.node

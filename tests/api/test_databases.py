@@ -12,9 +12,9 @@ import pytest
 from ledger_world import World, gtin
 from served import PREFIX, WATCH, Stage, client
 
-from ledger.services.serial import generate
-from verifier.evidence import check_evidence
-from verifier.statement import Kind
+from ledger.services.units.serial import generate
+from verifier.evidence.evidence import check_evidence
+from verifier.record.statement import Kind
 
 pytestmark = pytest.mark.node
 

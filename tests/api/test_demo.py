@@ -18,11 +18,11 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from api.demo import run
 from api.demo.front import Front
+from api.demo.run import run
 from api.demo.state import DemoState, Label, load_state
 from api.demo.story import CASES
-from verifier.reason import CAVEAT, SHOWN_AS, Verdict
+from verifier.verdict.reason import CAVEAT, SHOWN_AS, Verdict
 
 ROOT = Path(__file__).parents[2]
 LIMITS = "What this does not catch"

@@ -11,7 +11,7 @@ from chromium import BROWSER, chromium, playwright
 from test_accessible import NARROW, violations
 
 from api.demo.bench import Bench, benched
-from verifier.reason import SHOWN_AS, Verdict
+from verifier.verdict.reason import SHOWN_AS, Verdict
 
 DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 LIMITS = "What this does not catch"

@@ -17,20 +17,20 @@ from typing import Any
 import pytest
 
 import ledger.chain.evm
-import ledger.services.batch
-import ledger.services.verification
-import verifier.audit_report
-import verifier.judge
-import verifier.reading
-import verifier.record
+import ledger.services.record.batch
+import ledger.services.scans.verification
+import verifier.audit.report
+import verifier.reading.reading
+import verifier.record.record
+import verifier.verdict.judge
 from api.demo.check import check
 from api.demo.probe import Probe, Rule
 from ledger.chain.artefacts import Artefact, artefact
 from ledger.chain.node import find_node
-from ledger.services.verification import Verification
-from verifier.facts import Unit, Witnessing
-from verifier.label import LabelCheck
-from verifier.statement import digest
+from ledger.services.scans.verification import Verification
+from verifier.reading.label import LabelCheck
+from verifier.record.statement import digest
+from verifier.verdict.facts import Unit, Witnessing
 
 ROOT = Path(__file__).parents[2]
 Patch = pytest.MonkeyPatch
@@ -55,12 +55,12 @@ process.stdout.write(JSON.stringify(output.contracts[file].LedgerAnchor.evm.byte
 
 def no_reading(patch: Patch) -> None:
     """Nothing is ever suspected of a text that parses."""
-    patch.setattr(verifier.reading, "find_suspects", lambda _text, _code: ())
+    patch.setattr(verifier.reading.reading, "find_suspects", lambda _text, _code: ())
 
 
 def no_absence(patch: Patch) -> None:
     """A unit that is in no segment counts as present."""
-    patch.setattr(ledger.services.verification, "_unit_state", lambda _code, _found: Unit.PRESENT)
+    patch.setattr(ledger.services.scans.verification, "_unit_state", lambda _code, _found: Unit.PRESENT)
 
 
 def no_recall(patch: Patch) -> None:
@@ -71,7 +71,7 @@ def no_recall(patch: Patch) -> None:
 
 def no_label_signature(patch: Patch) -> None:
     """Every label signature is good."""
-    patch.setattr(ledger.services.verification, "verify_label", lambda *_: LabelCheck.VALID)
+    patch.setattr(ledger.services.scans.verification, "verify_label", lambda *_: LabelCheck.VALID)
 
 
 def no_makers_signature(patch: Patch) -> None:
@@ -80,12 +80,12 @@ def no_makers_signature(patch: Patch) -> None:
     def believe(statement: Any, domain: Any) -> bytes:
         return digest(statement.kind, statement.body, domain)
 
-    patch.setattr(ledger.services.batch, "verify", believe)
+    patch.setattr(ledger.services.record.batch, "verify", believe)
 
 
 def no_prefix(patch: Patch) -> None:
     """Anybody registers under any prefix."""
-    patch.setattr(verifier.record, "check_register", lambda *_: None)
+    patch.setattr(verifier.record.record, "check_register", lambda *_: None)
 
 
 def no_anchor(patch: Patch) -> None:
@@ -100,17 +100,17 @@ def no_anchor(patch: Patch) -> None:
 
 def no_audit(patch: Patch) -> None:
     """The auditor keeps what it finds to itself."""
-    patch.setattr(verifier.audit_report.Findings, "add", lambda *_: None)
+    patch.setattr(verifier.audit.report.Findings, "add", lambda *_: None)
 
 
 def no_rights(patch: Patch) -> None:
     """Anybody says anything about anybody's goods."""
-    patch.setattr(verifier.record, "check_change", lambda *_: None)
+    patch.setattr(verifier.record.record, "check_change", lambda *_: None)
 
 
 def no_behaviour(patch: Patch) -> None:
     """Goods travel at any speed."""
-    patch.setattr(verifier.judge, "behaviour", lambda _sightings: [])
+    patch.setattr(verifier.verdict.judge, "behaviour", lambda _sightings: [])
 
 
 def no_witness(patch: Patch) -> None:

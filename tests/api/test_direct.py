@@ -11,9 +11,9 @@ import pytest
 from served import UNLIMITED, Stage
 
 from api.app import Carnet, create_app
-from api.direct import DIRECT
-from api.settings import ApiSettings, Rate
-from ledger.services.verification import Verification
+from api.guard.direct import DIRECT
+from api.site.settings import ApiSettings, Rate
+from ledger.services.scans.verification import Verification
 from tests.listening import listening
 from verifier.errors import Unavailable
 

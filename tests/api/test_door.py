@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse
 from api.http.door import Stage
 from api.http.limits import MOST_CONNECTIONS, RESERVE, DoorSettings, door_settings
 from api.http.refusal import REFUSALS, refusal
-from api.problem_texts import CLASSES, CODES
+from api.problem.texts import CLASSES, CODES
 from tests.listening import listening
 from verifier.errors import Malformed
 

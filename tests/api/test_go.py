@@ -25,7 +25,7 @@ from ledger_world import ORIGIN, World, gtin
 from served import PREFIX, client
 from witness_world import Server, policy, wait_for
 
-from verifier.merkle import consistency_proof, inclusion_proof, root_at
+from verifier.tree.merkle import consistency_proof, inclusion_proof, root_at
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path("/usr/share/gocode/src/golang.org/x/mod")

@@ -14,14 +14,14 @@ import pytest
 from served import WATCH, Stage, client
 from test_access import filled
 
-from api.access import TABLE
-from api.guard import SESSION_COOKIE
+from api.guard.access import TABLE
+from api.guard.guard import SESSION_COOKIE
+from api.http.negotiate import Likes, likes
 from api.http.origin import from_our_own
 from api.http.reference import uri_reference
 from api.http.weights import media_quality, takes_gzip
-from api.negotiate import Likes, likes
-from verifier.reason import SHOWN_AS, Verdict
-from verifier.tiles import tile_path
+from verifier.tree.tiles import tile_path
+from verifier.verdict.reason import SHOWN_AS, Verdict
 
 pytestmark = pytest.mark.node
 

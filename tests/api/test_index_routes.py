@@ -13,11 +13,11 @@ import pytest
 from ledger_world import gtin
 from served import PREFIX, WATCH, Stage, client, staged
 
-from api.schema import IndexOut, ReceiptOut
+from api.answer.schema import IndexOut, ReceiptOut
 from ledger.keys.store import EvmKey
-from verifier.evidence import check_evidence
-from verifier.participant import Role
-from verifier.statement import Kind
+from verifier.evidence.evidence import check_evidence
+from verifier.record.participant import Role
+from verifier.record.statement import Kind
 
 pytestmark = pytest.mark.node
 

@@ -7,10 +7,10 @@ from served import STRAP as OTHER
 from served import WATCH, Stage, client
 from test_access import filled
 
-from api.access import TABLE
+from api.guard.access import TABLE
 from api.http.gate import network_of
-from api.limiter import Limiter
-from api.settings import ApiSettings, Rate
+from api.site.limiter import Limiter
+from api.site.settings import ApiSettings, Rate
 
 pytestmark = pytest.mark.node
 
@@ -41,7 +41,7 @@ def test_replies_say_where_their_caller_stands(stage: Stage) -> None:
 
 
 def test_a_product_of_many_batches_costs_more_whatever_is_found(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.asking.SEARCHED_FOR_ONE", 1)
+    monkeypatch.setattr("api.asking.asking.SEARCHED_FOR_ONE", 1)
     batches = len(stage.ledger.record.by_gtin[WATCH])
     assert batches >= 2
     link = stage.link(stage.batch, stage.batch.serials[0])

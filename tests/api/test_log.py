@@ -11,12 +11,12 @@ from ledger_world import World, gtin
 from served import PREFIX, Stage, client
 
 from api.routes.log import PATHS, description
-from ledger.wiring import open_ledger
-from verifier.checkpoint import open_checkpoint
-from verifier.merkle import leaf_hash, root_at
-from verifier.note_key import VerifierKey
-from verifier.segment import check_segment
-from verifier.tiles import TileHashes, decode_bundle, tile_path, tiles_of
+from ledger.wiring.reader import open_ledger
+from verifier.segment.view import check_segment
+from verifier.tree.checkpoint import open_checkpoint
+from verifier.tree.merkle import leaf_hash, root_at
+from verifier.tree.note_key import VerifierKey
+from verifier.tree.tiles import TileHashes, decode_bundle, tile_path, tiles_of
 
 pytestmark = pytest.mark.node
 

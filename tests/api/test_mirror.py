@@ -18,27 +18,28 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from ledger.home import Home, Settings
-from ledger.services import following as module
-from ledger.services import mirroring, participant
-from ledger.services.mirroring import AGE_LIMIT, Alarm
+from ledger.services.copies import following as module
+from ledger.services.copies import mirroring
+from ledger.services.copies.mirroring import AGE_LIMIT, Alarm
+from ledger.services.record import participant
 from ledger.storage.evidence import EvidenceFolder
-from ledger.wiring import open_ledger
-from ledger.wiring_audit import audit_folder, audit_ledger
-from ledger.wiring_mirror import MirrorPlan, open_mirror
+from ledger.wiring.audit import audit_folder, audit_ledger
+from ledger.wiring.mirror import MirrorPlan, open_mirror
+from ledger.wiring.reader import open_ledger
 from tests.log_server import PublishedLog, serving
 from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of, sign_unit
-from verifier.batch import RetireReason
-from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from verifier.digital_link import format_digital_link
-from verifier.entry import decode_entry
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
-from verifier.evidence import check_evidence
-from verifier.fork import check_fork
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.fork import check_fork
 from verifier.instant import DAY
-from verifier.merkle import leaf_hash
-from verifier.note import Note
-from verifier.statement import Kind, Proposal, sign
-from verifier.tlog_proof import TlogProof
+from verifier.reading.digital_link import format_digital_link
+from verifier.record.batch import RetireReason
+from verifier.record.entry import decode_entry
+from verifier.record.statement import Kind, Proposal, sign
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.note import Note
+from verifier.tree.tlog_proof import TlogProof
 
 PREFIX = "9521234"
 

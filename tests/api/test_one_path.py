@@ -20,17 +20,17 @@ from ledger_world import gtin
 from PIL import Image
 from served import Stage
 
-from api.advice import Face
-from api.answer import view
-from api.asking import ask, show_to_officer
-from api.file_name import file_name
-from api.makers import Makers
-from api.scanning import officer_told
-from api.told import Pictured, Symbol, Told, understand
-from ledger.services.scan import ScanInput
-from verifier.facts import Context, HowRead
-from verifier.gs1 import Carrier
+from api.answer.advice import Face
+from api.answer.answer import view
+from api.answer.makers import Makers
+from api.asking.asking import ask, show_to_officer
+from api.http.file_name import file_name
+from api.question.scanning import officer_told
+from api.question.told import Pictured, Symbol, Told, understand
+from ledger.services.scans.scan import ScanInput
 from verifier.instant import DAY
+from verifier.reading.gs1 import Carrier
+from verifier.verdict.facts import Context, HowRead
 
 ROOT = Path(__file__).parent.parent.parent
 PRODUCT = gtin("9521234", 60)
@@ -73,7 +73,7 @@ def test_questions_are_made_in_one_place() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Question"
     ]
-    assert made == ["api/told.py"]
+    assert made == ["api/question/told.py"]
 
 
 pytestmark = pytest.mark.node

@@ -14,7 +14,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.openapi import operations, rule_of
+from api.description.openapi import operations, rule_of
 from ledger.chain.node import find_node
 
 pytestmark = pytest.mark.node

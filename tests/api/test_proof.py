@@ -6,8 +6,8 @@ import httpx
 import pytest
 from served import Stage
 
-from verifier.evidence import check_evidence
-from verifier.reading import ReadCode, read
+from verifier.evidence.evidence import check_evidence
+from verifier.reading.reading import ReadCode, read
 
 pytestmark = pytest.mark.node
 

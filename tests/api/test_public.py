@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from ledger_world import gtin
 from served import OTHER_PREFIX, STRAP, WATCH, Stage
 
-from api.advice import Face
-from api.answer import view
-from api.makers import Makers
-from api.public import FROM_ASKER, FROM_TEXT, OF_ALL, public
-from ledger.services.verification import Answer, AsOf, Seen
-from verifier.batch import Batch, SerialSource
-from verifier.facts import Facts, Unit
-from verifier.judge import judge
-from verifier.reading import ReadCode, read
+from api.answer.advice import Face
+from api.answer.answer import view
+from api.answer.makers import Makers
+from api.answer.public import FROM_ASKER, FROM_TEXT, OF_ALL, public
+from ledger.services.scans.verification import Answer, AsOf, Seen
+from verifier.reading.reading import ReadCode, read
+from verifier.record.batch import Batch, SerialSource
+from verifier.verdict.facts import Facts, Unit
+from verifier.verdict.judge import judge
 
 TEXT = "(01)09521234000013(10)L1(21)NOSUCHUNIT"
 READING = read(TEXT)

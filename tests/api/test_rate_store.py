@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from limits import parse
 from limits.strategies import MovingWindowRateLimiter
 
-from api import rate_store
-from api.rate_store import RateStore
+from api.site import rate_store
+from api.site.rate_store import RateStore
 
 
 class Clock:

@@ -12,14 +12,14 @@ import pytest
 from cli_world import Cli, kept
 from served import Stage, client, staged
 
-from api.receipts import earlier_scans
-from api.schema import ReceiptStateOut, ScanReceiptOut
-from api.site import Site
-from ledger.services.seal import Seals
+from api.answer.schema import ReceiptStateOut, ScanReceiptOut
+from api.asking.receipts import earlier_scans
+from api.site.site import Site
+from ledger.services.scans.seal import Seals
 from verifier import canonical
 from verifier.instant import parse_instant
-from verifier.scan_evidence import check_scan_evidence
-from verifier.scan_receipt import parse_receipt, verify_receipt
+from verifier.scan.evidence import check_scan_evidence
+from verifier.scan.receipt import parse_receipt, verify_receipt
 
 pytestmark = pytest.mark.node
 
@@ -250,7 +250,7 @@ def test_a_log_that_goes_silent_has_broken_its_promise(
     code = own.link(own.batch, own.batch.serials[4])
     assert own.ledger.publisher is not None
     own.ledger.publisher.round()
-    monkeypatch.setattr("api.cli.receipt.PUBLISHED_WITHIN", 0)
+    monkeypatch.setattr("api.cli.officer.receipt.PUBLISHED_WITHIN", 0)
     try:
         seals(own)._promise = 0
         officer.yes("scan", code, "--server", desk.base_url, "--token-file", kept(token))

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.responses import Response, StreamingResponse
 
-from api.cli.remote import Remote
+from api.cli.base.remote import Remote
 from tests.listening import listening
 from verifier.errors import Unavailable
 

@@ -15,10 +15,10 @@ import qrcode
 from PIL import Image
 from served import WATCH, Stage, client
 
-from api.examples import EXAMPLE_SCAN
-from api.photo import read_photo
-from api.schema import AnswerOut
-from api.told import Pictured
+from api.answer.schema import AnswerOut
+from api.asking.photo import read_photo
+from api.description.examples import EXAMPLE_SCAN
+from api.question.told import Pictured
 
 pytestmark = pytest.mark.node
 
@@ -192,7 +192,7 @@ def test_few_photographs_are_decoded_at_once(stage: Stage, monkeypatch: pytest.M
             now[0] -= 1
         return read_photo(data)
 
-    monkeypatch.setattr("api.photo.read_photo", slowly)
+    monkeypatch.setattr("api.asking.photo.read_photo", slowly)
     photo = photograph(stage.link(stage.batch, stage.batch.serials[14]))
     with client(stage.ledger) as http, ThreadPoolExecutor(6) as pool:
         replies = list(pool.map(lambda _: send_photo(http, stage, photo).status_code, range(6)))

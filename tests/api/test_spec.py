@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from api.access import TABLE, Rule
-from api.checks import CHECKS
-from api.schema import AnswerOut
-from api.settings import RATES, ApiSettings, Rate
-from api.upload import SLOW_SECONDS, WAITING_FOR_EACH
-from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Tier
+from api.answer.checks import CHECKS
+from api.answer.schema import AnswerOut
+from api.guard.access import TABLE, Rule
+from api.site.settings import RATES, ApiSettings, Rate
+from api.site.upload import SLOW_SECONDS, WAITING_FOR_EACH
+from verifier.verdict.reason import CAVEAT, REASONS, SHOWN_AS, Tier
 
 SPEC = Path(__file__).parent.parent.parent / "docs/spec"
 
@@ -52,8 +52,8 @@ def test_every_reason_is_listed_with_its_dimension_and_tier() -> None:
 
 
 def test_the_tiers_listed_are_those_the_judge_gives() -> None:
-    source = (SPEC.parent.parent / "verifier/judge.py").read_text() + (
-        SPEC.parent.parent / "verifier/behaviour.py"
+    source = (SPEC.parent.parent / "verifier/verdict/judge.py").read_text() + (
+        SPEC.parent.parent / "verifier/verdict/behaviour.py"
     ).read_text()
     given = {code: tier.lower() for code, tier in re.findall(r'Reason\("(\w+)",\s*Tier\.(\w+)', source)}
     listed = {plain(row[0]): row[2] for row in rows("verdict.md", 6) if row[0] != "reason"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from ledger.services.token import LINK_LIFETIME, SESSION_LIFETIME, USE_NOTED, Scope, Secret, Tokens
+from ledger.services.scans.token import LINK_LIFETIME, SESSION_LIFETIME, USE_NOTED, Scope, Secret, Tokens
 from ledger.storage.database import create_all, open_database
 from ledger.storage.token import TokenTable
 from verifier.errors import Malformed, NotFound

@@ -12,10 +12,10 @@ import pytest
 from ledger_world import gtin
 from served import OTHER_PREFIX, WATCH, Stage, client
 
-from api.examples import EXAMPLE_ANSWER
-from api.schema import AnswerOut
-from ledger.services.verification import Answer, Question, Verification
-from verifier.reason import CAVEAT, REASONS, SHOWN_AS, Verdict
+from api.answer.schema import AnswerOut
+from api.description.examples import EXAMPLE_ANSWER
+from ledger.services.scans.verification import Answer, Question, Verification
+from verifier.verdict.reason import CAVEAT, REASONS, SHOWN_AS, Verdict
 
 pytestmark = pytest.mark.node
 
@@ -307,7 +307,7 @@ def test_a_long_code_and_an_empty_one(http: httpx.Client) -> None:
 def test_a_product_of_many_batches_keeps_nobody_waiting(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, many: int, on_the_loop: bool
 ) -> None:
-    monkeypatch.setattr("api.asking.MANY_BATCHES", many)
+    monkeypatch.setattr("api.asking.asking.MANY_BATCHES", many)
     threads: list[bool] = []
     answer = Verification.answer
 

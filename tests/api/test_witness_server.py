@@ -23,17 +23,17 @@ from witness_process import HTTP, WitnessProcess
 
 from api.witness.app import create_app
 from ledger.home import Home, Settings
-from ledger.wiring_witness import create_witness, open_witness
+from ledger.wiring.witness import create_witness, open_witness
 from tests.listening import listening
 from tests.scale import scaled
 from tests.sim import Sim
 from tests.verifier.signed_log import SignedLog
-from verifier.checkpoint import Checkpoint
-from verifier.merkle import EMPTY_ROOT
-from verifier.note import Note, open_note
-from verifier.note_key import VerifierKey
-from verifier.tiles import encode_bundle, tile_path
-from verifier.witness import MAX_REQUEST, format_request, origin_hash
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.merkle import EMPTY_ROOT
+from verifier.tree.note import Note, open_note
+from verifier.tree.note_key import VerifierKey
+from verifier.tree.tiles import encode_bundle, tile_path
+from verifier.tree.witness import MAX_REQUEST, format_request, origin_hash
 
 LOG, FORKED, OTHER = SignedLog(), SignedLog(fork=40), SignedLog("log.example/two")
 CLIENTS = 8

@@ -14,9 +14,9 @@ from served import PREFIX, client
 from sqlalchemy import text
 from witness_world import Server, policy, wait_for
 
-from ledger.wiring import Ledger
-from verifier.digital_link import format_digital_link
-from verifier.note import open_note
+from ledger.opened import Ledger
+from verifier.reading.digital_link import format_digital_link
+from verifier.tree.note import open_note
 
 pytestmark = pytest.mark.node
 

@@ -14,8 +14,8 @@ import httpx
 
 from api.cli import run
 from ledger.home import Home, Settings
-from ledger.wiring_witness import open_witness
-from verifier.note_key import VerifierKey
+from ledger.wiring.witness import open_witness
+from verifier.tree.note_key import VerifierKey
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0

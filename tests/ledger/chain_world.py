@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from ledger.chain.evm import EvmChain
-from verifier.founding import Authority
+from verifier.record.founding import Authority
 
 LOG_ID = hashlib.sha256(b"ledger.example/goods").digest()
 DAY_MS = 86_400_000

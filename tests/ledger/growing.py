@@ -7,8 +7,8 @@ from hashlib import sha256
 from ledger.ports import LogHead, NewEntry
 from ledger.storage.log import LogStore
 from ledger.storage.log_reader import EMPTY_HEAD, LogReader
-from verifier.merkle import MemoryTree, leaf_hash, root_at, root_of
-from verifier.tiles import encode_bundle, tile_path, tiles_of
+from verifier.tree.merkle import MemoryTree, leaf_hash, root_at, root_of
+from verifier.tree.tiles import encode_bundle, tile_path, tiles_of
 
 LOG_ID = sha256(b"ledger.example/goods").digest()
 

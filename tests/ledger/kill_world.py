@@ -24,14 +24,14 @@ from typing import Any
 import httpx
 
 from ledger.keys.store import EvmKey
-from ledger.services.append import now_ms
-from ledger.services.segment import build
-from verifier.checkpoint import Checkpoint, open_checkpoint
-from verifier.note_key import VerifierKey
-from verifier.segment import salt_commitment
-from verifier.statement import Domain, Kind, Statement, header, sign
-from verifier.struct import ZERO32
-from verifier.tlog_proof import TlogProof
+from ledger.services.record.append import now_ms
+from ledger.services.units.segment import build
+from verifier.record.statement import Domain, Kind, Statement, header, sign
+from verifier.record.struct import ZERO32
+from verifier.segment.view import salt_commitment
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint
+from verifier.tree.note_key import VerifierKey
+from verifier.tree.tlog_proof import TlogProof
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300.0

@@ -18,18 +18,19 @@ from pydantic import SecretStr
 
 from ledger.home import Home, Settings
 from ledger.keys.store import EvmKey, KeyStore
-from ledger.services.append import Receipt, now_ms
-from ledger.services.founding import FoundingPlan
-from ledger.services.segment import build
-from ledger.services.serial import generate
-from ledger.wiring import Ledger, open_ledger
-from ledger.wiring_founding import found_ledger
-from verifier.founding import Authority
-from verifier.label import sign_label
-from verifier.participant import Role, name_commitment
-from verifier.segment import blind, salt_commitment, unit_key
-from verifier.statement import Domain, Kind, Proposal, Statement, header, sign
-from verifier.struct import ZERO32
+from ledger.opened import Ledger
+from ledger.services.record.append import Receipt, now_ms
+from ledger.services.record.founding import FoundingPlan
+from ledger.services.units.segment import build
+from ledger.services.units.serial import generate
+from ledger.wiring.founding import found_ledger
+from ledger.wiring.reader import open_ledger
+from verifier.reading.label import sign_label
+from verifier.record.founding import Authority
+from verifier.record.participant import Role, name_commitment
+from verifier.record.statement import Domain, Kind, Proposal, Statement, header, sign
+from verifier.record.struct import ZERO32
+from verifier.segment.view import blind, salt_commitment, unit_key
 
 ORIGIN = "carnet.example/test"
 COUNTRIES = ("NL", "KE", "BR")

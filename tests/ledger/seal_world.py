@@ -14,26 +14,26 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ledger.ports import LogHead, NewEntry
-from ledger.services.append import Sequencer, now_ms
-from ledger.services.checkpoint import Signer
-from ledger.services.highest import Seen
-from ledger.services.opening import fold, resume
-from ledger.services.scan import ScanInput, StoredScan
-from ledger.services.seal import Seals
-from ledger.services.seal_proof import SealProofs
+from ledger.services.record.append import Sequencer, now_ms
+from ledger.services.record.checkpoint import Signer
+from ledger.services.record.highest import Seen
+from ledger.services.record.opening import fold, resume
+from ledger.services.scans.scan import ScanInput, StoredScan
+from ledger.services.scans.seal import Seals
+from ledger.services.scans.seal_proof import SealProofs
 from ledger.storage.database import create_all
 from ledger.storage.log import LogStore
 from ledger.storage.scan import ScanTable
 from ledger.storage.seal import SealTable
 from ledger.storage.signed_head import SignedHeadFile
 from tests.sim import Sim
-from verifier.entry import decode_entry
-from verifier.facts import Context
-from verifier.merkle import Frontier
-from verifier.record import Record
-from verifier.scan_evidence import check_scan_evidence
-from verifier.scan_receipt import ScanReceipt
-from verifier.seal import build_seal
+from verifier.record.entry import decode_entry
+from verifier.record.record import Record
+from verifier.record.seal import build_seal
+from verifier.scan.evidence import check_scan_evidence
+from verifier.scan.receipt import ScanReceipt
+from verifier.tree.merkle import Frontier
+from verifier.verdict.facts import Context
 
 
 @cache

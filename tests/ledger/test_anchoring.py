@@ -12,14 +12,14 @@ from ledger_world import World, gtin
 from sqlalchemy import delete
 
 from ledger.ports import AnchoredHead, Log
-from ledger.services.anchoring import Anchoring, AnchorState
+from ledger.services.outward.anchoring import Anchoring, AnchorState
 from ledger.storage import schema
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import create_all, open_database, writing
-from verifier.checkpoint import Checkpoint
 from verifier.errors import ProofInvalid, Refused, Unavailable
-from verifier.evidence_file import decode_evidence
-from verifier.merkle import MemoryTree, leaf_hash, root_at, verify_consistency
+from verifier.evidence.file import decode_evidence
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.merkle import MemoryTree, leaf_hash, root_at, verify_consistency
 
 TREE = MemoryTree([leaf_hash(bytes([n])) for n in range(32)])
 

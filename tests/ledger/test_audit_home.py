@@ -13,13 +13,13 @@ import pytest
 from ledger_world import World, gtin
 from sqlalchemy import Engine, delete, insert, select, update
 
-import ledger.services.audit
+import ledger.services.audit.home
 import ledger.storage.log_rows
 from ledger.keys.vault import Vault
 from ledger.ports import LogHead, NewEntry
-from ledger.services.anchoring import AnchorState
-from ledger.services.audit import audit_home
-from ledger.services.batch import salt_name
+from ledger.services.audit.home import audit_home
+from ledger.services.outward.anchoring import AnchorState
+from ledger.services.record.batch import salt_name
 from ledger.storage import schema
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import create_all, open_database
@@ -29,17 +29,17 @@ from ledger.storage.seal import SealTable
 from ledger.storage.secret import SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
-from ledger.wiring_audit import audit_ledger
+from ledger.wiring.audit import audit_ledger
 from tests.sim import CHAIN_ID, Sim
-from verifier.audit_report import AuditReport
-from verifier.batch import RetireReason
-from verifier.chain_event import Block
-from verifier.entry import chain_head, decode_entry
-from verifier.evidence import check_evidence
-from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.audit.report import AuditReport
+from verifier.chain.event import Block
+from verifier.evidence.evidence import check_evidence
 from verifier.instant import format_instant
-from verifier.merkle import Frontier
-from verifier.statement import digest
+from verifier.reading.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.record.batch import RetireReason
+from verifier.record.entry import chain_head, decode_entry
+from verifier.record.statement import digest
+from verifier.tree.merkle import Frontier
 
 SIZE = 270
 """Entries: one full bundle and fourteen rows behind it."""
@@ -107,7 +107,7 @@ class Kept:
 
 @pytest.fixture
 def kept(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
-    for module in (ledger.services.audit, ledger.storage.log_rows):
+    for module in (ledger.services.audit.home, ledger.storage.log_rows):
         monkeypatch.setattr(module, "STATEMENTS_AT_ONCE", 8)  # so that a log of some fifty statements is many parts
     engine = open_database(database_url)
     create_all(engine)

@@ -21,8 +21,8 @@ import pytest
 from kill_world import ROOT, Server, free_port
 from ledger_world import World, gtin
 
-from ledger.services.serial import generate
-from ledger.services.token import Scope
+from ledger.services.scans.token import Scope
+from ledger.services.units.serial import generate
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 PREFIX = "9521234"

@@ -14,7 +14,7 @@ from ledger.chain.abi import signatures
 from ledger.chain.artefacts import ARTEFACT
 from ledger.chain.node import find_node
 from verifier.errors import Unavailable
-from verifier.statement import STRUCTS, Proposal
+from verifier.record.statement import STRUCTS, Proposal
 
 ROOT = Path(__file__).parents[2]
 STALE = "contracts.json is stale: run `npm run build` and commit it"

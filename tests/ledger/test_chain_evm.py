@@ -18,9 +18,9 @@ from ledger.chain.finality import Finality
 from ledger.chain.local import open_chain
 from ledger.chain.transactions import ChainRefused
 from verifier.errors import Malformed, ProofInvalid, Refused, Unavailable
-from verifier.merkle import MemoryTree, consistency_proof, leaf_hash, root_at
-from verifier.participant import parse_mirrored
-from verifier.statement import Domain, Proposal, digest, recover
+from verifier.record.participant import parse_mirrored
+from verifier.record.statement import Domain, Proposal, digest, recover
+from verifier.tree.merkle import MemoryTree, consistency_proof, leaf_hash, root_at
 
 pytestmark = pytest.mark.node
 if shutil.which("node") is None:

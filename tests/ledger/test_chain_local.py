@@ -21,7 +21,7 @@ from ledger.chain.evm import EvmChain
 from ledger.chain.local import LocalChain, open_chain
 from ledger.chain.rpc import Rpc
 from verifier.errors import ProofInvalid, Unavailable
-from verifier.merkle import MemoryTree, consistency_proof, leaf_hash, root_at
+from verifier.tree.merkle import MemoryTree, consistency_proof, leaf_hash, root_at
 
 pytestmark = pytest.mark.node
 if shutil.which("node") is None:

@@ -17,15 +17,15 @@ from ledger.chain.reader import NodeReader, read_logs
 from ledger.chain.rpc import Rpc, RpcError
 from ledger.keys.account import transaction_fields
 from ledger.ports import Log
-from ledger.services.anchoring import LATE_AFTER, PRICE_SECONDS, Anchoring, AnchorState
+from ledger.services.outward.anchoring import LATE_AFTER, PRICE_SECONDS, Anchoring, AnchorState
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import create_all, open_database
 from tests.node_proxy import Lost, Misbehaving, misbehaving
-from verifier.chain_event import executed_query
-from verifier.checkpoint import Checkpoint
+from verifier.chain.event import executed_query
 from verifier.errors import Unavailable
-from verifier.founding import NO_WITNESSES, Founding
-from verifier.merkle import MemoryTree, leaf_hash, root_at
+from verifier.record.founding import NO_WITNESSES, Founding
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.merkle import MemoryTree, leaf_hash, root_at
 
 pytestmark = pytest.mark.node
 if shutil.which("node") is None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ledger.services.append import Sequencer
-from ledger.services.clock import Clock
+from ledger.services.record.append import Sequencer
+from ledger.services.record.clock import Clock
 from ledger.storage.database import open_database
 from tests.ledger.seal_world import Desk
 from tests.ledger.test_held_up import seal

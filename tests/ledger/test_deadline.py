@@ -10,16 +10,16 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-import api.cli.remote as cli_remote
+import api.cli.base.remote as cli_remote
 import ledger.remote.http as http_module
 import ledger.remote.log as log_module
-import ledger.witness_http as witness_http
-from api.cli.remote import Remote
+import ledger.remote.witness as witness_http
+from api.cli.base.remote import Remote
 from ledger.chain.rpc import Rpc
-from ledger.deadline import Deadline, bounded
+from ledger.remote.deadline import Deadline, bounded
 from ledger.remote.http import HttpFiles
 from ledger.remote.log import SaltClient
-from ledger.witness_http import HttpWitness
+from ledger.remote.witness import HttpWitness
 from verifier.errors import Unavailable
 
 SHORT = 0.15

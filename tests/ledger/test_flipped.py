@@ -21,9 +21,9 @@ from sqlalchemy import Engine, select, update
 from ledger.home import Home, Settings
 from ledger.keys.vault import Vault
 from ledger.ports import Cosignature, LogHead, NewEntry
-from ledger.services.audit import audit_home
-from ledger.services.batch import salt_name
-from ledger.services.publishing import Publisher
+from ledger.services.audit.home import audit_home
+from ledger.services.outward.publishing import Publisher
+from ledger.services.record.batch import salt_name
 from ledger.storage import schema
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.cosignature import CosignatureTable
@@ -35,17 +35,17 @@ from ledger.storage.seal import SealTable
 from ledger.storage.secret import SecretTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
-from ledger.wiring_audit import audit_ledger
-from ledger.wiring_mirror import MirrorPlan, open_mirror
+from ledger.wiring.audit import audit_ledger
+from ledger.wiring.mirror import MirrorPlan, open_mirror
 from tests.log_server import PublishedLog, serving
 from tests.sim import Sim
-from verifier.audit_report import AuditReport
-from verifier.batch import RetireReason
-from verifier.entry import chain_head, decode_entry
-from verifier.head import open_head
-from verifier.merkle import Frontier
-from verifier.participant import Role
-from verifier.statement import Kind, digest
+from verifier.audit.report import AuditReport
+from verifier.record.batch import RetireReason
+from verifier.record.entry import chain_head, decode_entry
+from verifier.record.head import open_head
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, digest
+from verifier.tree.merkle import Frontier
 
 SIZE = 270
 """Entries: a full bundle, and fourteen rows behind it. Most are seals, which cost an audit no signature."""

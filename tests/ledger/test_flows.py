@@ -16,27 +16,28 @@ from sqlalchemy.exc import OperationalError
 
 from ledger.chain.local import open_chain
 from ledger.keys.store import EvmKey
+from ledger.opened import Ledger
 from ledger.ports import LogHead, NewEntry
-from ledger.services.scan import ScanInput
-from ledger.services.token import Officer
-from ledger.services.verification import Answer, Question
+from ledger.services.scans.scan import ScanInput
+from ledger.services.scans.token import Officer
+from ledger.services.scans.verification import Answer, Question
 from ledger.storage.database import open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.schema import log_head, open_entry, secret
-from ledger.wiring import Ledger, open_ledger
+from ledger.wiring.reader import open_ledger
 from verifier import canonical
-from verifier.checkpoint import open_checkpoint
-from verifier.digital_link import format_digital_link
-from verifier.entry import CHAIN_START, chain_head, encode_entry
 from verifier.errors import NotFound, ProofInvalid, Refused, Stopped, Unavailable
-from verifier.facts import Context, HowRead
-from verifier.gs1 import Carrier
-from verifier.merkle import Frontier, leaf_hash, root_of
-from verifier.participant import Role
-from verifier.reading import read
-from verifier.reason import Verdict
-from verifier.statement import Kind, Proposal, Statement, header, sign
-from verifier.tlog_proof import TlogProof
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.gs1 import Carrier
+from verifier.reading.reading import read
+from verifier.record.entry import CHAIN_START, chain_head, encode_entry
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, Proposal, Statement, header, sign
+from verifier.tree.checkpoint import open_checkpoint
+from verifier.tree.merkle import Frontier, leaf_hash, root_of
+from verifier.tree.tlog_proof import TlogProof
+from verifier.verdict.facts import Context, HowRead
+from verifier.verdict.reason import Verdict
 
 pytestmark = pytest.mark.node
 PREFIX = "9521234"

@@ -19,22 +19,22 @@ import pytest
 from sqlalchemy import Engine, event, make_url
 from sqlalchemy.exc import OperationalError
 
-from ledger.services import append
-from ledger.services.append import Submission
-from ledger.services.scan import Scans
-from ledger.services.token import Officer
+from ledger.services.record import append
+from ledger.services.record.append import Submission
+from ledger.services.scans.scan import Scans
+from ledger.services.scans.token import Officer
 from ledger.storage.database import is_writable, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.signed_head import SignedHeadFile
 from tests.ledger.seal_world import Desk, Open, founded, scan_of
 from verifier import canonical
-from verifier.checkpoint import Checkpoint
 from verifier.errors import CarnetError, ProofInvalid, Stopped, Unavailable
-from verifier.note import Note
-from verifier.record import Record
-from verifier.scan_receipt import ADMINISTRATION
-from verifier.seal import build_seal
-from verifier.statement import Kind
+from verifier.record.record import Record
+from verifier.record.seal import build_seal
+from verifier.record.statement import Kind
+from verifier.scan.receipt import ADMINISTRATION
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.note import Note
 
 OFFICER = Officer("port", "NL")
 

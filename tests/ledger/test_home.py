@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ledger.home import Home, LedgerConfig, Settings, WitnessAddress
-from ledger.urls import without_password
+from ledger.remote.urls import without_password
 from verifier.errors import Malformed, NotFound, Refused
 
 CONFIG = LedgerConfig(

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from ledger.services.append import Receipt, Sequencer, Submission
-from ledger.services.checkpoint import Signer
-from ledger.services.index_seal import SEAL_AGE, SEAL_ENTRIES, IndexCadence, Indexes
-from ledger.services.opening import fold
-from ledger.services.participant import Participants
+from ledger.services.outward.index_seal import SEAL_AGE, SEAL_ENTRIES, IndexCadence, Indexes
+from ledger.services.record.append import Receipt, Sequencer, Submission
+from ledger.services.record.checkpoint import Signer
+from ledger.services.record.opening import fold
+from ledger.services.record.participant import Participants
 from ledger.storage.database import create_all, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.secret import DetailTable
 from ledger.storage.signed_head import SignedHeadFile
 from tests.sim import Actor, Sim, gtin_of
-from verifier.entry import decode_entry
 from verifier.errors import CarnetError, Malformed, Refused, Unavailable
 from verifier.instant import MINUTE
-from verifier.merkle import Frontier
-from verifier.participant import Role
-from verifier.record import Record
-from verifier.statement import Kind, Statement, verify
+from verifier.record.entry import decode_entry
+from verifier.record.participant import Role
+from verifier.record.record import Record
+from verifier.record.statement import Kind, Statement, verify
+from verifier.tree.merkle import Frontier
 
 PREFIX = "9521234"
 

@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.services.judging import KEPT, Judge
-from verifier.batch import RetireReason
-from verifier.behaviour import Sighting
-from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
-from verifier.judge import judge
-from verifier.participant import Suspension, SuspensionKind
+from ledger.services.scans.judging import KEPT, Judge
+from verifier.record.batch import RetireReason
+from verifier.record.participant import Suspension, SuspensionKind
+from verifier.verdict.behaviour import Sighting
+from verifier.verdict.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
+from verifier.verdict.judge import judge
 
 TEXT = st.sampled_from(["a", "b"])
 BATCHES = st.builds(

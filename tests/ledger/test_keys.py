@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.keys.store import Ed25519Key, EvmKey, KeyStore
 from ledger.keys.vault import Vault
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Unavailable
-from verifier.statement import Domain, Kind, digest, header, recover, sign
+from verifier.record.statement import Domain, Kind, digest, header, recover, sign
 
 
 @pytest.fixture(autouse=True)

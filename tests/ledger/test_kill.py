@@ -24,11 +24,11 @@ from ledger.storage.database import open_database
 from ledger.storage.log_reader import LogReader
 from ledger.storage.signed_head import SignedHeadFile
 from tests.scale import scaled
-from verifier.checkpoint import Checkpoint, open_checkpoint
-from verifier.entry import decode_entry
-from verifier.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
-from verifier.note_key import VerifierKey
-from verifier.statement import Kind, digest
+from verifier.record.entry import decode_entry
+from verifier.record.statement import Kind, digest
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint
+from verifier.tree.merkle import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
+from verifier.tree.note_key import VerifierKey
 
 pytestmark = [
     pytest.mark.node,

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ledger.services import label, sheet
-from ledger.services.label import LabelKind, label_lines, render, render_run, unit_links
-from ledger.services.serial import generate
-from ledger.services.sheet import SHEETS, SheetLayout
-from ledger.services.symbol import (
+from ledger.services.units import label, sheet
+from ledger.services.units.label import LabelKind, label_lines, render, render_run, unit_links
+from ledger.services.units.serial import generate
+from ledger.services.units.sheet import SHEETS, SheetLayout
+from ledger.services.units.symbol import (
     Symbol,
     element_string,
     encode_datamatrix,
@@ -29,11 +29,11 @@ from ledger.services.symbol import (
     paint,
     read_back,
 )
-from verifier.digital_link import format_digital_link
 from verifier.errors import Malformed, ProofInvalid
-from verifier.gs1 import CSET82
-from verifier.label import LabelCheck, verify_label
-from verifier.reading import ReadCode, read
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.gs1 import CSET82
+from verifier.reading.label import LabelCheck, verify_label
+from verifier.reading.reading import ReadCode, read
 
 GTIN, LOG_ID = "09506000134352", bytes(range(32))
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

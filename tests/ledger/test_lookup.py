@@ -17,11 +17,11 @@ import httpcore
 import httpx
 import pytest
 
-import api.cli.remote as cli_remote
-import ledger.deadline as deadline_module
-from api.cli.remote import Remote
-from ledger.deadline import Deadline, bounded, cut
-from ledger.lookup import Lookups
+import api.cli.base.remote as cli_remote
+import ledger.remote.deadline as deadline_module
+from api.cli.base.remote import Remote
+from ledger.remote.deadline import Deadline, bounded, cut
+from ledger.remote.lookup import Lookups
 from verifier.errors import Unavailable
 
 SHORT = 0.3

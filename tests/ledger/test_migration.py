@@ -21,7 +21,7 @@ from ledger.home import Home, Settings
 from ledger.storage import schema
 from ledger.storage.database import create_all, open_database, writing
 from ledger.storage.migrate import FOLDER, HEAD, require_current, schema_version, upgrade
-from ledger.wiring import open_ledger
+from ledger.wiring.reader import open_ledger
 from verifier.errors import CarnetError, Refused, Stopped, Unavailable
 
 SQLITE_KNOWS = "SELECT type, name, tbl_name, sql FROM sqlite_master"

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter, PngImagePlugin
 
-from ledger.services.image_file import LARGEST_FILE, MOST_PIXELS
-from ledger.services.label import LabelKind, render
-from ledger.services.photo import ScannedSymbol, look, read_image
-from verifier.digital_link import format_digital_link
+from ledger.services.scans.image_file import LARGEST_FILE, MOST_PIXELS
+from ledger.services.scans.photo import ScannedSymbol, look, read_image
+from ledger.services.units.label import LabelKind, render
 from verifier.errors import Malformed
-from verifier.gs1 import Carrier
-from verifier.reading import ReadCode, read
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.gs1 import Carrier
+from verifier.reading.reading import ReadCode, read
 
 GTIN = "09506000134352"
 LINK = format_digital_link(
@@ -60,7 +60,7 @@ def test_a_large_transparent_image_takes_little_more_than_its_own_pixels(tmp_pat
     (tmp_path / "large.png").write_bytes(file(large, compress_level=1))
     del large
     script = (
-        "import resource, sys; from ledger.services.photo import read_image;"
+        "import resource, sys; from ledger.services.scans.photo import read_image;"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "found = read_image(open(sys.argv[1], 'rb').read());"
         "print(len(found), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.services.publishing import Publisher
+from ledger.services.outward.publishing import Publisher
 from ledger.storage.database import create_all, open_database
 from ledger.storage.log import LogStore
 from ledger.storage.published import PublishedFolder
@@ -19,12 +19,12 @@ from ledger.storage.seal import SealTable
 from tests.ledger.growing import LOG_ID, Growing
 from tests.log_server import SimSeals, SimTiles
 from tests.sim import Sim
-from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from verifier.errors import Unavailable
-from verifier.merkle import leaf_hash, root_at
-from verifier.note_key import SigningKey
-from verifier.record import Record
-from verifier.tiles import Tile, TileHashes, decode_bundle, parse_tile_path, tiles_of
+from verifier.record.record import Record
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.tree.merkle import leaf_hash, root_at
+from verifier.tree.note_key import SigningKey
+from verifier.tree.tiles import Tile, TileHashes, decode_bundle, parse_tile_path, tiles_of
 
 KEY = SigningKey("log.example/goods", bytes(range(32)))
 

@@ -19,14 +19,14 @@ from starlette.routing import Route
 from ledger.remote import http as http_module
 from ledger.remote.cache import FileCache
 from ledger.remote.http import ATTEMPTS, HttpFiles, log_url
-from ledger.wiring_audit import audit_folder, audit_url
+from ledger.wiring.audit import audit_folder, audit_url
 from tests.listening import listening
 from tests.log_server import PublishedLog, serving
 from tests.sim import Sim
-from verifier.audit_report import AuditReport, Former
-from verifier.batch import RetireReason
+from verifier.audit.report import AuditReport, Former
 from verifier.errors import Malformed, NotFound, ProofInvalid, Unavailable
-from verifier.tiles import tile_path
+from verifier.record.batch import RetireReason
+from verifier.tree.tiles import tile_path
 
 SIZE = 600
 """Entries: two full bundles and a partial one."""
@@ -300,7 +300,7 @@ def test_the_cache_gives_only_what_was_kept(tmp_path: Path) -> None:
 
 def _next(sim: Sim) -> tuple:  # type: ignore[type-arg]
     from tests.sim import actor
-    from verifier.statement import Kind
+    from verifier.record.statement import Kind
 
     batch = next(iter(sim.record.batches.values()))
     maker = actor("aurora")

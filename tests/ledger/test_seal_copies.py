@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from ledger.services.seal_copies import FAILURES_AT_ONCE, REQUESTS_AT_ONCE, SealCopies
+from ledger.services.copies.seal_copies import FAILURES_AT_ONCE, REQUESTS_AT_ONCE, SealCopies
 from tests.sim import Sim
 from verifier.errors import NotFound, Unavailable
 

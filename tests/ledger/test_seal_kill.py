@@ -23,11 +23,11 @@ from ledger_world import World
 from ledger.storage.database import open_database
 from ledger.storage.seal import SealTable
 from tests.scale import scaled
-from verifier.scan_evidence import check_scan_evidence
-from verifier.scan_evidence_file import encode_scan_evidence
-from verifier.scan_receipt import ScanReceipt, parse_receipt, verify_receipt
-from verifier.scan_search import ScanSearch
-from verifier.tiles import Level, tile_path
+from verifier.scan.evidence import check_scan_evidence
+from verifier.scan.evidence_file import encode_scan_evidence
+from verifier.scan.receipt import ScanReceipt, parse_receipt, verify_receipt
+from verifier.scan.search import ScanSearch
+from verifier.tree.tiles import Level, tile_path
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(1_200)]
 OFFICERS = 8

@@ -16,7 +16,7 @@ from seal_world import Desk, Open, founded, scan_of
 from sqlalchemy import Engine, delete, event, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
-from ledger.services.audit import audit_home
+from ledger.services.audit.home import audit_home
 from ledger.storage import schema
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.database import open_database
@@ -27,8 +27,8 @@ from ledger.storage.seal import SealTable
 from ledger.storage.segment import SegmentStore
 from ledger.storage.signed_head import SignedHeadFile
 from verifier.errors import CarnetError, NotFound, ProofInvalid, Refused, Stopped, Unavailable
-from verifier.seal import padded_leaves, split_leaves
-from verifier.statement import Kind
+from verifier.record.seal import padded_leaves, split_leaves
+from verifier.record.statement import Kind
 
 
 @pytest.fixture

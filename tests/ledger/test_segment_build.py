@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ledger.services.segment as service
-from ledger.services.segment import build, build_from_keys
-from ledger.services.segment_worker import KeyWorker
+import ledger.services.units.segment as service
+from ledger.services.units.segment import build, build_from_keys
+from ledger.services.units.segment_worker import KeyWorker
 from verifier.errors import Malformed, Unavailable
-from verifier.segment import SegmentView, check_segment
+from verifier.segment.view import SegmentView, check_segment
 
 SHARED = json.loads((Path(__file__).parents[1] / "vectors" / "segment.json").read_text())
 SALT = bytes.fromhex(SHARED["salt"])
@@ -186,7 +186,7 @@ def test_the_salt_is_not_in_the_process_list():
 
 def test_a_helper_ends_when_its_parent_is_killed():
     code = (
-        "import os, sys; from ledger.services.segment_worker import KeyWorker; "
+        "import os, sys; from ledger.services.units.segment_worker import KeyWorker; "
         "worker = KeyWorker(bytes(32), '09520123456788', 'L'); worker.derive(['S']); "
         "print(worker._process.pid, flush=True); os.kill(os.getpid(), 9)"
     )

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.services.segment import SegmentBuilt, build
-from ledger.services.verification import PUBLIC_BATCH_LIMIT
+from ledger.services.scans.verification import PUBLIC_BATCH_LIMIT
+from ledger.services.units.segment import SegmentBuilt, build
 from ledger.storage.segment import MAX_OPEN, SegmentStore, most_open
 from ledger.storage.segment_folder import SegmentFolder
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
-from verifier.segment import SegmentHeader, encode_header
+from verifier.segment.view import SegmentHeader, encode_header
 
 GTIN, SALT = "09520123456788", bytes(32)
 DAY = 86_400.0
@@ -358,7 +358,7 @@ def test_a_kill_at_any_durable_step_leaves_the_whole_segment_or_none(store, buil
     code = f"""
 import os, signal
 from pathlib import Path
-from ledger.services.verification import PUBLIC_BATCH_LIMIT
+from ledger.services.scans.verification import PUBLIC_BATCH_LIMIT
 from ledger.storage.segment import MAX_OPEN, SegmentStore, most_open
 real, calls = os.{call}, []
 def deadly(*args):

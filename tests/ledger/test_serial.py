@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.services import serial_file
-from ledger.services.serial import SYMBOLS, generate, space_bits
-from ledger.services.serial_file import BAD_ROWS_KEPT, SerialFile, Target, read_serial_csv
+from ledger.services.units import serial_file
+from ledger.services.units.serial import SYMBOLS, generate, space_bits
+from ledger.services.units.serial_file import BAD_ROWS_KEPT, SerialFile, Target, read_serial_csv
 from verifier.errors import Malformed, NotFound
-from verifier.gs1 import CSET82
+from verifier.reading.gs1 import CSET82
 
 GTIN = "09506000134352"
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ledger.services.doubt_name import ABOUT, DoubtName
-from ledger.services.serial import SYMBOLS
-from ledger.services.serial_cell import dates_of, read_gtin
-from ledger.services.serial_doubt import ROWS_KEPT, doubts_of_file, doubts_of_values
-from ledger.services.serial_file import SerialFile, Target, read_serial_csv
+from ledger.services.record.doubt_name import ABOUT, DoubtName
+from ledger.services.units.serial import SYMBOLS
+from ledger.services.units.serial_cell import dates_of, read_gtin
+from ledger.services.units.serial_doubt import ROWS_KEPT, doubts_of_file, doubts_of_values
+from ledger.services.units.serial_file import SerialFile, Target, read_serial_csv
 from verifier.errors import Malformed
-from verifier.gs1 import parse_gtin
+from verifier.reading.gs1 import parse_gtin
 
 GTIN = "09506000134352"
 TARGET = Target(GTIN, "L1", "2031-01-31")

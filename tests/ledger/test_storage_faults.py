@@ -23,10 +23,10 @@ from ledger.storage.log import LogStore
 from ledger.storage.log_reader import LogReader
 from ledger.storage.signed_head import SignedHeadFile
 from tests.ledger.growing import LOG_ID, Growing, entry, head_after
-from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.errors import CarnetError, Stopped, Unavailable
-from verifier.merkle import root_of
-from verifier.note_key import SigningKey
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import root_of
+from verifier.tree.note_key import SigningKey
 
 KEY = SigningKey("ledger.example/goods", bytes(range(32)))
 

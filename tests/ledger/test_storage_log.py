@@ -18,7 +18,7 @@ from ledger.storage.log_reader import CACHED_BUNDLES, EMPTY_HEAD, LogReader
 from ledger.storage.log_rows import LogRows
 from tests.ledger.growing import LOG_ID, Growing, entry, head_after
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Stopped
-from verifier.merkle import (
+from verifier.tree.merkle import (
     Frontier,
     inclusion_proof,
     leaf_hash,

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ledger.storage.published import PublishedFolder
-from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.errors import Malformed, NotFound, ProofInvalid, Unavailable
-from verifier.merkle import EMPTY_ROOT
-from verifier.note_key import SigningKey
-from verifier.tiles import Tile, encode_bundle, tile_path
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import EMPTY_ROOT
+from verifier.tree.note_key import SigningKey
+from verifier.tree.tiles import Tile, encode_bundle, tile_path
 
 KEY = SigningKey("log.example/one", bytes(range(32)))
 HASHES = [bytes([n]) * 32 for n in range(256)]

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 import pytest
 from sqlalchemy import Engine
 
-from ledger.services.scan import ScanInput, Scans, StoredScan
+from ledger.services.scans.scan import ScanInput, Scans, StoredScan
 from ledger.storage.database import create_all, open_database
 from ledger.storage.scan import ScanTable
 from verifier.errors import Unavailable
-from verifier.facts import Context
+from verifier.verdict.facts import Context
 
 SUBJECTS = [bytes([number]) * 32 for number in range(40)]
 
@@ -34,7 +34,7 @@ def test_look_ups_add_up(engine: Engine) -> None:
 
 
 def test_counting_goes_on_after_the_database_was_away(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.services.scan.FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr("ledger.services.scans.scan.FLUSH_SECONDS", 0.01)
     table, away = ScanTable(engine), threading.Event()
     add, tried = table.add_lookups, threading.Event()
 

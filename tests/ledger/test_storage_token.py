@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, func, select
 
-from ledger.services.token import (
+from ledger.services.scans.token import (
     FORGOTTEN_AT_ONCE,
     KEPT_AFTER_END,
     LINK_LIFETIME,

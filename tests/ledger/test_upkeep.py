@@ -12,16 +12,17 @@ from typing import Any, cast
 import pytest
 from ledger_world import World, gtin
 
-from ledger.services.anchoring import Anchoring
-from ledger.services.mirroring import Following, Mirroring
-from ledger.services.participant import Mirror
-from ledger.services.segment import build, build_from_keys
-from ledger.services.upkeep import Upkeep
-from ledger.wiring import Ledger, open_ledger
-from verifier.batch import RetireReason
+from ledger.opened import Ledger
+from ledger.services.copies.mirroring import Following, Mirroring
+from ledger.services.outward.anchoring import Anchoring
+from ledger.services.outward.upkeep import Upkeep
+from ledger.services.record.participant import Mirror
+from ledger.services.units.segment import build, build_from_keys
+from ledger.wiring.reader import open_ledger
 from verifier.errors import ProofInvalid, Unavailable
-from verifier.statement import Kind
-from verifier.struct import ZERO32
+from verifier.record.batch import RetireReason
+from verifier.record.statement import Kind
+from verifier.record.struct import ZERO32
 
 
 class Quiet:
@@ -127,7 +128,7 @@ def test_a_chain_that_comes_later_is_opened_and_anchored_on(tmp_path: Path, monk
     def missing() -> Path:
         raise Unavailable("couldn't start the local chain: no Node.js", code="node_missing")
 
-    monkeypatch.setattr("ledger.wiring_writer.ANCHOR_SECONDS", 0.1)
+    monkeypatch.setattr("ledger.wiring.writer.ANCHOR_SECONDS", 0.1)
     told: list[str] = []
     with monkeypatch.context() as without_node:
         without_node.setattr("ledger.chain.node.find_node", missing)

@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from ledger.home import Home, Settings
-from ledger.services.witness import Witness, evidence, list_logs, trust
+from ledger.services.outward.witness import Witness, evidence, list_logs, trust
 from ledger.storage import witness as storage
 from ledger.storage.database import open_database
 from ledger.storage.witness import WitnessDatabase
-from ledger.wiring_witness import create_witness, open_witness
+from ledger.wiring.witness import create_witness, open_witness
 from tests.verifier.log_example import WITNESS
 from tests.verifier.signed_log import SignedLog
 from tests.verifier.test_ed25519 import NEUTRAL, vkey
 from verifier.errors import Malformed, NotFound, Refused, Unavailable
-from verifier.note import open_note
-from verifier.note_key import KeyType, SigningKey
-from verifier.witness import Head, format_request, origin_hash
+from verifier.tree.note import open_note
+from verifier.tree.note_key import KeyType, SigningKey
+from verifier.tree.witness import Head, format_request, origin_hash
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_790_000_000

@@ -16,26 +16,26 @@ from witness_world import Process, Server, policy, wait_for
 
 from ledger.home import Home, Settings
 from ledger.keys.store import EvmKey
+from ledger.opened import Ledger
 from ledger.ports import WitnessReply
-from ledger.services.append import now_ms
-from ledger.services.founding import FoundingPlan
-from ledger.services.highest import ask
-from ledger.services.verification import Answer, Question
-from ledger.wiring import Ledger
-from ledger.wiring_audit import audit_ledger
-from ledger.wiring_founding import found_ledger
-from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from verifier.digital_link import format_digital_link
+from ledger.services.record.append import now_ms
+from ledger.services.record.founding import FoundingPlan
+from ledger.services.record.highest import ask
+from ledger.services.scans.verification import Answer, Question
+from ledger.wiring.audit import audit_ledger
+from ledger.wiring.founding import found_ledger
 from verifier.errors import ProofInvalid, Refused, Stopped
-from verifier.facts import Witnessing as State
-from verifier.founding import Authority
-from verifier.note import open_note
-from verifier.note_key import SigningKey
-from verifier.participant import Role
-from verifier.reading import read
-from verifier.reason import Verdict
-from verifier.statement import Proposal
-from verifier.tlog_proof import TlogProof
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.reading import read
+from verifier.record.founding import Authority
+from verifier.record.participant import Role
+from verifier.record.statement import Proposal
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.tree.note import open_note
+from verifier.tree.note_key import SigningKey
+from verifier.tree.tlog_proof import TlogProof
+from verifier.verdict.facts import Witnessing as State
+from verifier.verdict.reason import Verdict
 
 pytestmark = pytest.mark.node
 

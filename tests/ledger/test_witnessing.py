@@ -13,22 +13,22 @@ import pytest
 from sqlalchemy import insert
 from witness_world import Server, policy, wait_for
 
-from ledger.services.publishing import Publisher
-from ledger.services.witnessed import WitnessedHead, with_cosignatures
-from ledger.services.witnessing import Cosigner, Witnessing, describe_witnesses
+from ledger.remote.witness import HttpWitness
+from ledger.services.outward.publishing import Publisher
+from ledger.services.outward.witnessed import WitnessedHead, with_cosignatures
+from ledger.services.outward.witnessing import Cosigner, Witnessing, describe_witnesses
 from ledger.storage import schema
 from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import create_all, open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.published import PublishedFolder
 from ledger.storage.seal import SealTable
-from ledger.witness_http import HttpWitness
 from tests.ledger.growing import LOG_ID, Growing
-from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from verifier.note import Note, cosign_note
-from verifier.note_key import KeyType, SigningKey
-from verifier.policy import Policy
-from verifier.record import Record
+from verifier.record.record import Record
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.tree.note import Note, cosign_note
+from verifier.tree.note_key import KeyType, SigningKey
+from verifier.tree.policy import Policy
 
 KEY = SigningKey("ledger.example/goods", bytes(range(32)))
 RIVAL = SigningKey("rival.example/witness", bytes(range(32, 64)), KeyType.COSIGNATURE_V1)

@@ -20,9 +20,9 @@ import uvicorn
 from api.http.door import door
 from api.witness.app import create_app
 from ledger.home import Home, Settings
-from ledger.services.witness import trust
-from ledger.wiring_witness import OpenWitness, create_witness, open_witness
-from verifier.note_key import VerifierKey
+from ledger.services.outward.witness import trust
+from ledger.wiring.witness import OpenWitness, create_witness, open_witness
+from verifier.tree.note_key import VerifierKey
 
 ROOT = Path(__file__).parent.parent.parent
 

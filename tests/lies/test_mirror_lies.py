@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from ledger.home import Home, Settings
-from ledger.wiring_audit import audit_url
-from ledger.wiring_mirror import MirrorPlan, open_mirror
+from ledger.wiring.audit import audit_url
+from ledger.wiring.mirror import MirrorPlan, open_mirror
 from tests.log_server import PublishedLog, serving
 from tests.sim import MadeBatch, Sim, actor
 from verifier import canonical
-from verifier.audit_report import AuditReport, Former
-from verifier.batch import RetireReason
-from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.audit.report import AuditReport, Former
 from verifier.errors import CarnetError
-from verifier.fork import check_fork
+from verifier.evidence.fork import check_fork
 from verifier.instant import HOUR
-from verifier.merkle import leaf_hash
-from verifier.statement import Kind, Proposal
-from verifier.tlog_proof import TlogProof
+from verifier.record.batch import RetireReason
+from verifier.record.statement import Kind, Proposal
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.tlog_proof import TlogProof
 
 
 @cache

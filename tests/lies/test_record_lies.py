@@ -11,22 +11,22 @@ from dataclasses import replace
 import pytest
 
 from tests.sim import Actor, MadeBatch, Sim, actor, secret, sign_unit
-from verifier.audit import audit
-from verifier.audit_ages import PAUSE
-from verifier.audit_decisions import MIRROR_LIMIT
-from verifier.batch import RetireReason
+from verifier.audit.ages import PAUSE
+from verifier.audit.audit import audit
+from verifier.audit.decisions import MIRROR_LIMIT
 from verifier.errors import ProofInvalid, Refused
-from verifier.evidence import check_evidence
-from verifier.facts import BatchFacts, Facts, Label, Readable, Unit
-from verifier.index import Index
-from verifier.judge import judge
-from verifier.label import LabelCheck, verify_label
-from verifier.note_key import SigningKey
-from verifier.participant import Role, name_commitment
-from verifier.reason import Verdict
-from verifier.segment import blind, unit_key, verify_absence
-from verifier.statement import Domain, Kind, Proposal, sign
-from verifier.struct import ZERO32
+from verifier.evidence.evidence import check_evidence
+from verifier.reading.label import LabelCheck, verify_label
+from verifier.record.batch import RetireReason
+from verifier.record.index import Index
+from verifier.record.participant import Role, name_commitment
+from verifier.record.statement import Domain, Kind, Proposal, sign
+from verifier.record.struct import ZERO32
+from verifier.segment.view import blind, unit_key, verify_absence
+from verifier.tree.note_key import SigningKey
+from verifier.verdict.facts import BatchFacts, Facts, Label, Readable, Unit
+from verifier.verdict.judge import judge
+from verifier.verdict.reason import Verdict
 
 PREFIX = "9521234"
 

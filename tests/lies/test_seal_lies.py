@@ -12,19 +12,11 @@ import pytest
 
 from tests.sim import Sim, secret
 from verifier import canonical
-from verifier.batch import RetireReason
-from verifier.checked_tiles import CheckedTiles
 from verifier.errors import Malformed, ProofInvalid
 from verifier.instant import DAY, HOUR, MINUTE, SECOND
-from verifier.published_record import PublishedRecord
-from verifier.scan_evidence import check_scan_evidence
-from verifier.scan_evidence_file import decode_scan_evidence, encode_scan_evidence
-from verifier.scan_judged import Place, compare_answer
-from verifier.scan_receipt import ScanReceipt, parse_receipt, scan_leaf, sign_receipt, verify_receipt
-from verifier.scan_said import said_about
-from verifier.scan_search import ScanSearch
-from verifier.scan_sent import NOT_KEPT, Compared, SentScan, compare_promise, compare_scan
-from verifier.seal import (
+from verifier.record.batch import RetireReason
+from verifier.record.published import PublishedRecord
+from verifier.record.seal import (
     SealAbsence,
     SealMembership,
     build_seal,
@@ -33,7 +25,15 @@ from verifier.seal import (
     split_leaves,
     verify_seal_membership,
 )
-from verifier.statement import Kind
+from verifier.record.statement import Kind
+from verifier.scan.evidence import check_scan_evidence
+from verifier.scan.evidence_file import decode_scan_evidence, encode_scan_evidence
+from verifier.scan.judged import Place, compare_answer
+from verifier.scan.receipt import ScanReceipt, parse_receipt, scan_leaf, sign_receipt, verify_receipt
+from verifier.scan.said import said_about
+from verifier.scan.search import ScanSearch
+from verifier.scan.sent import NOT_KEPT, Compared, SentScan, compare_promise, compare_scan
+from verifier.tree.checked_tiles import CheckedTiles
 
 
 def promised(*names: str) -> tuple[Sim, list[ScanReceipt]]:

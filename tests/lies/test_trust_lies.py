@@ -8,19 +8,19 @@ import pytest
 
 from tests.sim import Sim, actor
 from tests.verifier.test_ed25519 import FIXED, NEUTRAL, SAME_NEUTRAL, vkey
-from verifier.checked_tiles import CheckedTiles
-from verifier.checkpoint import Checkpoint
-from verifier.entry import CHAIN_START, Entry
 from verifier.errors import Malformed
-from verifier.evidence import check_evidence
-from verifier.explain import Report
-from verifier.founding import parse_founding
-from verifier.gs1 import Gtin, Lot, Serial, UnitCode
-from verifier.head import open_head
-from verifier.note_key import KeyType, verify_ed25519
-from verifier.participant import Role
-from verifier.seen_head import behind, contradiction
-from verifier.statement import Kind, Proposal
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.explain import Report
+from verifier.reading.gs1 import Gtin, Lot, Serial, UnitCode
+from verifier.record.entry import CHAIN_START, Entry
+from verifier.record.founding import parse_founding
+from verifier.record.head import open_head
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, Proposal
+from verifier.tree.checked_tiles import CheckedTiles
+from verifier.tree.checkpoint import Checkpoint
+from verifier.tree.note_key import KeyType, verify_ed25519
+from verifier.tree.seen_head import behind, contradiction
 
 
 def test_two_witnesses_that_sign_everything() -> None:

@@ -18,19 +18,19 @@ from typing import Any
 from tests.sim import MadeBatch, Sim, secret, sign_unit
 from tests.verifier.evidence_vectors import MISSING, SERIAL, indexed, scene
 from verifier import canonical
-from verifier.checkpoint import Checkpoint, sign_checkpoint
-from verifier.entry import decode_entry
-from verifier.evidence import check_evidence
-from verifier.explain import Report
-from verifier.gs1 import UnitCode
-from verifier.index import IndexView
-from verifier.merkle import Frontier, consistency_proof, inclusion_proof
-from verifier.note import Note
-from verifier.note_key import SigningKey
-from verifier.participant import Role
-from verifier.record import Record
-from verifier.segment import encode_absence, encode_membership, unit_key
-from verifier.tlog_proof import TlogProof
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.explain import Report
+from verifier.reading.gs1 import UnitCode
+from verifier.record.entry import decode_entry
+from verifier.record.index import IndexView
+from verifier.record.participant import Role
+from verifier.record.record import Record
+from verifier.segment.view import encode_absence, encode_membership, unit_key
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import Frontier, consistency_proof, inclusion_proof
+from verifier.tree.note import Note
+from verifier.tree.note_key import SigningKey
+from verifier.tree.tlog_proof import TlogProof
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,18 @@ from typing import Any
 
 from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
 from verifier import canonical
-from verifier.batch import RetireReason
-from verifier.checkpoint import Checkpoint, sign_checkpoint
-from verifier.evidence_file import EvidenceFile, ShownEntry, UnitProof, decode_evidence, encode_evidence
-from verifier.evidence_index import IndexPart
-from verifier.merkle import Frontier, consistency_proof, inclusion_proof
-from verifier.note import Note
-from verifier.note_key import SigningKey
-from verifier.participant import Role
-from verifier.segment import AbsenceProof, SegmentView, unit_key
-from verifier.statement import Kind, Proposal, sign
-from verifier.struct import ZERO32
-from verifier.tlog_proof import TlogProof
+from verifier.evidence.file import EvidenceFile, ShownEntry, UnitProof, decode_evidence, encode_evidence
+from verifier.evidence.index import IndexPart
+from verifier.record.batch import RetireReason
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, Proposal, sign
+from verifier.record.struct import ZERO32
+from verifier.segment.view import AbsenceProof, SegmentView, unit_key
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import Frontier, consistency_proof, inclusion_proof
+from verifier.tree.note import Note
+from verifier.tree.note_key import SigningKey
+from verifier.tree.tlog_proof import TlogProof
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "evidence"
 PREFIX = "9521234"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from verifier.merkle import leaf_hash
-from verifier.note_key import KeyType, SigningKey
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.note_key import KeyType, SigningKey
 
 ENTRIES = (b"one", b"two", b"three")
 LEAVES = tuple(leaf_hash(entry) for entry in ENTRIES)

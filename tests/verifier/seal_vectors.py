@@ -15,13 +15,13 @@ from typing import Any
 
 from tests.sim import Sim, secret
 from verifier import canonical
-from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.errors import CarnetError
 from verifier.instant import HOUR, SECOND
-from verifier.note_key import SigningKey
-from verifier.scan_evidence import check_scan_evidence
-from verifier.scan_receipt import ScanReceipt, parse_receipt, receipt_message, sign_receipt, verify_receipt
-from verifier.seal import SealAbsence, SealMembership, build_seal, prove_leaf
+from verifier.record.seal import SealAbsence, SealMembership, build_seal, prove_leaf
+from verifier.scan.evidence import check_scan_evidence
+from verifier.scan.receipt import ScanReceipt, parse_receipt, receipt_message, sign_receipt, verify_receipt
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.note_key import SigningKey
 
 FILE = Path(__file__).parents[1] / "vectors" / "seal.json"
 JSON = dict[str, Any]

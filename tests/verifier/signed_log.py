@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from verifier.checkpoint import Checkpoint, sign_checkpoint
-from verifier.merkle import MemoryTree, consistency_proof, root_at
-from verifier.note_key import SigningKey
-from verifier.witness import format_request
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import MemoryTree, consistency_proof, root_at
+from verifier.tree.note_key import SigningKey
+from verifier.tree.witness import format_request
 
 
 class SignedLog:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from verifier.statement import STRUCTS, Kind, Proposal
+from verifier.record.statement import STRUCTS, Kind, Proposal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 HEX32 = st.binary(min_size=32, max_size=32).map(lambda value: "0x" + value.hex())

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from verifier.ai.lint import LINTS
-from verifier.ai.pairs import excluded, missing
-from verifier.ai.rule import RULES, find_rule, wrong_with
-from verifier.element_string import parse_bracketed
 from verifier.errors import Malformed
+from verifier.reading.ai.lint import LINTS
+from verifier.reading.ai.pairs import excluded, missing
+from verifier.reading.ai.rule import RULES, find_rule, wrong_with
+from verifier.reading.element_string import parse_bracketed
 
 ROOT = Path(__file__).parents[2]
 GTIN = "09506000134352"

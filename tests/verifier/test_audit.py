@@ -16,20 +16,20 @@ from hypothesis import strategies as st
 
 from tests.sim import ANCHOR, REGISTRY, Actor, MadeBatch, Sim, actor, gtin_of, secret, segment_bytes, word
 from verifier import canonical
-from verifier.audit import audit
-from verifier.audit_decisions import MIRROR_LIMIT
-from verifier.audit_report import FINDINGS_MAX, MEANINGS, AuditReport, Findings
-from verifier.batch import RetireReason
-from verifier.chain_event import EXECUTED, Block
-from verifier.checkpoint import Checkpoint, sign_checkpoint
-from verifier.entry import encode_entry
+from verifier.audit.audit import audit
+from verifier.audit.decisions import MIRROR_LIMIT
+from verifier.audit.report import FINDINGS_MAX, MEANINGS, AuditReport, Findings
+from verifier.chain.event import EXECUTED, Block
 from verifier.errors import NotFound, Unavailable
-from verifier.merkle import leaf_hash
-from verifier.note_key import SigningKey
-from verifier.participant import Role
-from verifier.statement import Kind, Proposal, sign
-from verifier.struct import ZERO32
-from verifier.tiles import TILE_WIDTH
+from verifier.record.batch import RetireReason
+from verifier.record.entry import encode_entry
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, Proposal, sign
+from verifier.record.struct import ZERO32
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.note_key import SigningKey
+from verifier.tree.tiles import TILE_WIDTH
 
 PREFIX = "9521234"
 NO_WITNESSES = "this log has no witnesses: nobody says that others were shown the same"

@@ -8,9 +8,9 @@ from copy import deepcopy
 import pytest
 
 from tests.sim import ANCHOR, Actor, MadeBatch, Sim
-from verifier.audit import audit
-from verifier.audit_ages import AGE_LIMIT, PAUSE
-from verifier.audit_report import AuditReport
+from verifier.audit.ages import AGE_LIMIT, PAUSE
+from verifier.audit.audit import audit
+from verifier.audit.report import AuditReport
 from verifier.instant import format_instant
 
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sim import Actor, MadeBatch, Sim, actor, secret
-from verifier.audit import audit
-from verifier.audit_report import Former
-from verifier.checkpoint import Checkpoint, sign_checkpoint
-from verifier.entry import decode_entry
+from verifier.audit.audit import audit
+from verifier.audit.report import Former
 from verifier.errors import Malformed, Refused
 from verifier.instant import MINUTE
-from verifier.note import Note, NoteSignature, cosign_note
-from verifier.note_key import KeyType, SigningKey
+from verifier.record.entry import decode_entry
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.note import Note, NoteSignature, cosign_note
+from verifier.tree.note_key import KeyType, SigningKey
 
 SIZE = 8
 

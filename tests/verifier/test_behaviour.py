@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.behaviour import DISTANCE_FLOOR, LONGEST_JOURNEY, SPEED_LIMIT, Sighting, behaviour, distance_km
 from verifier.instant import HOUR, MINUTE
-from verifier.reason import Tier
+from verifier.verdict.behaviour import DISTANCE_FLOOR, LONGEST_JOURNEY, SPEED_LIMIT, Sighting, behaviour, distance_km
+from verifier.verdict.reason import Tier
 
 ROTTERDAM = (51.95, 4.14)
 MOMBASA = (-4.04, 39.67)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.checked_tiles import CheckedTiles
 from verifier.errors import CarnetError, ProofInvalid
-from verifier.merkle import MemoryTree, inclusion_proof, leaf_hash, root_at, verify_inclusion
-from verifier.tiles import TILE_WIDTH, Level, encode_bundle, tiles_of, width_of
+from verifier.tree.checked_tiles import CheckedTiles
+from verifier.tree.merkle import MemoryTree, inclusion_proof, leaf_hash, root_at, verify_inclusion
+from verifier.tree.tiles import TILE_WIDTH, Level, encode_bundle, tiles_of, width_of
 
 MOST = 66_000
 ENTRIES = [b"entry %d" % number for number in range(MOST)]

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.log_example import LEAVES, LOG, LOG_LINE, LOG_VKEY, NOTE, TEXT, WITNESS
-from verifier.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from verifier.errors import Malformed, ProofInvalid
-from verifier.merkle import EMPTY_ROOT, root_of
-from verifier.note import NoteSignature, cosign_note, sign_note
-from verifier.note_key import SigningKey, VerifierKey
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from verifier.tree.merkle import EMPTY_ROOT, root_of
+from verifier.tree.note import NoteSignature, cosign_note, sign_note
+from verifier.tree.note_key import SigningKey, VerifierKey
 
 origins = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=0x20), min_size=1, max_size=40)
 

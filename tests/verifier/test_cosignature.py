@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.log_example import COSIGNED_AT, LOG, NOTE, TEXT, WITNESS, WITNESS_LINE
-from verifier.cosignature import cosign, verify_cosignature
 from verifier.errors import Malformed, ProofInvalid
-from verifier.note import cosign_note, sign_note
+from verifier.tree.cosignature import cosign, verify_cosignature
+from verifier.tree.note import cosign_note, sign_note
 
 PAYLOAD = base64.b64decode(WITNESS_LINE.split(" ")[2])[4:]
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from api.cli.log_keys import read_log_keys
+from api.cli.operator.log_keys import read_log_keys
 from tests.sim import Sim
 from verifier.ed25519 import check_public_key
-from verifier.entry import CHAIN_START, Entry
 from verifier.errors import Malformed
-from verifier.founding import parse_founding
-from verifier.note_key import KeyType, VerifierKey
-from verifier.policy import Policy
-from verifier.statement import Kind
+from verifier.record.entry import CHAIN_START, Entry
+from verifier.record.founding import parse_founding
+from verifier.record.statement import Kind
+from verifier.tree.note_key import KeyType, VerifierKey
+from verifier.tree.policy import Policy
 
 KEYS: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors" / "label.json").read_text())["keys"]
 BAD = [bytes.fromhex(key["public_key"]) for key in KEYS if key["expect"] != "good"]

@@ -29,16 +29,16 @@ from tests.verifier.evidence_vectors import (
     with_anchor,
 )
 from verifier import canonical
-from verifier.batch import RetireReason
-from verifier.chain_event import Block
+from verifier.chain.event import Block
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused, Unavailable
-from verifier.evidence import check_evidence
-from verifier.evidence_file import SPEC, EvidenceFile, decode_evidence, encode_evidence
-from verifier.explain import STEPS, Report, explain
-from verifier.merkle import leaf_hash
-from verifier.participant import Role
-from verifier.statement import Kind, Proposal
-from verifier.tlog_proof import TlogProof
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.explain import STEPS, Report, explain
+from verifier.evidence.file import SPEC, EvidenceFile, decode_evidence, encode_evidence
+from verifier.record.batch import RetireReason
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, Proposal
+from verifier.tree.merkle import leaf_hash
+from verifier.tree.tlog_proof import TlogProof
 
 
 def check(file: EvidenceFile | bytes, sim: Sim | None = None, **options: Any) -> Report:

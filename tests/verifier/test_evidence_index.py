@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ledger.ports import Cosignature
-from ledger.services.proof import Proofs
-from ledger.services.witnessed import WitnessedHead
+from ledger.services.outward.witnessed import WitnessedHead
+from ledger.services.proofs.proof import Proofs
 from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import create_all, open_database
 from tests.sim import Sim, gtin_of
@@ -27,15 +27,15 @@ from tests.verifier.evidence_vectors import (
     too_few_witnesses,
     with_part,
 )
-from verifier.batch import RetireReason
 from verifier.errors import Refused, Unavailable
-from verifier.evidence import check_evidence
-from verifier.evidence_file import EvidenceFile, decode_evidence, encode_evidence
-from verifier.evidence_index import LATER_MAX
-from verifier.explain import NO_DECISION_LEFT_OUT, NO_OMISSION, NO_QUORUM, NO_WITNESSES, Report, explain
-from verifier.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
-from verifier.note import Note
-from verifier.participant import Role
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.explain import NO_DECISION_LEFT_OUT, NO_OMISSION, NO_QUORUM, NO_WITNESSES, Report, explain
+from verifier.evidence.file import EvidenceFile, decode_evidence, encode_evidence
+from verifier.evidence.index import LATER_MAX
+from verifier.reading.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
+from verifier.record.batch import RetireReason
+from verifier.record.participant import Role
+from verifier.tree.note import Note
 
 
 def check(file: EvidenceFile | bytes, sim: Sim | None = None, **options: Any) -> Report:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.sim import REGISTRY, Actor, MadeBatch, Sim, actor
-from verifier.chain_decided import decided_body
-from verifier.chain_event import executed_query, parse_executed
-from verifier.entry import decode_entry
+from verifier.chain.decided import decided_body
+from verifier.chain.event import executed_query, parse_executed
 from verifier.errors import ProofInvalid, Unavailable
-from verifier.evidence import check_evidence
-from verifier.explain import Report, explain
-from verifier.participant import Role
-from verifier.statement import Kind, Proposal
+from verifier.evidence.evidence import check_evidence
+from verifier.evidence.explain import Report, explain
+from verifier.record.entry import decode_entry
+from verifier.record.participant import Role
+from verifier.record.statement import Kind, Proposal
 
 PREFIX = "9521234"
 

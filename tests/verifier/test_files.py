@@ -14,8 +14,8 @@ import pytest
 from tests.verifier.evidence_vectors import CASES, FOLDER, indexed, scene
 from verifier.__main__ import main
 from verifier.errors import Malformed
+from verifier.evidence.fork import Fork
 from verifier.files import KINDS, Asked, check_file
-from verifier.fork import Fork
 
 VECTORS: list[dict[str, Any]] = json.loads((FOLDER / "cases.json").read_text())
 PIN = "00" * 32

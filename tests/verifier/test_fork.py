@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.sim import ORIGIN, Sim, secret
 from verifier import canonical
-from verifier.checkpoint import Checkpoint, sign_checkpoint
 from verifier.errors import CarnetError
-from verifier.explain import explain
-from verifier.fork import Fork, ForkedLeaf, check_fork, first_difference, prove_fork
-from verifier.merkle import MemoryTree, leaf_hash
-from verifier.note_key import SigningKey
+from verifier.evidence.explain import explain
+from verifier.evidence.fork import Fork, ForkedLeaf, check_fork, first_difference, prove_fork
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import MemoryTree, leaf_hash
+from verifier.tree.note_key import SigningKey
 
 LEAVES = [leaf_hash(bytes([number])) for number in range(70)]
 

@@ -12,10 +12,10 @@ from biip.gs1_messages import GS1Message
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from verifier.digital_link import format_digital_link, parse_digital_link, parse_digital_link_path
-from verifier.element_string import GS, format_element_string, parse_bracketed, parse_element_string
 from verifier.errors import Malformed
-from verifier.gs1 import CSET82, Carrier, gs1_office, parse_gtin, parse_lot, parse_serial, prefix_matches
+from verifier.reading.digital_link import format_digital_link, parse_digital_link, parse_digital_link_path
+from verifier.reading.element_string import GS, format_element_string, parse_bracketed, parse_element_string
+from verifier.reading.gs1 import CSET82, Carrier, gs1_office, parse_gtin, parse_lot, parse_serial, prefix_matches
 
 GTIN = "09506000134352"
 BASE = "https://id.example"

@@ -17,10 +17,10 @@ import pytest
 from gs1_oracle import Expected, Kind, expect
 from gs1_texts import Text, texts
 
-from verifier.code_text import Foreign, parse_code
 from verifier.errors import Malformed
-from verifier.reading import NotGs1, ReadCode, Unreadable, read
-from verifier.symbology import Carries, carries, split_symbology
+from verifier.reading.code_text import Foreign, parse_code
+from verifier.reading.reading import NotGs1, ReadCode, Unreadable, read
+from verifier.reading.symbology import Carries, carries, split_symbology
 
 QUICK, LONG = 2_000, 50_000
 AROUND = " \t\r\n\ufeff\u200b"
@@ -178,10 +178,10 @@ def test_the_whole_reading_never_makes_a_code_of_what_is_none() -> None:
 
 def test_a_wrong_rule_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison is worth what it finds: with one check taken out of our table, it fails."""
-    from verifier.ai import lint
+    from verifier.reading.ai import lint
 
     monkeypatch.setattr(lint, "LINTS", {**lint.LINTS})
     monkeypatch.setitem(lint.LINTS, "csum", lambda _text: None)  # type: ignore[arg-type]
-    monkeypatch.setattr("verifier.ai.rule.LINTS", lint.LINTS)
+    monkeypatch.setattr("verifier.reading.ai.rule.LINTS", lint.LINTS)
     with pytest.raises(AssertionError, match="differences of no class"):
         compare(seed=1, count=400)

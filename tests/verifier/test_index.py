@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sim import Actor, Sim, gtin_of, secret
-from verifier.batch import RetireReason
-from verifier.entry import decode_entry
 from verifier.errors import CarnetError, Malformed, ProofInvalid
-from verifier.index import Index, IndexHead, IndexProof, index_key, parse_index_head, verify_index
-from verifier.index_tree import DEPTH_MAX, IndexRow, find, key_bit, put, tree_hash, verify_path
-from verifier.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of
-from verifier.participant import Role
-from verifier.record import INDEXES_KEPT, Record
-from verifier.statement import Kind, Proposal
+from verifier.record.batch import RetireReason
+from verifier.record.entry import decode_entry
+from verifier.record.index import Index, IndexHead, IndexProof, index_key, parse_index_head, verify_index
+from verifier.record.participant import Role
+from verifier.record.record import INDEXES_KEPT, Record
+from verifier.record.statement import Kind, Proposal
+from verifier.tree.index_tree import DEPTH_MAX, IndexRow, find, key_bit, put, tree_hash, verify_path
+from verifier.tree.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of
 
 PREFIX = "9521234"
 GTIN, OTHER = gtin_of(PREFIX, 1), gtin_of(PREFIX, 2)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.batch import RetireReason
-from verifier.behaviour import Sighting
-from verifier.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
 from verifier.instant import HOUR
-from verifier.judge import judge, undeclared_expiry, undeclared_markets, verdict_from
-from verifier.participant import Suspension, SuspensionKind
-from verifier.reason import REASONS, Tier, Verdict, shown_as
-from verifier.scan_judged import contradictions
+from verifier.record.batch import RetireReason
+from verifier.record.participant import Suspension, SuspensionKind
+from verifier.scan.judged import contradictions
+from verifier.verdict.behaviour import Sighting
+from verifier.verdict.facts import BatchFacts, Context, Facts, Label, Readable, Unit, Witnessing
+from verifier.verdict.judge import judge, undeclared_expiry, undeclared_markets, verdict_from
+from verifier.verdict.reason import REASONS, Tier, Verdict, shown_as
 
 TODAY = "2026-11-23"
 MAKER = "0x" + "aa" * 20

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verifier.errors import Malformed
-from verifier.gs1 import CSET82
-from verifier.label import (
+from verifier.reading.gs1 import CSET82
+from verifier.reading.label import (
     LABEL_TEXT_LENGTH,
     LabelCheck,
     check_label_key,
@@ -115,7 +115,7 @@ def test_the_keys_refused_as_small_are_exactly_the_points_whose_order_divides_ei
     for x, y in small:
         with pytest.raises(Malformed, match="small order"):
             check_label_key((y | (x & 1) << 255).to_bytes(32, "little"))
-    assert len({y for _, y in small}) == 5  # the five that verifier.label lists
+    assert len({y for _, y in small}) == 5  # the five that verifier.reading.label lists
 
 
 def test_real_keys_are_accepted() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verifier.errors import CarnetError, Malformed, ProofInvalid
-from verifier.merkle import (
+from verifier.tree.merkle import (
     EMPTY_ROOT,
     MAX_TREE_SIZE,
     Frontier,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.verifier.log_example import LOG, LOG_LINE, LOG_VKEY, NOTE, TEXT, WITNESS, WITNESS_VKEY
 from verifier.errors import CarnetError, Malformed, ProofInvalid
-from verifier.note import MAX_NOTE_SIZE, Note, NoteSignature, open_note, sign_note
-from verifier.note_key import KeyType, SigningKey, VerifierKey, check_name
+from verifier.tree.note import MAX_NOTE_SIZE, Note, NoteSignature, open_note, sign_note
+from verifier.tree.note_key import KeyType, SigningKey, VerifierKey, check_name
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "note.json").read_bytes())
 # The example printed in C2SP signed-note.

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.sim import ORIGIN, Sim, secret
 from tests.verifier.log_example import LOG_VKEY, WITNESS_VKEY
-from verifier.entry import CHAIN_START, Entry
 from verifier.errors import Malformed
-from verifier.founding import Founding, parse_founding
-from verifier.note_key import KeyType, SigningKey
-from verifier.policy import MAX_POLICY_SIZE, Group, Policy, PolicyLog, PolicyWitness
-from verifier.statement import Kind
+from verifier.record.entry import CHAIN_START, Entry
+from verifier.record.founding import Founding, parse_founding
+from verifier.record.statement import Kind
+from verifier.tree.note_key import KeyType, SigningKey
+from verifier.tree.policy import MAX_POLICY_SIZE, Group, Policy, PolicyLog, PolicyWitness
 
 
 def vkey(number: int, name: str = "w.example", type_: KeyType = KeyType.COSIGNATURE_V1) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.verifier.evidence_vectors import FOLDER, complete_file, indexed
-from verifier.evidence_file import encode_evidence
+from verifier.evidence.file import encode_evidence
 
 ROOT = Path(__file__).parents[2]
 VECTORS: list[dict[str, Any]] = json.loads((FOLDER / "cases.json").read_text())

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from verifier.code_text import Foreign
-from verifier.digital_link import format_digital_link
-from verifier.element_string import GS, format_element_string
-from verifier.gs1 import CSET82, Carrier, UnitCode
-from verifier.keyboard import Layout, layouts
-from verifier.keyboard_table import ROWS, US
-from verifier.reading import NotGs1, ReadCode, Unreadable, read
-from verifier.repair import MOST_REPAIRS, RepairName, find_repairs
+from verifier.reading.code_text import Foreign
+from verifier.reading.digital_link import format_digital_link
+from verifier.reading.element_string import GS, format_element_string
+from verifier.reading.gs1 import CSET82, Carrier, UnitCode
+from verifier.reading.keyboard import Layout, layouts
+from verifier.reading.keyboard_table import ROWS, US
+from verifier.reading.reading import NotGs1, ReadCode, Unreadable, read
+from verifier.reading.repair import MOST_REPAIRS, RepairName, find_repairs
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "reading.json").read_text(encoding="utf-8"))["cases"]
 GTIN = "09506000134352"

@@ -8,16 +8,16 @@ import pytest
 
 from tests.sim import ORIGIN, Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
 from verifier import canonical
-from verifier.batch import RetireReason
-from verifier.entry import Entry, chain_head, decode_entry, encode_entry
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused
 from verifier.instant import DAY, HOUR, MINUTE
-from verifier.merkle import leaf_hash
-from verifier.participant import Role
-from verifier.record import Record
-from verifier.segment import salt_commitment
-from verifier.statement import Domain, Kind, Proposal, Statement, sign
-from verifier.struct import ZERO32
+from verifier.record.batch import RetireReason
+from verifier.record.entry import Entry, chain_head, decode_entry, encode_entry
+from verifier.record.participant import Role
+from verifier.record.record import Record
+from verifier.record.statement import Domain, Kind, Proposal, Statement, sign
+from verifier.record.struct import ZERO32
+from verifier.segment.view import salt_commitment
+from verifier.tree.merkle import leaf_hash
 
 PREFIX = "9521234"
 
@@ -579,7 +579,7 @@ def test_a_founding_that_could_not_stand_is_refused_before_anything_is_stored(ov
     }
     key = over.get("log_keys")
     if key == "cosignature":
-        from verifier.note_key import KeyType, SigningKey
+        from verifier.tree.note_key import KeyType, SigningKey
 
         over = {"log_keys": [SigningKey(ORIGIN, secret("log"), KeyType.COSIGNATURE_V1).verifier.format()]}
     if isinstance(over.get("authorities"), str):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of
-from verifier.batch import RetireReason
 from verifier.errors import Refused
-from verifier.participant import Role
-from verifier.rights import RECALL, RETIRE, Relation
+from verifier.record.batch import RetireReason
+from verifier.record.participant import Role
+from verifier.record.rights import RECALL, RETIRE, Relation
 
 PREFIX = "9521234"
 WHO = ("maker", "holder", "rival", "customs", "authority", "carrier", "marketplace", "auditor")

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.services.question import Question
-from ledger.services.verification import AsOf, History, Verification
+from ledger.services.scans.question import Question
+from ledger.services.scans.verification import AsOf, History, Verification
 from tests.sim import MadeBatch, Sim, gtin_of
-from verifier.batch import Batch, RetireReason
-from verifier.checked_tiles import CheckedTiles
-from verifier.facts import Context
-from verifier.judge import verdict_from
-from verifier.published_record import PublishedRecord
-from verifier.reading import read
-from verifier.reason import REASONS
-from verifier.scan_judged import GROUP, Place, compare_answer
-from verifier.scan_said import FACTS, Said, said_about
-from verifier.scan_sent import Compared
+from verifier.reading.reading import read
+from verifier.record.batch import Batch, RetireReason
+from verifier.record.published import PublishedRecord
+from verifier.scan.judged import GROUP, Place, compare_answer
+from verifier.scan.said import FACTS, Said, said_about
+from verifier.scan.sent import Compared
+from verifier.tree.checked_tiles import CheckedTiles
+from verifier.verdict.facts import Context
+from verifier.verdict.judge import verdict_from
+from verifier.verdict.reason import REASONS
 
 SERIAL = "S0001"
 ADVERSE = [

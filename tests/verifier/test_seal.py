@@ -18,23 +18,9 @@ from tests.verifier import seal_vectors
 from tests.verifier.seal_vectors import FILE, code_of, evidence, scene
 from verifier import canonical
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused
-from verifier.explain import explain
-from verifier.label import label_message
-from verifier.merkle import root_of
-from verifier.note import Note
-from verifier.scan_evidence import SCAN_STEPS, check_scan_evidence
-from verifier.scan_evidence_file import decode_scan_evidence, encode_scan_evidence
-from verifier.scan_receipt import (
-    DEADLINE_MAX,
-    SEAL_MAX,
-    encode_scan,
-    parse_receipt,
-    receipt_message,
-    scan_leaf,
-    sign_receipt,
-    verify_receipt,
-)
-from verifier.seal import (
+from verifier.evidence.explain import explain
+from verifier.reading.label import label_message
+from verifier.record.seal import (
     LEAVES_MIN,
     Seal,
     SealAbsence,
@@ -50,7 +36,21 @@ from verifier.seal import (
     verify_seal_absence,
     verify_seal_membership,
 )
-from verifier.statement import Kind
+from verifier.record.statement import Kind
+from verifier.scan.evidence import SCAN_STEPS, check_scan_evidence
+from verifier.scan.evidence_file import decode_scan_evidence, encode_scan_evidence
+from verifier.scan.receipt import (
+    DEADLINE_MAX,
+    SEAL_MAX,
+    encode_scan,
+    parse_receipt,
+    receipt_message,
+    scan_leaf,
+    sign_receipt,
+    verify_receipt,
+)
+from verifier.tree.merkle import root_of
+from verifier.tree.note import Note
 
 SHARED = json.loads(FILE.read_text())
 leaf_bytes = st.binary(min_size=32, max_size=32)
@@ -141,7 +141,7 @@ def test_changed_leaves_are_another_seal(given: set[bytes], data: st.DataObject)
 def test_too_many_leaves_or_no_leaves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Malformed):
         padded_leaves([b"short"], Draws())
-    monkeypatch.setattr("verifier.seal.LEAVES_MAX", 32)
+    monkeypatch.setattr("verifier.record.seal.LEAVES_MAX", 32)
     assert len(padded_leaves([secret(str(n)) for n in range(32)], Draws())) == 32 * 32
     with pytest.raises(Malformed):
         padded_leaves([secret(str(n)) for n in range(33)], Draws())
@@ -232,7 +232,7 @@ def test_a_seal_whose_leaves_are_withheld_shows_nothing() -> None:
 
 def test_an_overdue_seal_behind_too_many_entries_is_left_to_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     sim, promises = scene()
-    monkeypatch.setattr("verifier.scan_search.ENTRIES_MAX", 3)
+    monkeypatch.setattr("verifier.scan.search.ENTRIES_MAX", 3)
     with pytest.raises(Refused) as refused:
         sim.evidence(promises["overdue"])
     assert refused.value.code == "seal_run"

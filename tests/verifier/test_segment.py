@@ -25,7 +25,7 @@ from segment_model import (
 )
 
 from verifier.errors import Malformed, ProofInvalid
-from verifier.segment import (
+from verifier.segment.view import (
     SegmentView,
     UnitKeys,
     blind,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from segment_model import NaiveSegment, naive_key, serials_of
 
 from verifier.errors import ProofInvalid
-from verifier.segment import Layout, SegmentHeader, SegmentView, check_segment, decode_header, encode_header
+from verifier.segment.view import Layout, SegmentHeader, SegmentView, check_segment, decode_header, encode_header
 
 LARGE = NaiveSegment(sorted(naive_key(f"{number}") for number in range(70_001)))  # more than one block of keys
 

@@ -17,7 +17,7 @@ from tests.sim import actor, secret
 from tests.verifier.statements import SIGNED, altered, bodies
 from verifier.errors import CarnetError, Malformed, Refused
 from verifier.instant import DAY, MINUTE
-from verifier.statement import (
+from verifier.record.statement import (
     HALF_ORDER,
     STRUCTS,
     Domain,
@@ -32,7 +32,7 @@ from verifier.statement import (
     sign,
     verify,
 )
-from verifier.struct import HEADER, Struct
+from verifier.record.struct import HEADER, Struct
 
 DOMAIN = Domain(31337, "0x" + "11" * 20, secret("log id"))
 MAKER, RIVAL = actor("maker"), actor("rival")

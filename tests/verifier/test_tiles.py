@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.log_example import ENTRIES, LEAVES
-from verifier.checkpoint import open_checkpoint
 from verifier.errors import Malformed, ProofInvalid
-from verifier.merkle import (
+from verifier.tree.checkpoint import open_checkpoint
+from verifier.tree.merkle import (
     MemoryTree,
     consistency_proof,
     inclusion_proof,
@@ -21,8 +21,8 @@ from verifier.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from verifier.note_key import VerifierKey
-from verifier.tiles import (
+from verifier.tree.note_key import VerifierKey
+from verifier.tree.tiles import (
     Tile,
     TileHashes,
     decode_bundle,

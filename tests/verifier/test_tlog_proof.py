@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.verifier.log_example import LEAVES, LOG, LOG_VKEY, NOTE, PROOF, WITNESS_VKEY
-from verifier.checkpoint import open_checkpoint
 from verifier.errors import CarnetError, Malformed, ProofInvalid
-from verifier.merkle import MemoryTree, inclusion_proof
-from verifier.tlog_proof import TlogProof
+from verifier.tree.checkpoint import open_checkpoint
+from verifier.tree.merkle import MemoryTree, inclusion_proof
+from verifier.tree.tlog_proof import TlogProof
 
 HASH = st.binary(min_size=32, max_size=32)
 

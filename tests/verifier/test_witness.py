@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tests.verifier.log_example import COSIGNED_AT, NOTE, WITNESS, WITNESS_LINE
 from tests.verifier.signed_log import SignedLog
-from verifier.checkpoint import Checkpoint, open_checkpoint
 from verifier.errors import Malformed
-from verifier.merkle import EMPTY_ROOT
-from verifier.note import Note, NoteSignature, cosign_note, open_note, sign_note
-from verifier.note_key import KeyType, SigningKey, VerifierKey
-from verifier.witness import (
+from verifier.tree.checkpoint import Checkpoint, open_checkpoint
+from verifier.tree.merkle import EMPTY_ROOT
+from verifier.tree.note import Note, NoteSignature, cosign_note, open_note, sign_note
+from verifier.tree.note_key import KeyType, SigningKey, VerifierKey
+from verifier.tree.witness import (
     NEVER,
     PLAIN,
     SIZE,

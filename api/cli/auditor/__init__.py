@@ -1,0 +1,1 @@
+"""Commands of anyone who checks: whole logs, and single files of evidence."""

@@ -1,0 +1,1 @@
+"""Commands of authorities: founding, and deciding together who is admitted."""

@@ -1,0 +1,1 @@
+"""Commands of makers: batches, serial files and labels."""

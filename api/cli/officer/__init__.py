@@ -1,0 +1,1 @@
+"""Commands of officers: scanning, and what became of the receipts."""

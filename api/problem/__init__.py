@@ -1,0 +1,1 @@
+"""Every error as a problem (RFC 9457), and what its type means."""

@@ -1,0 +1,1 @@
+"""What a device told about one scan, and how it is understood."""

@@ -1,0 +1,1 @@
+"""What every route needs, made once for an application: settings, limits, metrics, pages."""

@@ -1,0 +1,64 @@
+"""Rate limits: a moving window for each class of requests and each address, token or session."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+
+from limits import RateLimitItem, RateLimitItemPerDay, parse
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+
+from api.site.rate_store import RateStore
+from api.site.settings import ApiSettings, Rate
+
+
+class Limiter:
+    """Counts in this process's memory: one process writes a ledger and serves it."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._store = storage = RateStore()
+        self._windows = MovingWindowRateLimiter(storage)
+        self._budgets = FixedWindowRateLimiter(storage)
+        self._items: Mapping[Rate, RateLimitItem] = {rate: parse(settings.rate(rate)) for rate in Rate}
+        self._policies = {
+            rate: f'"{rate.value}";q={item.amount};w={item.get_expiry()}' for rate, item in self._items.items()
+        }
+        self._address_budget = RateLimitItemPerDay(settings.upload_mib_address)
+        self._whole_budget = RateLimitItemPerDay(settings.upload_mib_all)
+
+    def most(self, rate: Rate) -> int:
+        """How many requests of a class pass in a window."""
+        return self._items[rate].amount
+
+    def hit(self, rate: Rate, key: str, cost: int = 1) -> tuple[bool, dict[str, str]]:
+        """Count `cost` requests, or none; whether they may pass, and the headers that say where their caller stands.
+
+        Headers as draft-ietf-httpapi-ratelimit-headers writes them, Retry-After as RFC 9110 10.2.3.
+        """
+        item = self._items[rate]
+        passes = self._windows.hit(item, rate.value, key, cost=cost)
+        reset, remaining = self._windows.get_window_stats(item, rate.value, key)
+        wait = max(1, math.ceil(reset - time.time()))
+        headers = {
+            "RateLimit-Policy": self._policies[rate],
+            "RateLimit": f'"{rate.value}";r={remaining};t={wait}',
+        }
+        if not passes:
+            headers["Retry-After"] = str(wait)
+        return passes, headers
+
+    def take_upload(self, address: str, mib: int) -> bool:
+        """Take MiB out of today's budget of an address and of everybody; False, and nothing taken, if it is used up."""
+        budgets = self._uploads(address)
+        if not all(self._budgets.test(budget, "upload", key, cost=mib) for budget, key in budgets):
+            return False  # asked first: `hit` takes out of a budget also when it says no
+        return all(self._budgets.hit(budget, "upload", key, cost=mib) for budget, key in budgets)
+
+    def give_back_upload(self, address: str, mib: int) -> None:
+        """Put MiB back that were taken and of which nothing is kept."""
+        for budget, key in self._uploads(address):
+            self._store.decr(budget.key_for("upload", key), mib)
+
+    def _uploads(self, address: str) -> tuple[tuple[RateLimitItem, str], tuple[RateLimitItem, str]]:
+        return ((self._address_budget, address), (self._whole_budget, "all"))

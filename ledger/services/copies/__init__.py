@@ -1,0 +1,1 @@
+"""A verified copy of somebody else's log, and how it stays one."""

@@ -1,0 +1,155 @@
+"""The index of this log: sealed on a cadence by its writer, confirmed by others.
+
+A seal speaks of all entries before it, so its body is made when its turn comes: under load entries would otherwise slip
+in between. Whether there is anything new is asked at that very moment too, so no state is ever sealed twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.services.outward.upkeep import Trouble, trouble_of
+from ledger.services.record.append import Receipt, Sequencer, Submission, now_ms
+from ledger.services.record.participant import Participants
+from verifier.errors import CarnetError, Malformed, Refused
+from verifier.instant import MINUTE, format_instant
+from verifier.record.independence import independence, operator_countries
+from verifier.record.record import Record
+from verifier.record.sealed_index import SealedIndex
+from verifier.record.statement import Kind, Statement, verify
+
+SEAL_ENTRIES = 64
+"""A seal is due when this many entries have come that speak of any product."""
+SEAL_AGE = 10 * MINUTE
+"""A seal is due when the last one is this old (milliseconds) and one such entry has come."""
+LOOK_SECONDS = 5.0
+"""How often the cadence looks whether a seal is due."""
+
+
+class Indexes:
+    """Seals the index and takes in confirmations."""
+
+    def __init__(self, record: Record, participants: Participants) -> None:
+        self._record, self._participants = record, participants
+        self._sequencer: Sequencer | None = None
+
+    def use(self, sequencer: Sequencer) -> None:
+        """Write from now on."""
+        self._sequencer = sequencer
+
+    @property
+    def new(self) -> int:
+        """How many entries that speak of any product the newest index does not cover."""
+        return _new(self._record)
+
+    def due(self, now: int) -> bool:
+        """Whether the cadence calls for a seal at this instant (milliseconds)."""
+        new, sealed = self.new, self._record.sealed_index
+        return new >= SEAL_ENTRIES or (new > 0 and (sealed is None or now - sealed.recorded_at >= SEAL_AGE))
+
+    def seal(self) -> Receipt:
+        """Seal the index as it is. Raises Refused (`index_current`) when nothing is new, Stopped."""
+        return self._writer.submit(Submission(Kind.INDEX_SEALED, {}, None, None, None, frozenset({"*"}), derive=_body))
+
+    def confirm(self, statement: Statement) -> Receipt:
+        """Take in the confirmation of a sealed index.
+
+        Raises Malformed, Refused (`not_entitled`, `index_unsealed`, `index_confirmed`, and those of any statement).
+        """
+        if statement.kind is not Kind.INDEX_CONFIRMED:
+            raise Malformed(f"couldn't confirm an index: got a {statement.kind} statement", at="kind")
+        digest = verify(statement, self._record.founding.domain)
+        self._check_independent(statement.actor)
+        touches = frozenset({statement.body["statementId"], "index"})
+        return self._writer.submit(
+            Submission(statement.kind, statement.body, statement.actor, statement.signature, digest, touches)
+        )
+
+    def _check_independent(self, actor: str) -> None:
+        """Refuse what would stand in the log and count for nothing: see `verifier.record.independence`."""
+        standing = self._record.standing
+        member = standing.participants.get(actor)
+        own = actor in standing.operators or (member is not None and member.country in operator_countries(standing))
+        if member is not None and own:
+            raise Refused(
+                f"couldn't accept the confirmation: {actor} is, or was, the operator of this log, or is admitted from "
+                "its country; expected an auditor or customs administration of another country",
+                code="not_entitled",
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """The newest sealed and the newest confirmed index as JSON; `new` entries are not covered by the former."""
+        sealed, confirmed = self._record.sealed_index, self._record.confirmed_index
+        return {
+            "sealed": self._describe(sealed) if sealed is not None else None,
+            "confirmed": self._describe(confirmed) if confirmed is not None else None,
+            "new": self.new,
+        }
+
+    def _describe(self, sealed: SealedIndex) -> dict[str, Any]:
+        who = independence(self._record.standing, sealed)
+        return {
+            "entry": sealed.index,
+            **sealed.head.body(),
+            "recorded_at": format_instant(sealed.recorded_at),
+            "confirmations": [{**one.to_json(), "name": self._name(one.address)} for one in who.confirmers],
+            "countries": list(who.countries),
+            "independent": who.shown,
+        }
+
+    def _name(self, address: str) -> str | None:
+        name: str | None = self._participants.describe(address)["name"]
+        return name
+
+    @property
+    def _writer(self) -> Sequencer:
+        if self._sequencer is None:
+            raise Refused("couldn't append: this ledger was opened for reading", code="read_only")
+        return self._sequencer
+
+
+class IndexCadence:
+    """Seals whenever a seal is due, in a thread of its own: a chain that is down does not hold it up."""
+
+    def __init__(self, indexes: Indexes, interval: float = LOOK_SECONDS) -> None:
+        self._indexes, self._interval = indexes, interval
+        self._stop = threading.Event()
+        self.trouble: Trouble | None = None
+        self._thread = threading.Thread(target=self._run, name="index", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the seal under way and stop."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._indexes.due(now_ms()):
+                    self._indexes.seal()
+                self.trouble = None  # also where somebody sealed on demand meanwhile
+            except CarnetError as error:
+                if error.code == "closed":
+                    return
+                self.trouble = None if error.code == "index_current" else trouble_of(error, now_ms())
+            except Exception as error:  # a lack of files or memory must not end the cadence for good, and unseen
+                self.trouble = trouble_of(error, now_ms())
+            self._stop.wait(self._interval)
+
+
+def _new(record: Record) -> int:
+    sealed = record.sealed_index
+    return record.index.changes - (sealed.changes if sealed is not None else 0)
+
+
+def _body(record: Record) -> Mapping[str, Any]:
+    if not _new(record):
+        raise Refused("couldn't seal the index: it is sealed already, nothing new was said", code="index_current")
+    return record.index.view(record.size).head.body()

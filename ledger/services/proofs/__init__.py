@@ -1,0 +1,1 @@
+"""Files of evidence built from storage, each checked as its reader will check it."""

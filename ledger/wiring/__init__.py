@@ -1,0 +1,1 @@
+"""The wiring: these modules and no others name concrete adapters."""

@@ -1,0 +1,1 @@
+"""A whole log recomputed from its bytes, part by part."""

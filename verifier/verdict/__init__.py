@@ -1,0 +1,1 @@
+"""Facts in, verdict and reasons out."""
