@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from api.problem.kind import NO_ANSWER, Problem
 from api.problem.reading import READING
-from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, RulesUnknown, Stopped, Unavailable
 
 CLASSES: Mapping[type[CarnetError], Problem] = {
     Malformed: Problem(400, "Not in its format", "Nothing changed. Correct what the detail names and send it again."),
@@ -19,6 +19,12 @@ CLASSES: Mapping[type[CarnetError], Problem] = {
     ProofInvalid: Problem(422, "A proof does not check", "Trust nothing that rests on these bytes, and keep them."),
     Unavailable: Problem(
         503, NO_ANSWER, "A part of the ledger cannot be read just now. Try again later; do not judge an item by it."
+    ),
+    RulesUnknown: Problem(
+        503,
+        NO_ANSWER,
+        "The ledger goes on by rules that this program does not know yet. What it says up to there stands; a newer "
+        "Carnet reads on.",
     ),
     Stopped: Problem(
         503,

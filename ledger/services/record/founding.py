@@ -14,6 +14,7 @@ from ledger.ports import Report
 from ledger.services.record.append import Sequencer, Submission, now_ms
 from verifier.errors import Refused
 from verifier.record.founding import NO_WITNESSES, Authority, Founding, check_policy, log_id
+from verifier.record.rules import NEWEST
 from verifier.record.statement import Domain, Kind, Proposal, header
 from verifier.tree.note import VerifierKey
 from verifier.tree.policy import Policy
@@ -26,7 +27,8 @@ Approve = Callable[[Proposal, Mapping[str, Any], Domain], Sequence[str]]
 class FoundingPlan:
     """What founders agree on. `operator` is the EVM address that may anchor, `log_key` signs checkpoints.
 
-    `witness_policy`: `none`, or a policy's text that `verifier.record.founding.check_policy` takes for this log key.
+    `rules`: the version that it starts with. `witness_policy`: `none`, or a policy's text that
+    `verifier.record.founding.check_policy` takes for this log key.
     """
 
     origin: str
@@ -34,6 +36,7 @@ class FoundingPlan:
     log_key: VerifierKey
     operator: str
     witness_policy: str = NO_WITNESSES
+    rules: int = NEWEST
 
 
 class FoundingChain(Protocol):
@@ -71,8 +74,9 @@ def set_up_contracts(chain: FoundingChain, plan: FoundingPlan, approve: Approve,
     anchor = chain.deploy_anchor()
     report(f"anchor contract at {anchor}")
     founding = Founding(
-        plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), plan.witness_policy, b""
-    )
+        plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), plan.witness_policy, b"",
+        plan.rules,
+    )  # fmt: skip
     body = {**header(now_ms()), "logId": "0x" + founding.log_id.hex(), "operator": plan.operator}
     try:
         chain.execute(Proposal.OPERATOR_SET, body, approve(Proposal.OPERATOR_SET, body, founding.domain))
