@@ -183,6 +183,7 @@ class Standing:
         self.position = (0, -1)
         self.executed: set[str] = set()
         self.decided: dict[str, list[int]] = {}
+        self.entries: list[int] = []  # of all decisions, in order
         self.favoured: dict[str, int] = {}
         self.favoured_last = 0
 
@@ -274,6 +275,7 @@ class Standing:
                 self.decided.setdefault(mirrored.proposal.value, []).append(index)
             case Proposal.RULES_RAISED:
                 self.rules = body["version"]
+        self.entries.append(index)
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
         self.executed.add(body["statementId"])

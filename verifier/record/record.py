@@ -16,7 +16,7 @@ from verifier.record.batch import Batch, Change, RetireReason, Slot, batch_from,
 from verifier.record.entry import CHAIN_START, Entry, chain_head
 from verifier.record.founding import Founding, parse_founding
 from verifier.record.independence import independence
-from verifier.record.index import Index, IndexHead, parse_index_head
+from verifier.record.index import LISTED_FROM, Index, IndexHead, parse_index_head
 from verifier.record.participant import Mirrored, Standing, parse_mirrored
 from verifier.record.retired import RetiredUnits, SegmentReader, check_retirement
 from verifier.record.rights import RECALL, RETIRE, active, check_change, check_confirm, check_register, check_undo
@@ -165,6 +165,8 @@ class Record:
                 self._seal_index(parse_index_head(entry.body, sealed=True), index, entry.recorded_at)
             case _:
                 self._integrate_statement(entry, leaf, index)
+        self.index.note(entry.kind, leaf)
+        self.index.listed = self.rules >= LISTED_FROM
         self.size, self.head, self.recorded_at = index + 1, chain_head(self.head, leaf), entry.recorded_at
 
     @property
@@ -238,7 +240,9 @@ class Record:
         self._check_stored(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
 
     def _seal_index(self, head: IndexHead, index: int, recorded_at: int) -> None:
-        sealed = SealedIndex(head, index, recorded_at, self.index.changes, self.index.view(head.size))
+        sealed = SealedIndex(
+            head, index, recorded_at, self.index.changes, self.index.view(head.size), self.index.decisions
+        )
         self.index_seals[head.size] = sealed
         self._unconfirmed.append(sealed)
         if len(self._unconfirmed) > INDEXES_KEPT:
