@@ -15,7 +15,15 @@ from typing import Any
 
 from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
 from verifier import canonical
-from verifier.evidence.file import EvidenceFile, ShownEntry, UnitProof, decode_evidence, encode_evidence
+from verifier.evidence.file import (
+    SPEC,
+    SPEC_2,
+    EvidenceFile,
+    ShownEntry,
+    UnitProof,
+    decode_evidence,
+    encode_evidence,
+)
 from verifier.evidence.index import IndexPart
 from verifier.record.batch import RetireReason
 from verifier.record.participant import Role
@@ -250,7 +258,8 @@ def file_of(sim: Sim, own: int, others: list[int], unit: UnitProof | None = None
     """A file about an entry, resting on whatever one likes: what somebody could hand out who owns the log's key."""
     entry = shown(sim, own)
     proof = TlogProof(own, entry.path, sim.notes[sim.size()])
-    return EvidenceFile(proof, entry.data, tuple(shown(sim, index) for index in others), unit)
+    spec = SPEC if sim.founding.rules > 1 else SPEC_2
+    return EvidenceFile(proof, entry.data, tuple(shown(sim, index) for index in others), unit, spec=spec)
 
 
 def forged_blind() -> EvidenceFile:

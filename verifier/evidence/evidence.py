@@ -13,6 +13,7 @@ from typing import Any
 from verifier.chain.event import ChainReader
 from verifier.errors import CarnetError, ProofInvalid, Unavailable
 from verifier.evidence.anchor import check_anchor, check_on_chain
+from verifier.evidence.decisions import check_decisions
 from verifier.evidence.explain import STEPS, Limits, Report, Step
 from verifier.evidence.facts import anchor_facts, batch_facts, index_facts, unit_facts, witness_facts
 from verifier.evidence.file import EvidenceFile, ShownEntry, decode_evidence
@@ -88,6 +89,7 @@ class _Check:
         self._quorum_at: int | None = None
         self._index: SealedIndex | None = None
         self._independence: Independence | None = None
+        self._decisions: int | None = None
         self._excerpt = Excerpt()
         self._refused: tuple[str, CarnetError] | None = None
         self._batch: Batch | None = None
@@ -238,6 +240,14 @@ class _Check:
             "more of this than is shown"
         )
 
+    def _check_decisions(self) -> str:
+        """That the decisions shown are all there are; without it nothing good is said of the maker's standing."""
+        proof, part = self._file.decisions, self._file.index
+        if proof is None or part is None or self._index is None:
+            raise _Open("the file does not show that no decision about people was left out")
+        self._decisions = check_decisions(proof, part, self._index, self._entries)
+        return f"the {self._decisions} decisions shown are all of the first {part.complete_to} entries"
+
     def _check_unit(self) -> str:
         unit, batch = self._file.unit, self._batch
         if unit is None:
@@ -332,6 +342,7 @@ class _Check:
             witnessed=self._quorum_at is not None,
             size=self._head.size,
             complete_to=self._file.index.complete_to if self._file.index is not None else None,
+            decisions_shown=self._decisions is not None,
             anchored=self._file.anchor is not None,
             chain_asked=self._asked,
             register_asked=self._register is not None,
@@ -352,6 +363,9 @@ class _Check:
             "batch": self._batch_facts(batch) if batch else None,
             "unit": unit_facts(unit, batch, self._blind_unknown) if unit and batch else None,
             "index": index_facts(part, self._index, self._excerpt) if part and self._index else None,
+            "decisions": {"count": self._decisions, "complete_to": part.complete_to}
+            if part and self._decisions is not None
+            else None,
             "witnesses": witness_facts(self._signed, self._quorum_at) if self._founding.policy else None,
             "label": "valid" if self._labelled else None,
             "anchor": anchor_facts(anchor, asked=self._asked) if anchor else None,
@@ -359,7 +373,8 @@ class _Check:
         }
 
     def _batch_facts(self, batch: Batch) -> dict[str, Any]:
-        facts = batch_facts(batch, self._excerpt.standing)
+        checked = self._decisions is not None or self._register is not None
+        facts = batch_facts(batch, self._excerpt.standing, checked=checked)
         return self._register.worse(facts, batch) if self._register is not None else facts
 
 

@@ -77,7 +77,7 @@ class Register:
         """The facts of a batch with the maker's standing as the registry has it, where that is the worse one."""
         if self.standing is None or batch.maker not in self.standing.participants:
             return dict(facts)
-        here = batch_facts(batch, self.standing)
+        here = batch_facts(batch, self.standing, checked=True)
         turned = {name: facts[name] or here[name] for name in _ADVERSE}
         return {**facts, **turned, "maker_holds_prefix": facts["maker_holds_prefix"] and here["maker_holds_prefix"]}
 

@@ -26,7 +26,7 @@ class ProofEntries:
         """The entry and all that it rests on: founding, votes, admissions, prefix, and what was said of its batch."""
         own = self._entry(index)
         batch = self._batch_of(own)
-        wanted = {0, index, *(self._history(batch, own) if batch else ()), *(complete.needed if complete else ())}
+        wanted = {0, index, *(self._history(batch, own) if batch else ()), *(complete.wanted if complete else ())}
         if own.kind is Kind.INDEX_CONFIRMED:
             wanted |= {int(own.body["size"]), *self._record.standing.decisions("operator_set")}
         entries = {at: self._entry(at) for at in wanted if at < size}
