@@ -47,8 +47,8 @@ class FoundingChain(Protocol):
         """The chain's id."""
         ...
 
-    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority]) -> str:
-        """Deploy the registry; returns its address (0x, lower hex)."""
+    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority], rules: int) -> str:
+        """Deploy the registry, at this version of the rules; returns its address (0x, lower hex)."""
         ...
 
     def deploy_anchor(self) -> str:
@@ -69,7 +69,7 @@ def set_up_contracts(chain: FoundingChain, plan: FoundingPlan, approve: Approve,
     if plan.witness_policy != NO_WITNESSES:
         # Now, not when entry 0 is written: contracts cannot be taken back.
         check_policy(Policy.parse(plan.witness_policy), (plan.log_key,))
-    registry = chain.deploy_registry(log_id(plan.origin), plan.authorities)
+    registry = chain.deploy_registry(log_id(plan.origin), plan.authorities, plan.rules)
     report(f"registry contract at {registry}")
     anchor = chain.deploy_anchor()
     report(f"anchor contract at {anchor}")
