@@ -119,13 +119,13 @@ def older_row() -> EvidenceFile:
     """The row of the decisions as it was before the suspension, and the file without it."""
     here = listed()
     file = without_entry(file_about(here.bad), here.before)
-    return replace(file, decisions=rows_at(next(iter(here.sim.record.index_seals))).prove_at(DECISIONS))
+    return replace(file, decisions=folded(here.sim, next(iter(here.sim.record.index_seals))).prove_at(DECISIONS))
 
 
-def rows_at(size: int) -> IndexView:
-    """The index of the first entries of this ledger, folded anew."""
-    record = Record(listed().sim.segment)
-    for raw in listed().sim.entries[:size]:
+def folded(sim: Sim, size: int) -> IndexView:
+    """The index of the first entries of a ledger, folded anew."""
+    record = Record(sim.segment)
+    for raw in sim.entries[:size]:
         record.integrate(decode_entry(raw))
     return record.index.view(size)
 
