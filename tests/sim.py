@@ -507,9 +507,15 @@ class Sim:
         assert report.chain_head == self.record.head
         assert report.root == self.root()
 
-    def audit(self, *, chain: bool = True, pin: bytes | None = None) -> AuditReport:
-        """Audit what is stored."""
-        return audit(self, pin or self.pin, chain=self if chain else None, seals=self.leaves)
+    def audit(
+        self, *, chain: bool = True, pin: bytes | None = None, known: Rules | None = None, now: int | None = None
+    ) -> AuditReport:
+        """Audit what is stored, as an auditor with these versions of the rules; by default the ledger's own."""
+        node = self if chain else None
+        return audit(
+            self, pin or self.pin, chain=node, seals=self.leaves, known=known or self.known, now=now,
+            served=now is not None,
+        )  # fmt: skip
 
     def proofs(self) -> Proofs:
         """Proof files from what is stored."""

@@ -274,6 +274,7 @@ class Standing:
                 self.operators.add(body["operator"])
                 self.decided.setdefault(mirrored.proposal.value, []).append(index)
             case Proposal.RULES_RAISED:
+                self.known.check_known(body["version"])  # also where stored entries are folded without being admitted
                 self.rules = body["version"]
         self.entries.append(index)
         self.sequence = mirrored.sequence
