@@ -110,7 +110,7 @@ CODES: Mapping[str, Problem] = {
     "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
     "index_unsealed": Problem(422, "No such index", "Only an index that this ledger has sealed can be confirmed."),
     "index_confirmed": Problem(409, "Confirmed already", "This key has confirmed this index; confirm the next one."),
-    "index_current": Problem(409, "Sealed already", "Nothing was said about any product since the last seal."),
+    "index_current": Problem(409, "Sealed already", "Nothing was said or decided since the last seal."),
     "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
     "salt_published": Problem(
         422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.sim import Sim
+from tests.sim import MadeBatch, Sim
 from tests.verifier.decision_vectors import CASES, FOLDER, PREFIX, SERIAL, file_about, listed, pin
 from tests.verifier.evidence_vectors import complete_file, indexed, part_of, with_part
+from verifier.evidence.decisions import DECISIONS_MAX
 from verifier.evidence.evidence import check_evidence
 from verifier.evidence.explain import NO_DECISION_LEFT_OUT, Report, explain
-from verifier.evidence.file import SPEC, SPEC_2, decode_evidence, encode_evidence
+from verifier.evidence.file import ENTRIES_MAX, SPEC, SPEC_2, decode_evidence, encode_evidence
 from verifier.record.participant import Role
 from verifier.record.rules import FIRST
 from verifier.tree.merkle import consistency_proof
@@ -130,3 +131,47 @@ def test_a_file_reaches_no_further_for_people_than_for_goods() -> None:
     report = check_evidence(encode_evidence(shorter), pin=here.sim.pin)
     assert report.ok, report.failed
     assert report.shows["decisions"] == {"count": 9, "complete_to": end}
+
+
+def many(decisions: int) -> tuple[Sim, MadeBatch]:
+    """A ledger of so many decisions with a confirmed index, and a batch in it."""
+    sim = Sim.found(checked=False)
+    auditor, maker = sim.admit("vera", Role.AUDITOR, "FR"), sim.maker("aurora", PREFIX)
+    batch = sim.register_batch(maker, public=True)
+    while sim.record.index.decisions < decisions:
+        sim.admit(f"person {sim.size()}")
+    sim.seal_index()
+    sim.confirm_index(auditor)
+    return sim, batch
+
+
+def proof(sim: Sim, batch: MadeBatch) -> bytes:
+    return sim.proofs().for_unit(batch.code(SERIAL))
+
+
+@pytest.mark.parametrize(("decisions", "most"), [(10, 60_000), (100, 400_000)])
+def test_a_file_has_the_size_that_the_page_says(decisions: int, most: int, record_property: Any) -> None:
+    sim, batch = many(decisions)
+    raw = proof(sim, batch)
+    assert standing(check_evidence(raw, pin=sim.pin))[0] == "complete"
+    assert len(raw) < most
+    record_property("said", f"a proof with {decisions} decisions: {len(raw):,} bytes")
+
+
+def test_beyond_so_many_decisions_a_file_is_made_without_them_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert DECISIONS_MAX < ENTRIES_MAX, "there is room for what was said of the goods"
+    monkeypatch.setattr("ledger.services.proofs.index.DECISIONS_MAX", 20)
+    sim, batch = many(20)
+    assert standing(check_evidence(proof(sim, batch), pin=sim.pin))[0] == "complete"
+    sim.admit("one more")
+    report = check_evidence(proof(sim, batch), pin=sim.pin)
+    assert report.ok
+    assert standing(report)[0] == "not_checked"
+    assert report.shows["index"]["complete_to"] == sim.size()
+
+
+def test_of_too_many_bytes_the_decisions_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.services.proofs.proof.ENTRY_BYTES_MAX", 12_000)
+    sim, batch = many(20)
+    report = check_evidence(proof(sim, batch), pin=sim.pin)
+    assert (report.ok, standing(report)[0], report.shows["index"] is not None) == (True, "not_checked", True)

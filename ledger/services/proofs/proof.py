@@ -39,6 +39,10 @@ from verifier.segment.view import SegmentView, blind, unit_key
 from verifier.tree.merkle import HashReader, consistency_proof, inclusion_proof
 from verifier.tree.tlog_proof import TlogProof
 
+ENTRY_BYTES_MAX = 4_000_000
+"""Bytes of entries in a complete file. Own limit: encoded twice, with paths and tail, they stay below what a reader
+takes. Beyond it the file shows fewer, and says so."""
+
 
 class ProofLog(Protocol):
     """What proofs read of a log."""
@@ -214,7 +218,8 @@ class Proofs:
         """As complete as a file can be: about goods and people, else about goods, else not (with `fewest`)."""
         for each in dict.fromkeys((complete, replace(complete, decisions=None))):
             entries = self._entries.gather(index, head.size, each)
-            if len(entries) <= (ENTRIES_MAX if each.decisions is not None else ENTRIES_MAX_2):
+            most = ENTRIES_MAX if each.decisions is not None else ENTRIES_MAX_2
+            if len(entries) <= most and sum(len(entry.raw) for entry in entries.values()) <= ENTRY_BYTES_MAX:
                 return each, entries
         return None, fewest
 
