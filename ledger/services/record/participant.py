@@ -136,9 +136,10 @@ class Freshness:
     @property
     def stale(self) -> bool:
         """Whether nobody has heard of the registry for a day: registrations wait, and nothing is called registered."""
-        if self.newest is not None and self._clock() - self.newest() > MIRROR_AGE_LIMIT:
+        now, read_at = self._clock(), self.read_at
+        if self.newest is not None and now - self.newest() > MIRROR_AGE_LIMIT:
             return True
-        return self.read_at is None or self._clock() - self.read_at > MIRROR_AGE_LIMIT
+        return read_at is None or now - read_at > MIRROR_AGE_LIMIT
 
 
 def _suspension(member: Participant) -> dict[str, str] | None:
