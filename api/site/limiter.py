@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse
@@ -36,11 +35,9 @@ class Limiter:
 
         Headers as draft-ietf-httpapi-ratelimit-headers writes them, Retry-After as RFC 9110 10.2.3.
         """
-        # What the library's moving window asks its store, asked once: a key and two windows cost as much as a search.
-        (most, seconds), counted = self._windows[rate], f"{rate.value}/{key}"
-        passes = self._store.acquire_entry(counted, most, seconds, cost)
-        oldest, held = self._store.get_moving_window(counted, most, seconds)
-        wait = max(1, math.ceil(oldest + seconds - time.time()))
+        most, seconds = self._windows[rate]
+        passes, reset, held = self._store.count(f"{rate.value}/{key}", most, seconds, cost)
+        wait = max(1, math.ceil(reset))
         headers = {
             "RateLimit-Policy": self._policies[rate],
             "RateLimit": f'"{rate.value}";r={most - held};t={wait}',
