@@ -73,9 +73,9 @@ class Guarded(APIRoute):
             who = _identify(request, rule, here)
             if who is not None and here.ledger.tokens.use_is_due(who):
                 await run_in_threadpool(here.ledger.tokens.note_use, who)
-            headers = _count(request, rule, who, here)
+            counted = request.scope["counted"] = _counted_as(request, rule, who)
+            headers = _hit(here, *counted)
             request.scope["rate_headers"] = headers  # for problems too: they do not pass here again
-            request.scope["counted"] = _counted_as(request, rule, who)
             if rule.needs is not None:
                 if who is None and rule.page:
                     return RedirectResponse("/officer/sign-in", 303, headers)
@@ -131,12 +131,8 @@ def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
     return here.ledger.tokens.session(cookie) if cookie else None
 
 
-def _count(request: Request, rule: Rule, who: Caller | None, here: Site) -> dict[str, str]:
-    """Count the request against its caller, or else against its address. Raises Denied (`rate_limited`)."""
-    return _hit(here, *_counted_as(request, rule, who))
-
-
 def _counted_as(request: Request, rule: Rule, who: Caller | None) -> tuple[Rate, str]:
+    """What a request counts against: its caller, or else its address."""
     if who is not None:
         return Rate.OFFICER, who.id
     return rule.rate if rule.public else Rate.SIGN_IN, address_of(request)
@@ -154,6 +150,7 @@ def charge(request: Request, more: int) -> None:
 
 
 def _hit(here: Site, rate: Rate, key: str, cost: int = 1) -> dict[str, str]:
+    """Count requests. Raises Denied (`rate_limited`)."""
     passes, headers = here.limiter.hit(rate, key, cost)
     if not passes:
         raise Denied("couldn't answer: too many requests from this address", code="rate_limited", headers=headers)
