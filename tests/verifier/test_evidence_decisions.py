@@ -175,3 +175,58 @@ def test_of_too_many_bytes_the_decisions_go_first(monkeypatch: pytest.MonkeyPatc
     sim, batch = many(20)
     report = check_evidence(proof(sim, batch), pin=sim.pin)
     assert (report.ok, standing(report)[0], report.shows["index"] is not None) == (True, "not_checked", True)
+
+
+def shortened(sim: Sim, raw: bytes, end: int) -> Report:
+    """A file whose tail is cut off honestly at `end`, while it goes on showing what came after that."""
+    file = decode_evidence(raw)
+    part = part_of(file)
+    way = consistency_proof(end, sim.size(), sim.tree())
+    return check_evidence(
+        encode_evidence(with_part(file, later=part.later[: end - part.seal], consistency=way)), pin=sim.pin
+    )
+
+
+def test_a_reinstatement_beyond_what_is_complete_clears_nobody() -> None:
+    sim = Sim.found(checked=False)
+    auditor, maker = sim.admit("vera", Role.AUDITOR, "FR"), sim.maker("aurora", PREFIX)
+    batch = sim.register_batch(maker, public=True)
+    sim.suspend(maker)
+    sim.seal_index()
+    sim.confirm_index(auditor)
+    end = sim.size()
+    sim.reinstate(maker)
+    raw = proof(sim, batch)
+    assert standing(check_evidence(raw, pin=sim.pin))[:2] == ("complete", None)
+    report = shortened(sim, raw, end)
+    assert report.ok, report.failed
+    assert standing(report)[:2] == ("not_checked", "not_checked")
+
+
+def test_a_batch_registered_beyond_what_is_complete_may_be_a_suspended_maker_s() -> None:
+    sim = Sim.found(checked=False)
+    auditor, maker = sim.admit("vera", Role.AUDITOR, "FR"), sim.maker("aurora", PREFIX)
+    sim.seal_index()
+    sim.confirm_index(auditor)
+    end = sim.size()
+    batch = sim.register_batch(maker, public=True)
+    raw = proof(sim, batch)
+    assert standing(check_evidence(raw, pin=sim.pin))[2] is False
+    report = shortened(sim, raw, end)
+    assert report.ok, report.failed
+    assert standing(report)[2] == "not_checked"
+
+
+def test_an_undo_beyond_what_is_complete_is_no_word_that_there_was_no_recall() -> None:
+    sim = Sim.found(checked=False)
+    auditor, maker = sim.admit("vera", Role.AUDITOR, "FR"), sim.maker("aurora", PREFIX)
+    batch = sim.register_batch(maker, public=True)
+    recall = sim.recall(maker, batch)
+    sim.seal_index()
+    sim.confirm_index(auditor)
+    end = sim.size()
+    sim.undo(maker, recall)
+    raw = proof(sim, batch)
+    assert check_evidence(raw, pin=sim.pin).shows["index"]["no_recall_up_to"] == sim.size()
+    report = shortened(sim, raw, end)
+    assert (report.ok, report.shows["index"]["no_recall_up_to"]) == (True, None)

@@ -13,7 +13,7 @@ from typing import Any
 from verifier.chain.event import ChainReader
 from verifier.errors import CarnetError, ProofInvalid, Unavailable
 from verifier.evidence.anchor import check_anchor, check_on_chain
-from verifier.evidence.decisions import check_decisions
+from verifier.evidence.decisions import check_decisions, tells_standing
 from verifier.evidence.explain import STEPS, Limits, Report, Step
 from verifier.evidence.facts import anchor_facts, batch_facts, index_facts, unit_facts, witness_facts
 from verifier.evidence.file import EvidenceFile, ShownEntry, decode_evidence
@@ -373,8 +373,9 @@ class _Check:
         }
 
     def _batch_facts(self, batch: Batch) -> dict[str, Any]:
-        checked = self._decisions is not None or self._register is not None
-        facts = batch_facts(batch, self._excerpt.standing, checked=checked)
+        standing, part = self._excerpt.standing, self._file.index
+        whole = part is not None and self._decisions is not None and tells_standing(batch, standing, part.complete_to)
+        facts = batch_facts(batch, standing, checked=whole or self._register is not None)
         return self._register.worse(facts, batch) if self._register is not None else facts
 
 

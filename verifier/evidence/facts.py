@@ -90,6 +90,8 @@ def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt) -> dict[
     who = independence(excerpt.standing, sealed)
     known = any(batch.index < part.complete_to for batch in batches)
     adverse = any(batch.recall.current is not None or batch.withdrawn for batch in batches)
+    # An undo beyond that says that there was a recall, and does not say that none came after it.
+    adverse = adverse or any(batch.index < part.complete_to <= batch.favoured for batch in batches)
     return {
         "gtin": part.gtin,
         "lot": part.lot,
