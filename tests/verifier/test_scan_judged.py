@@ -230,6 +230,52 @@ class _Kept:
         return History()
 
 
+def asked(sim: Sim, size: int, code: str) -> tuple[list[str], str]:
+    """What an honest server answers while the signed head has this size: reasons and verdict."""
+    kept, root = _Kept(sim), sim.root(size)
+    server = Verification(sim.record, sim, kept, kept, lambda: AsOf(size, root, sim.clock, None), lambda: False)  # type: ignore[arg-type]
+    question = Question(read(code), today="2026-10-01", context=Context.IMPORT, market="NL")
+    judgement = server.answer(question).judgement
+    return [reason.code for reason in judgement.reasons], judgement.verdict.value
+
+
+@pytest.mark.parametrize("fact", ["recalled", "stolen", "issuer_suspended", "prefix_moved"])
+def test_what_was_undone_after_the_answer_excuses_nobody(fact: str) -> None:
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, public=True)
+    match fact:
+        case "recalled":
+            leaf = sim.recall(maker, batch)
+        case "stolen":
+            leaf = sim.retire(maker, batch, RetireReason.STOLEN, [SERIAL])
+        case "issuer_suspended":
+            sim.suspend(maker)
+        case "prefix_moved":
+            sim.withdraw(maker, "9521234")
+    size, code = sim.size(), f"(01){batch.gtin}(10){batch.lot}(21){SERIAL}"
+    true, _ = asked(sim, size, code)
+    assert fact in true
+    match fact:
+        case "recalled" | "stolen":
+            sim.undo(maker, leaf)
+        case "issuer_suspended":
+            sim.reinstate(maker)
+        case "prefix_moved":
+            sim.grant(maker, "9521234")
+    at = partial(said, sim, code, "NL", "import")
+
+    def held(reasons: list[str], verdict: str) -> Compared:
+        receipt = sim.promise("T", code=code, reasons=reasons, verdict=verdict, log_size=str(size))
+        return compare_answer(receipt, at(size), at(sim.size()), Place(batch.index))
+
+    early, verdict = asked(sim, size, code)
+    assert fact not in early, "it counts at once"
+    assert (held(early, verdict).faults, fact in (held(early, verdict).open or {})) == ((), True)
+    lie = [reason for reason in true if reason != fact]
+    assert any(f"not told {fact!r}" in fault for fault in held(lie, str(verdict_from(lie))).faults)
+
+
 @pytest.mark.parametrize("context", [Context.IMPORT, Context.OWNER])
 @pytest.mark.parametrize("alone", [True, False], ids=["one lot", "two lots"])
 @pytest.mark.parametrize("fact", [*ADVERSE, "nothing"])

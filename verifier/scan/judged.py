@@ -211,14 +211,20 @@ def _hold_fact(reason: str, said: Said, sure: frozenset[int], may: frozenset[int
 
 
 def _compare_reasons(told: frozenset[str], size: int, held: _Held, later: _Held) -> Compared:
+    """Hold what was told to both sizes. What turned for the worse in between counts at once; what turned for the better
+    does so as well, and an honest answer then awaits witnesses."""
     same, faults, open_ = [], [], dict(held.open)
     for reason, holds in held.decides.items():
-        was_told = reason in told
-        if was_told in (holds, later.decides.get(reason, holds)):
+        was_told, late = reason in told, later.decides.get(reason)
+        if was_told == holds or (was_told and late):
             same.append(reason)
         elif reason in later.open:
             open_[reason] = later.open[reason]
-        elif reason in later.decides:  # else the unit's proof settles it
+        elif not was_told and late is False and "awaiting_witnesses" in told:
+            open_[reason] = (
+                f"it held at {size} entries and was undone soon after: nothing shows what was known"
+            )
+        elif late is not None:  # else the unit's proof settles it
             faults.append(
                 f"the officer was {'told' if was_told else 'not told'} {reason!r}; the first {size} entries of the log "
                 f"say {'so' if holds else 'otherwise'}"
