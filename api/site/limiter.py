@@ -30,6 +30,10 @@ class Limiter:
         """How many requests of a class pass in a window."""
         return self._windows[rate][0]
 
+    def remaining(self, rate: Rate, key: str) -> int:
+        """How many more requests of a class pass now."""
+        return int(self._windows.get_window_stats(self._items[rate], rate.value, key)[1])
+
     def hit(self, rate: Rate, key: str, cost: int = 1) -> tuple[bool, dict[str, str]]:
         """Count `cost` requests, or none; whether they may pass, and the headers that say where their caller stands.
 
