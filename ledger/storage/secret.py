@@ -42,6 +42,10 @@ class SecretTable:
             if self.get(name) != value:
                 raise Refused(f"couldn't keep {name}: it stands for another value", code="secret_exists") from None
 
+    def sealed(self, name: str, value: bytes) -> bytes:
+        """Seal a value, for `LogStore.append` to keep under the name together with its entry."""
+        return self._sealer.seal(value, name.encode())
+
     def get(self, name: str) -> bytes | None:
         """Unseal, or None."""
         row = self._by_name.first(name=name)
