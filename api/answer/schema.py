@@ -133,12 +133,22 @@ class AlarmOut(Closed):
     evidence: str
 
 
+class PauseOut(Closed):
+    """Why a mirror's copy ends before this entry although nothing is wrong: its program is older than the rules."""
+
+    code: str
+    words: str
+    entry: int
+    at: str
+
+
 class MirrorOut(Closed):
     """Whose copy answers, and when it was last compared. With an alarm nothing good rests on it."""
 
     of: str
     checked_at: str | None
     alarm: AlarmOut | None
+    paused: PauseOut | None
 
 
 class AsOfOut(Closed):

@@ -77,13 +77,16 @@ class Step:
 class Report:
     """What a check found. `shows` is JSON-able; it and `does_not_show` are empty when a step failed.
 
-    `unproved` names a step whose subject the file is about and that could not be told with what was given.
+    `unproved` names a step whose subject the file is about and that could not be told with what was given; `paused`
+    says why where that is because the ledger goes by rules that this program does not have. `shows` then tells what was
+    said before that.
     """
 
     steps: tuple[Step, ...]
     shows: Mapping[str, Any] = field(default_factory=dict)
     does_not_show: tuple[str, ...] = ()
     unproved: str | None = None
+    paused: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -107,6 +110,7 @@ class Report:
             "ok": self.ok,
             "failed": self.failed.step if self.failed else None,
             "unproved": self.unproved,
+            "paused": self.paused,
             "steps": [step.to_json() for step in self.steps],
             "shows": dict(self.shows),
             "does_not_show": list(self.does_not_show),
@@ -126,7 +130,10 @@ def explain(report: Report) -> list[str]:
         if rest:
             lines.append(f"The check stopped there and did not look at: {', '.join(step.step for step in rest)}.")
         return lines
-    if report.unproved == "register":
+    if report.paused is not None:
+        lines.append("This program is older than the ledger's rules (rules_unknown): it can't tell whether this holds.")
+        lines.append("That is no fault of the file: check it with a newer carnet. What was said before that:")
+    elif report.unproved == "register":
         lines.append(
             "This file is older than the registry (register_stale): it does not prove that its signers may sign."
         )

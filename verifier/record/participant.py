@@ -15,9 +15,10 @@ from typing import Any
 
 from verifier.errors import Malformed, Refused
 from verifier.record.approval import check_approval, subject_of, threshold
+from verifier.record.entry import Entry
 from verifier.record.founding import Founding
 from verifier.record.rules import KNOWN, Rules
-from verifier.record.statement import CLOCK_SKEW, LIFETIME_LIMIT, STRUCTS, Domain, Proposal, check_hex
+from verifier.record.statement import CLOCK_SKEW, LIFETIME_LIMIT, STRUCTS, Domain, Kind, Proposal, check_hex
 
 ZERO_ADDRESS = "0x" + "00" * 20
 """Nobody's account."""
@@ -140,6 +141,15 @@ def parse_mirrored(body: Mapping[str, Any]) -> Mirrored:
         body["transaction"],
         body["log_index"],
     )
+
+
+def goes_beyond(entry: Entry, known: Rules) -> bool:
+    """Whether an entry claims to raise a ledger beyond the known rules. Only `Standing.check` tells if that is so."""
+    if entry.kind is not Kind.PARTICIPANT_MIRRORED or entry.body.get("proposal") != Proposal.RULES_RAISED:
+        return False
+    statement = entry.body.get("statement")
+    version = statement.get("version") if isinstance(statement, Mapping) else None
+    return type(version) is int and version > known.newest
 
 
 def _number(body: Mapping[str, Any], key: str) -> int:

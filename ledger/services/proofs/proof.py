@@ -206,7 +206,8 @@ class Proofs:
         file = EvidenceFile(proof, own.data, others, unit, part, label, self._anchor(head), decisions, spec)
         raw = encode_evidence(file)  # 4
         # A receipt is handed out before any witness has seen it, and says so.
-        report = check_evidence(raw, pin=self._record.founding.pin, salt=salt, unwitnessed=True)  # 5
+        record = self._record
+        report = check_evidence(raw, pin=record.founding.pin, salt=salt, unwitnessed=True, known=record.known)  # 5
         if not report.ok:
             step = report.failed.words if report.failed else report.unproved
             raise ProofInvalid(f"couldn't build a proof of entry {index}: {step}", code="proof_unsound")
