@@ -89,10 +89,9 @@ def test_handing_out_proofs_that_show_no_decisions() -> None:
 def head_less(sim: Sim, batch: MadeBatch, left_out: int | None) -> IndexHead:
     """The index of the whole log as one would seal it who leaves an entry out of both lists."""
     index = Index()
-    index.listed = True
     for at, raw in enumerate(sim.entries):
         if at != left_out:
-            index.note(decode_entry(raw).kind, leaf_hash(raw))
+            index.note(decode_entry(raw).kind, leaf_hash(raw), listed=True)
     index.add(batch.gtin, batch.lot, leaf_hash(sim.entries[batch.index]))
     return index.view(sim.size()).head
 

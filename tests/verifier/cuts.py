@@ -121,8 +121,7 @@ def _another_row(file: EvidenceFile, cut: ShownEntry, rng: random.Random) -> Evi
             kept = [at for at in crowd().decisions if at != cut.index and at < part_of(file).seal]
             tree = Record(crowd().sim.segment).index
             for at in kept:
-                tree.note(Kind.PARTICIPANT_MIRRORED, leaf_hash(crowd().sim.entries[at]))
-            tree.listed = True
+                tree.note(Kind.PARTICIPANT_MIRRORED, leaf_hash(crowd().sim.entries[at]), listed=True)
             row = tree.view(0).row_at(DECISIONS)
             return replace(file, decisions=replace(file.decisions, row=row))
 

@@ -113,29 +113,34 @@ class IndexView:
 class Index:
     """The index of a growing log. `changes` is how many entries speak of any subject, `gtins` of how many products.
 
-    `listed`: views have the rows of decisions and history. An entry about goods costs two paths of new nodes; a seal
-    hashes them. No cost grows with the number of rows but as its log2.
+    An entry costs up to three paths of new nodes; a seal hashes them. No cost grows with the number of rows but as its
+    log2.
     """
 
     def __init__(self) -> None:
         self._leaves: dict[bytes, Frontier] = {}
-        self._lists = {DECISIONS: Frontier(), HISTORY: Frontier()}
         self._tree: Tree = None
-        self.listed = False
         self.gtins = 0
         self.changes = 0
 
     @property
     def decisions(self) -> int:
         """How many decisions have been mirrored."""
-        return self._lists[DECISIONS].size
+        leaves = self._leaves.get(DECISIONS)
+        return leaves.size if leaves is not None else 0
 
-    def note(self, kind: Kind, leaf: bytes) -> None:
-        """Take an entry of any kind (its leaf, 32 bytes) into the lists that it belongs to."""
-        if kind is Kind.PARTICIPANT_MIRRORED:
-            self._lists[DECISIONS].append(leaf)
-        if kind not in COMMITTING:
-            self._lists[HISTORY].append(leaf)
+    def note(self, kind: Kind, leaf: bytes, *, listed: bool) -> None:
+        """Take an entry of any kind (its leaf, 32 bytes) into the lists that it belongs to.
+
+        `listed`: they have their rows, by the rules that hold after this entry. The entry that raises a ledger to such
+        rules is a decision, so it is in both lists and brings both rows.
+        """
+        if kind in COMMITTING:
+            return
+        for key in (HISTORY, DECISIONS) if kind is Kind.PARTICIPANT_MIRRORED else (HISTORY,):
+            leaves = self._appended(key, leaf)
+            if listed:
+                self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
 
     def add(self, gtin: str, lot: str, leaf: bytes) -> None:
         """One more entry (its leaf, 32 bytes) speaks of this batch."""
@@ -143,22 +148,18 @@ class Index:
         self.gtins += product not in self._leaves
         self.changes += 1
         for key in (product, index_key(gtin, lot)):
-            leaves = self._leaves.get(key)
-            if leaves is None:
-                leaves = self._leaves[key] = Frontier()
-            leaves.append(leaf)
+            leaves = self._appended(key, leaf)
             self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
 
     def view(self, size: int) -> IndexView:
-        """The index as it is now, which is that of the first `size` entries.
+        """The index as it is now, which is that of the first `size` entries."""
+        return IndexView(size, self.gtins, self._tree)
 
-        The rows of the lists are put in here, since they change with nearly every entry and only a seal needs them.
-        """
-        tree = self._tree
-        for key, leaves in self._lists.items() if self.listed else ():
-            if leaves.size:
-                tree = put(tree, IndexRow(key, leaves.size, leaves.root()))
-        return IndexView(size, self.gtins, tree)
+    def _appended(self, key: bytes, leaf: bytes) -> Frontier:
+        leaves = self._leaves.get(key)
+        leaves = self._leaves[key] = Frontier() if leaves is None else leaves
+        leaves.append(leaf)
+        return leaves
 
 
 def verify_index(proof: IndexProof, head: IndexHead, gtin: str, lot: str | None = None) -> IndexRow | None:

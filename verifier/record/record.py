@@ -165,8 +165,7 @@ class Record:
                 self._seal_index(parse_index_head(entry.body, sealed=True), index, entry.recorded_at)
             case _:
                 self._integrate_statement(entry, leaf, index)
-        self.index.note(entry.kind, leaf)
-        self.index.listed = self.rules >= LISTED_FROM
+        self.index.note(entry.kind, leaf, listed=self.rules >= LISTED_FROM)
         self.size, self.head, self.recorded_at = index + 1, chain_head(self.head, leaf), entry.recorded_at
 
     @property
@@ -240,9 +239,7 @@ class Record:
         self._check_stored(bytes.fromhex(body["segmentRoot"][2:]), int(body["unitCount"]))
 
     def _seal_index(self, head: IndexHead, index: int, recorded_at: int) -> None:
-        sealed = SealedIndex(
-            head, index, recorded_at, self.index.changes, self.index.view(head.size), self.index.decisions
-        )
+        sealed = SealedIndex(head, index, recorded_at, self.index.changes, self.index.view(head.size))
         self.index_seals[head.size] = sealed
         self._unconfirmed.append(sealed)
         if len(self._unconfirmed) > INDEXES_KEPT:

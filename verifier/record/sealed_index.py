@@ -13,7 +13,7 @@ class SealedIndex:
 
     Who of them counts, `verifier.record.independence` says.
     `view` is the index as this record computes it, None once it is no longer kept; `changes` how many entries of the
-    log it covers speak of any subject, `decisions` how many mirror a decision.
+    log it covers speak of any subject.
     """
 
     head: IndexHead
@@ -21,6 +21,5 @@ class SealedIndex:
     recorded_at: int
     changes: int
     view: IndexView | None
-    decisions: int = 0
     confirmed: dict[str, int] = field(default_factory=dict)
     confirmed_at: dict[str, int] = field(default_factory=dict)

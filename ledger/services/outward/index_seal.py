@@ -16,7 +16,7 @@ from ledger.services.record.participant import Participants
 from verifier.errors import CarnetError, Malformed, Refused
 from verifier.instant import HOUR, MINUTE, format_instant
 from verifier.record.independence import independence, operator_countries
-from verifier.record.index import LISTED_FROM
+from verifier.record.index import DECISIONS, LISTED_FROM
 from verifier.record.record import Record
 from verifier.record.sealed_index import SealedIndex
 from verifier.record.statement import Kind, Statement, verify
@@ -168,7 +168,8 @@ def _new(record: Record) -> int:
 def _decided(record: Record) -> bool:
     """Whether a decision about people waits for a seal: a proof must not be able to leave it out for long."""
     sealed = record.sealed_index
-    return record.rules >= LISTED_FROM and record.index.decisions > (sealed.decisions if sealed is not None else 0)
+    row = sealed.view.row_at(DECISIONS) if sealed is not None and sealed.view is not None else None
+    return record.rules >= LISTED_FROM and record.index.decisions > (row.count if row is not None else 0)
 
 
 def _quiet(record: Record, now: int) -> bool:
