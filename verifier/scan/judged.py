@@ -221,9 +221,7 @@ def _compare_reasons(told: frozenset[str], size: int, held: _Held, later: _Held)
         elif reason in later.open:
             open_[reason] = later.open[reason]
         elif not was_told and late is False and "awaiting_witnesses" in told:
-            open_[reason] = (
-                f"it held at {size} entries and was undone soon after: nothing shows what was known"
-            )
+            open_[reason] = f"it held at {size} entries and was undone soon after: nothing shows what was known"
         elif late is not None:  # else the unit's proof settles it
             faults.append(
                 f"the officer was {'told' if was_told else 'not told'} {reason!r}; the first {size} entries of the log "
