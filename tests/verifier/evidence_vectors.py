@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
+from tests.verifier.rule_files import another_table, founded_file, founded_later, raised_file, rules_pin
 from verifier import canonical
 from verifier.evidence.file import (
     SPEC,
@@ -491,6 +492,10 @@ CASES: Mapping[str, Case] = {
     "index-row-of-another-product": Case(row_of_another_product, "index"),
     "index-of-another-batch": Case(index_of_another_batch, "index"),
     "index-tail-with-a-gap": Case(entry_left_out_of_the_tail, "index"),
+    "rules-founded": Case(founded_file),
+    "rules-raised": Case(raised_file),
+    "rules-of-another-table": Case(another_table, "participants"),
+    "rules-founded-later": Case(founded_later, unproved="founding"),
 }
 """A case for each flaw. Cases that need a lawless operator have ledgers of their own."""
 
@@ -505,6 +510,8 @@ def pin(name: str) -> bytes:
     """The pin under which a case is checked."""
     if name in INDEXED:
         return indexed().sim.pin
+    if name.startswith("rules-"):
+        return rules_pin(name)
     return Sim.found(checked=False, rules=FIRST).pin if name in OWN_PIN else scene().sim.pin
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +74,17 @@ def test_the_authorities_must_mean_the_table_that_is_here() -> None:
         sim.raise_rules(2, bytes(32))
     assert refusal.value.code == "rules_differ"
     assert sim.record.rules == FIRST
+
+
+def test_the_page_lists_versions_digests_and_one_test_a_row() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs/spec/rules.md").read_text()
+    for number, version in enumerate(KNOWN.versions, start=FIRST):
+        assert f"| {number} | `{digest(number).hex()}` |" in page
+        cells = (version.kinds, version.proposals, version.rows)
+        listed = " | ".join(", ".join(f"`{one}`" for one in cell) or "–" for cell in cells)
+        assert f"| {number} | {listed} |" in page
+    named = re.findall(r"`(test_\w+)`", page)
+    written = "".join(path.read_text() for path in (root / "tests").rglob("test_rules*.py"))
+    assert len(named) >= 20
+    assert [name for name in named if f"def {name}(" not in written] == []

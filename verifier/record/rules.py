@@ -78,6 +78,18 @@ class Rules:
                 f"{self.newest}; a newer Carnet reads on"
             )
 
+    def check_digest(self, number: int, told: str) -> None:
+        """Check that a version goes by the digest (0x and 64 hex) of the table that is here.
+
+        Raises RulesUnknown, Refused (`rules_differ`).
+        """
+        own = "0x" + self.digest(number).hex()
+        if told != own:
+            raise Refused(
+                f"couldn't raise the rules to version {number}: got the digest {told}, its table here has {own}",
+                code="rules_differ",
+            )
+
     def check_kind(self, kind: Kind | Proposal, number: int) -> None:
         """Check that a ledger at version `number` may hold this kind. Raises Refused (`kind_not_yet`)."""
         # The raise to the version with which raising came is how a ledger founded before it gets there.
