@@ -105,8 +105,7 @@ class Index:
         self.changes += 1
         for key in (product, index_key(gtin, lot)):
             leaves = self._leaves.get(key)
-            if leaves is None:
-                leaves = self._leaves[key] = Frontier()
+            leaves = self._leaves[key] = Frontier() if leaves is None else leaves
             leaves.append(leaf)
             self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
 

@@ -30,8 +30,8 @@ from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.instant import format_instant
 from verifier.record.entry import Entry
 from verifier.record.founding import Founding
-from verifier.record.record import Sealed
 from verifier.record.seal import split_leaves
+from verifier.record.sealed import Sealed
 from verifier.segment.view import SegmentView, salt_commitment
 from verifier.tree.checkpoint import Checkpoint, open_checkpoint
 from verifier.tree.note import Note

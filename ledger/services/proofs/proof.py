@@ -6,7 +6,7 @@ segment therefore gives an error, never a file that fails in somebody's hands.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -109,7 +109,7 @@ class Proofs:
         (`no_serial`), Unavailable (`salt_missing`, `not_signed_yet`), ProofInvalid when storage is damaged.
         """
         serial = _serial(code)
-        batches = self._record.by_gtin.get(code.gtin, [])
+        batches: Sequence[Batch] = self._record.by_gtin.get(code.gtin, ())
         for batch in sorted(batches, key=lambda batch: batch.lot != code.lot):
             salt = self._salt_of(batch)
             hidden = blind(salt, batch.gtin, batch.lot, serial)
