@@ -155,6 +155,10 @@ class Record:
         """The index that was sealed last."""
         return self._unconfirmed[-1] if self._unconfirmed else self.confirmed_index
 
+    def kept_indexes(self) -> list[SealedIndex]:
+        """The sealed indexes whose rows are kept, oldest first: the one that proofs rest on, and those after it."""
+        return [*([self.confirmed_index] if self.confirmed_index is not None else ()), *self._unconfirmed]
+
     def slot(self, target: Target) -> Slot:
         """The slot that a target belongs to."""
         match target.kind:
