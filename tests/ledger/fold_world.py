@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -9,12 +11,20 @@ from ledger.fold.saved_record import SavedRecord
 from ledger.fold.standing import standing_digest
 from ledger.fold.tables import State, decode
 from ledger.fold.taking import state_of
+from ledger.keys.vault import Vault
+from ledger.ports import LogHead, NewEntry
+from ledger.services.record.folding import Folds
+from ledger.storage.database import create_all, open_database
+from ledger.storage.fold import FoldFile
+from ledger.storage.log import LogStore
+from ledger.storage.signed_head import SignedHeadFile
 from tests.sim import MadeBatch, Sim
 from verifier.record.batch import RetireReason
-from verifier.record.entry import decode_entry
+from verifier.record.entry import chain_head, decode_entry
 from verifier.record.participant import Role
 from verifier.record.record import Record
-from verifier.tree.merkle import leaf_hash
+from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
+from verifier.tree.merkle import Frontier, leaf_hash
 
 
 class Story:
@@ -148,3 +158,62 @@ def everything(record: Record, sim: Sim) -> dict[str, Any]:
 def _sealed(one: Any) -> tuple[Any, ...]:
     kept = one.view.head if one.view is not None else None
     return one.head, one.index, one.recorded_at, one.changes, list(one.confirmed.items()), one.confirmed_at, kept
+
+
+@dataclass
+class Kept:
+    """A log in a database, with its signed heads, and a place for its fold."""
+
+    sim: Sim
+    folder: Path
+    log: LogStore
+    vault: Vault
+    reports: list[str] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, sim: Sim, folder: Path) -> Kept:
+        """An empty log; `store` fills it."""
+        engine = open_database(f"sqlite:///{folder / 'ledger.db'}")
+        create_all(engine)
+        return cls(sim, folder, LogStore(engine, sim.founding.log_id), Vault.create(folder / "keys"))
+
+    def store(self, size: int, entries: list[bytes] | None = None) -> None:
+        """Store entries up to `size` under its signed head."""
+        entries = self.sim.entries if entries is None else entries
+        head = self.log.head()
+        frontier, chain = Frontier.at(head.size, self.log.hashes()) if head.size else Frontier(), head.chain_head
+        new = [decode_entry(raw) for raw in entries[head.size : size]]
+        for entry in new:
+            frontier.append(entry.leaf)
+            chain = chain_head(chain, entry.leaf)
+        after = LogHead(size, frontier.root(), chain, new[-1].recorded_at)
+        self.log.append(head, [NewEntry(entry.raw, entry.leaf) for entry in new], after)
+        note = sign_checkpoint(Checkpoint(self.sim.founding.origin, size, frontier.root()), self.sim.log_key).format()
+        self.log.save_checkpoint(size, frontier.root(), note)
+        self.signed_head.write(note)
+
+    @property
+    def path(self) -> Path:
+        """The fold's file."""
+        return self.folder / "fold"
+
+    @property
+    def signed_head(self) -> SignedHeadFile:
+        """The newest signed head."""
+        return SignedHeadFile(self.folder / "signed_head")
+
+    def file(self, vault: Vault | None = None, log_id: bytes | None = None) -> FoldFile:
+        """The fold's file as this or another ledger opens it."""
+        return FoldFile(self.path, vault or self.vault, log_id or self.sim.founding.log_id)
+
+    @property
+    def folds(self) -> Folds:
+        """What opens and saves."""
+        return Folds(self.log, self.file(), self.sim.segment, self.sim.pin.hex())
+
+    def open(self) -> Record:
+        """The record of the stored log; what was said meanwhile is in `reports`."""
+        self.reports.clear()
+        record, frontier = self.folds.open(self.signed_head, self.reports.append)
+        assert (frontier.size, frontier.root()) == (self.log.head().size, self.log.head().root)
+        return record
