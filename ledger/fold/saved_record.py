@@ -25,7 +25,6 @@ from verifier.record.record import Record, Target
 from verifier.record.retired import SegmentReader
 from verifier.record.sealed import Seals
 from verifier.record.sealed_index import SealedIndex
-from verifier.record.statement import Kind
 from verifier.tree.index_tree import Tree, put
 from verifier.tree.merkle import Frontier
 
@@ -130,15 +129,11 @@ class SavedRecord(Record):
     # what changes is put above the tables first
 
     def _integrate_statement(self, entry: Entry, leaf: bytes, index: int) -> None:
-        match entry.kind:
-            case Kind.BATCH_RECALLED | Kind.UNITS_RETIRED:
-                self._hold(bytes.fromhex(entry.body["batch"][2:]))
-            case Kind.UNDONE:
-                target = self.target(entry.body["target"])
-                if target is not None:
-                    self._hold(target.batch.id)
-            case _:
-                pass
+        body = entry.body  # a statement names its batch, or the statement about one that it takes back
+        if "batch" in body:
+            self._hold(bytes.fromhex(body["batch"][2:]))
+        elif "target" in body and (target := self.target(body["target"])) is not None:
+            self._hold(target.batch.id)
         super()._integrate_statement(entry, leaf, index)
 
     def _hold(self, leaf: bytes) -> None:

@@ -19,7 +19,6 @@ from verifier.record.batch import Batch
 from verifier.record.index import index_key
 from verifier.record.record import Record
 from verifier.record.sealed_index import SealedIndex
-from verifier.record.statement import Kind
 from verifier.tree.index_tree import Tree
 from verifier.tree.merkle import Frontier
 
@@ -42,7 +41,7 @@ def state_of(record: Record, root: bytes) -> State:
     tables = Tables(
         **_batches(old, [batch for _, batch in _held(record.batches)]),  # 1
         targets=old.targets.merged(
-            {leaf: one.batch.id for leaf, one in _held(record._targets) if one.kind is not Kind.BATCH_REGISTERED}
+            {leaf: one.batch.id for leaf, one in _held(record._targets) if leaf != one.batch.id}
         ),
         statements=old.statements.merged({_bytes(key): u64(at) for key, at in _held(record.statement_ids)}),  # 2
         roots=old.roots.merged(dict.fromkeys(_roots(record.segment_roots), b"")),
