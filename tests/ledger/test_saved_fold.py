@@ -232,7 +232,7 @@ def test_a_failed_save_is_told_and_stops_nothing(kept: Kept) -> None:
 def test_a_ledger_saves_while_it_runs_and_when_it_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World.found(tmp_path / "home")
     monkeypatch.setattr(ledger.services.record.folding, "EVERY", 4)
-    monkeypatch.setattr(ledger.services.record.folding, "AT_CLOSING", 2)
+    monkeypatch.setattr(ledger.services.record.folding, "AT_CLOSING", 1)
     with world.open() as opened:
         maker = world.maker(opened, "Aurora", "9521234")
         assert opened.folding is not None
