@@ -47,8 +47,8 @@ class SavedRecord(Record):
         self._restore_standing()
         self.size, self.head, self.recorded_at = state.size, state.head, state.recorded_at
         self.batches = Layered(self._batch, len(tables.order), lambda at: tables.order.value_at(at))
-        self.by_lot = Layered(self._by_lot, len(tables.lots))
-        self.by_gtin = Layered(self._by_gtin)
+        self.by_lot = Layered(lru_cache(BATCHES_KEPT)(self._by_lot), len(tables.lots))
+        self.by_gtin = Layered(lru_cache(BATCHES_KEPT)(self._by_gtin))
         self.statement_ids = Layered(
             self._statement, len(tables.statements), lambda at: "0x" + tables.statements.key_at(at).hex()
         )
