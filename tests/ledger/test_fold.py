@@ -34,6 +34,15 @@ def test_a_record_from_a_saved_fold_says_what_a_fresh_one_says(seed: int, cuts: 
     assert b"".join(state_of(record, root).encode()) == b"".join(state_of(fresh, root).encode()), "byte for byte"
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_batch_is_the_same_also_when_it_has_to_be_folded_again(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that is asked for stays folded; what has changed since must not be taken from the tables."""
+    monkeypatch.setattr("ledger.fold.saved_record.BATCHES_KEPT", 0)
+    sim = Story(Random(seed)).tell(60).sim
+    record = folded(sim, sim.size(), saved(sim, folded(sim, sim.size() // 2)))
+    assert everything(record, sim) == everything(sim.record, sim)
+
+
 def test_indexes_that_wait_for_long_keep_their_rows_and_others_lose_them() -> None:
     """One more is sealed than is kept; the one that proofs rest on is older than all."""
     story = Story(Random(1))
