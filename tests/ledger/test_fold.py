@@ -145,6 +145,21 @@ def test_a_reader_that_holds_a_batch_sees_it_change() -> None:
     assert isinstance(record, SavedRecord)
 
 
+def test_what_was_looked_up_by_its_lot_before_it_changed_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.fold.saved_record.BATCHES_KEPT", 1)
+    story = Story(Random(5))
+    story.register()
+    story.register()
+    sim = story.sim
+    record = saved(sim, folded(sim, sim.size()))
+    one, other = story.batches
+    assert record.by_lot[one.gtin, one.lot].recall.current is None
+    assert record.batches[bytes.fromhex(other.id[2:])].lot == other.lot, "now the first is no longer kept"
+    sim.recall(one.maker, one)
+    folded(sim, sim.size(), record)
+    assert record.by_lot[one.gtin, one.lot].recall.current is not None
+
+
 _KEYS, _VALUES = st.binary(min_size=2, max_size=2), st.binary(min_size=1, max_size=1)
 
 
