@@ -83,6 +83,26 @@ class Scene:
         with open_ledger(self.home, write=True, chain=chain) as ledger:
             yield ledger
 
+    def auditor(self, ledger: Ledger) -> EvmKey:
+        """An auditor admitted by two countries: somebody else than the operator has to confirm an index."""
+        keys = KeyStore(self.home.keys)
+        auditor, salt = keys.create_evm("auditor"), bytes(32)
+        admission = {
+            "participant": auditor.address,
+            "role": int(Role.AUDITOR),
+            "country": "KE",
+            "nameHash": "0x" + name_commitment(salt, "Auditor").hex(),
+        }
+        body = {**header(now_ms() - 2_000), **admission}
+        votes = [
+            sign(Proposal.PARTICIPANT_ADMITTED, body, ledger.founding.domain, keys.load_evm(name).secret)
+            for name in ("authority-nl", "authority-ke")
+        ]
+        assert ledger.evm is not None
+        ledger.evm.execute(Proposal.PARTICIPANT_ADMITTED, body, votes)
+        ledger.anchor_now()
+        return auditor
+
     def label_key(self) -> Ed25519Key:
         """A key for label signatures."""
         return KeyStore(self.home.keys).create_ed25519(f"label-{secrets.token_hex(4)}")

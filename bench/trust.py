@@ -25,15 +25,13 @@ from api.site.settings import ApiSettings, Rate
 from bench import Bench, Figure, benchmark
 from bench.scene import GTIN, Registrations, Scene
 from ledger.home import Home, Settings
-from ledger.keys.store import EvmKey, KeyStore
 from ledger.opened import Ledger
 from ledger.services.outward.witness import trust
 from ledger.services.record.append import now_ms
 from ledger.wiring.mirror import MirrorPlan, open_mirror
 from ledger.wiring.witness import create_witness, open_witness
 from verifier.reading.gs1 import Carrier, Gtin, Lot, Serial, UnitCode
-from verifier.record.participant import Role, name_commitment
-from verifier.record.statement import Kind, Proposal, Statement, header, sign
+from verifier.record.statement import Kind, Statement, header, sign
 from verifier.tree.note_key import VerifierKey
 
 ROUNDS = 20
@@ -152,7 +150,7 @@ def _proofs(scene: Scene, ledger: Ledger) -> list[Figure]:
     _until(lambda: (seen := ledger.witnessed.current()) is not None and seen.size > index)
     code = UnitCode(Gtin(GTIN), Lot(_LOT), Serial(_SERIAL), None, Carrier.QR)
     plain = len(ledger.proofs.for_unit(code))
-    auditor = _auditor(scene, ledger)
+    auditor = scene.auditor(ledger)
     sealed = ledger.indexes.seal().index
     head = ledger.record.index_seals[sealed].head
     body = {**header(now_ms()), **head.body()}
@@ -163,27 +161,6 @@ def _proofs(scene: Scene, ledger: Ledger) -> list[Figure]:
         Figure("proof of a unit, with cosignatures", plain / 1024, "KiB"),
         Figure("the same, nothing left out", len(ledger.proofs.for_unit(code)) / 1024, "KiB"),
     ]
-
-
-def _auditor(scene: Scene, ledger: Ledger) -> EvmKey:
-    """Admitted by two countries; somebody else than the operator has to confirm the index."""
-    keys = KeyStore(scene.home.keys)
-    auditor, salt = keys.create_evm("auditor"), bytes(32)
-    admission = {
-        "participant": auditor.address,
-        "role": int(Role.AUDITOR),
-        "country": "KE",
-        "nameHash": "0x" + name_commitment(salt, "Auditor").hex(),
-    }
-    body = {**header(now_ms() - 2_000), **admission}
-    votes = [
-        sign(Proposal.PARTICIPANT_ADMITTED, body, ledger.founding.domain, keys.load_evm(name).secret)
-        for name in ("authority-nl", "authority-ke")
-    ]
-    assert ledger.evm is not None
-    ledger.evm.execute(Proposal.PARTICIPANT_ADMITTED, body, votes)
-    ledger.anchor_now()
-    return auditor
 
 
 def _until(done: Callable[[], bool], seconds: float = 60) -> None:

@@ -159,6 +159,11 @@ class Home:
         return self.path / "signed_head"
 
     @property
+    def fold(self) -> Path:
+        """What the log says up to some entry, so that opening need not read it all; written anew when it is missing."""
+        return self.path / "fold"
+
+    @property
     def lock(self) -> Path:
         """The writer lock's file."""
         return self.path / "writer.lock"

@@ -20,6 +20,7 @@ from ledger.services.record.append import Sequencer
 from ledger.services.record.batch import Batches
 from ledger.services.record.checkers import Checkers
 from ledger.services.record.clock import Clock
+from ledger.services.record.folding import Folding
 from ledger.services.record.intake import Intake
 from ledger.services.record.participant import Freshness, Mirror, Participants
 from ledger.services.scans.scan import Scans
@@ -83,6 +84,7 @@ class Ledger:
     seals: Seals | None = None
     seal_proofs: SealProofs | None = None
     witnessing: Witnessing | None = None
+    folding: Folding | None = None
     following: Mirroring | None = None
 
     @property
@@ -96,9 +98,9 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror the registry, anchor."""
+        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror, anchor, fold."""
         self.publish()
-        for part in (self.seals, self.upkeep, self.index_cadence):
+        for part in (self.seals, self.upkeep, self.index_cadence, self.folding):
             if part is not None:
                 part.start()
 

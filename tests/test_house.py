@@ -17,7 +17,7 @@ from house import TOP, House  # noqa: E402  (it lies beside the other scripts)
 FLOORS = """
 verifier: errors | canonical instant ed25519 foreign | tree | reading | segment | record | chain | verdict | audit
 verifier: evidence | scan | files | __main__
-ledger: private lock | ports
+ledger: private lock fold | ports
 ledger.services: record | outward | units | proofs | copies | scans | audit
 ledger: keys | storage | remote | home | chain | opened | wiring
 api: http | answer | question | pages | site | problem | guard | description | asking | witness | routes | app

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -18,6 +20,7 @@ from api.problem.problem import pointing_at
 from api.site.site import site
 from verifier.errors import Malformed, Unavailable
 from verifier.reading.gs1 import parse_gtin
+from verifier.record.batch import Batch
 from verifier.record.statement import Kind
 
 router = APIRouter(route_class=Guarded)
@@ -75,9 +78,13 @@ async def find(
 ) -> Response:
     """The batches of a product, newest first, or the one of a lot. None is a list without entries, not an error."""
     here = site(request)
-    batches = here.ledger.record.by_gtin.get(parse_gtin(gtin), ())
-    found = [batch for batch in batches if lot is None or batch.lot == lot]
-    start = next((at + 1 for at, batch in enumerate(found) if after == "0x" + batch.id.hex()), 0)
+    record, product = here.ledger.record, parse_gtin(gtin)
+    found: Sequence[Batch] = record.by_gtin.get(product, ())
+    if lot is not None:
+        found = [one] if (one := record.by_lot.get((product, lot))) is not None else []
+    last = record.batches.get(bytes.fromhex(after[2:])) if after is not None else None
+    # Newest first, so by falling index: a batch is folded when it is looked at, and there may be thousands.
+    start = bisect_right(found, -last.index, key=lambda one: -one.index) if last and last.gtin == product else 0
     page = found[start : start + PAGE]
     more = "0x" + page[-1].id.hex() if start + PAGE < len(found) else None
     return await packed(request, reply({"batches": [here.ledger.batches.describe(b) for b in page], "next": more}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +22,10 @@ def make_folder(folder: Path) -> None:
         raise Unavailable(f"couldn't make the folder {folder}: {error.strerror}", code="home") from error
 
 
-def write_file(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = True) -> None:
-    """Write a file that is never seen half done; durable when this returns.
+def write_file(
+    path: Path, data: bytes | Sequence[bytes | memoryview], *, mode: int = 0o600, replace: bool = True
+) -> None:
+    """Write a file, given whole or in parts, that is never seen half done; durable when this returns.
 
     Raises FileExistsError if it is there and `replace` is False, Unavailable (`home`) if it cannot be written.
     """
@@ -31,7 +34,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600, replace: bool = Tr
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines([data] if isinstance(data, bytes) else data)
                 file.flush()
                 os.fsync(file.fileno())
             # If we stop before this line, restart finds the old file, or none, and a dot file nobody reads.

@@ -24,6 +24,7 @@ from ledger.services.record.append import now_ms
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database
+from ledger.storage.fold import FoldFile
 from ledger.storage.log import LogStore
 from ledger.storage.log_rows import LogRows
 from ledger.storage.migrate import require_current
@@ -68,7 +69,7 @@ def audit_ledger(
         # A copy for an auditor comes without the keys; then nobody can look at the salts.
         # A mirror has the salts that it was given, which is no promise.
         kept = (home.keys / FILE).exists() and config.mirror_of is None
-        secrets = SecretTable(engine, Vault.open(home.keys)) if kept else None
+        vault = Vault.open(home.keys) if kept else None
         return audit_home(
             LogStore(engine, log_id(config.origin)),
             LogRows(engine),
@@ -76,13 +77,14 @@ def audit_ledger(
             SignedHeadFile(home.signed_head),
             AnchorTable(engine),
             pin if pin is not None else bytes.fromhex(config.pin),
-            secrets=secrets,
+            secrets=SecretTable(engine, vault) if vault is not None else None,
             seals=SealTable(engine),
             cosignatures=CosignatureTable(engine),
             published=PublishedFolder(home.published),
             chain=reader,
             progress=progress,
             former=former,
+            fold=FoldFile(home.fold, vault, log_id(config.origin)) if vault is not None else None,
         )
 
 

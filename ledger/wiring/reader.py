@@ -24,7 +24,8 @@ from ledger.services.outward.witnessed import WitnessedHead
 from ledger.services.proofs.proof import Proofs
 from ledger.services.record.batch import Batches
 from ledger.services.record.clock import Clock
-from ledger.services.record.opening import check_signed, fold
+from ledger.services.record.folding import Folds
+from ledger.services.record.opening import check_signed
 from ledger.services.record.participant import Freshness, Participants
 from ledger.services.scans.scan import Scans
 from ledger.services.scans.token import Tokens
@@ -32,6 +33,7 @@ from ledger.services.scans.verification import AsOf, Verification
 from ledger.storage.anchor import AnchorTable
 from ledger.storage.cosignature import CosignatureTable
 from ledger.storage.database import open_database
+from ledger.storage.fold import FoldFile
 from ledger.storage.log import LogStore
 from ledger.storage.migrate import require_current, upgrade
 from ledger.storage.published import PublishedFolder
@@ -84,7 +86,7 @@ def open_ledger(
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
         (upgrade if write else require_current)(engine)
-        ledger, frontier = _reader(home, config, engine, known)
+        ledger, frontier, folds = _reader(home, config, engine, known, report)
         stack.callback(ledger.scans.close)
         # A place of its own, closed after upkeep, whenever upkeep opens the chain.
         connect = partial(_connect, ledger, config, stack.enter_context(ExitStack()), report)
@@ -96,7 +98,7 @@ def open_ledger(
                     raise
                 chain_down(f"{error}; going on without the chain, which is tried every {ANCHOR_SECONDS:.0f} seconds")
         if write:
-            wire_writer(ledger, config, frontier, stack, report)
+            wire_writer(ledger, config, frontier, folds, stack, report)
             if chain:
                 wire_upkeep(ledger, connect, stack)
         yield ledger
@@ -115,13 +117,17 @@ def _connect(ledger: Ledger, config: LedgerConfig, stack: ExitStack, report: Rep
     return ledger.chain, ledger.anchoring
 
 
-def _reader(home: Home, config: LedgerConfig, engine: Engine, known: Rules) -> tuple[Ledger, Frontier]:
-    log = LogStore(engine, log_id(config.origin))
-    segments = SegmentStore(home.segments)
-    record = Record(segments.open, known)
-    frontier = fold(log, record, config.pin, SignedHeadFile(home.signed_head))
-    check_signed(log, record, SignedHeadFile(home.signed_head))
-    secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)
+def _reader(
+    home: Home, config: LedgerConfig, engine: Engine, known: Rules, report: Report
+) -> tuple[Ledger, Frontier, Folds]:
+    log, vault = LogStore(engine, log_id(config.origin)), Vault.open(home.keys)
+    segments, signed_head = SegmentStore(home.segments), SignedHeadFile(home.signed_head)
+    # A mirror looks at every batch when it starts, so it reads every entry anyway.
+    kept = FoldFile(home.fold, vault, log_id(config.origin)) if config.mirror_of is None else None
+    folds = Folds(log, kept, segments.open, config.pin, known)
+    record, frontier = folds.open(signed_head, report)
+    check_signed(log, record, signed_head)
+    secrets, details, anchors = SecretTable(engine, vault), DetailTable(engine), AnchorTable(engine)
     clock = Clock()
     participants, freshness = Participants(record, details), Freshness(details, clock.best)
     batches = Batches(record, log, segments, secrets, participants, freshness)
@@ -133,10 +139,10 @@ def _reader(home: Home, config: LedgerConfig, engine: Engine, known: Rules) -> t
     ledger = Ledger(
         home, record, log, segments, secrets, details, anchors, participants, batches, scans, verification, freshness,
         Tokens(TokenTable(engine), clock.best), Proofs(record, log, segments, batches.salt, anchors, witnessed),
-        Indexes(record, participants), engine, SignedHeadFile(home.signed_head), PublishedFolder(home.published),
+        Indexes(record, participants), engine, signed_head, PublishedFolder(home.published),
         cosignatures, witnessed, clock,
     )  # fmt: skip
-    return ledger, frontier
+    return ledger, frontier, folds
 
 
 def _tip(

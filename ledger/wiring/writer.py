@@ -20,6 +20,7 @@ from ledger.services.outward.witnessing import Cosigner, Witnessing
 from ledger.services.record.append import Receipt, Sequencer, Submission
 from ledger.services.record.checkers import Checkers
 from ledger.services.record.checkpoint import Signer
+from ledger.services.record.folding import Folding, Folds
 from ledger.services.record.highest import Seen, ask
 from ledger.services.record.intake import Intake
 from ledger.services.record.lines import Line
@@ -42,10 +43,15 @@ ANCHOR_SECONDS = 5.0
 """How often a running server reads the registry and anchors what is new."""
 
 
-def wire_writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack: ExitStack, report: Report) -> None:
+def wire_writer(
+    ledger: Ledger, config: LedgerConfig, frontier: Frontier, folds: Folds, stack: ExitStack, report: Report
+) -> None:
     """Make an opened ledger its log's one writer. Raises Stopped, ProofInvalid as `opening.resume`."""
     signer = Signer(ledger.log, ledger.signed_head, log_key(ledger.home, config.origin))
     resume(ledger.log, ledger.signed_head, signer, _highest(ledger, config, report), ledger.founding.policy)
+    ledger.folding = Folding(folds, lambda: ledger.record.size, report)
+    ledger.folding.take(ledger.record, frontier.root())  # now nobody else holds the record, and all of it is signed
+    stack.callback(ledger.folding.close)
     ledger.sequencer = Sequencer(ledger.log, ledger.record, frontier, signer, clock=ledger.clock.now)
     ledger.sequencer.report = report
     publisher = _publisher(ledger, config, stack)

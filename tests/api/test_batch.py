@@ -184,6 +184,31 @@ def test_batches_are_found_by_gtin_and_lot(stage: Stage, http: httpx.Client) -> 
     assert (unknown.status_code, unknown.json()["code"]) == (404, "batch_unknown")
 
 
+def test_a_product_is_paged_through_newest_first(
+    stage: Stage, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routes.batch.PAGE", 1)
+    of = stage.batch.gtin
+    expected = ["0x" + batch.id.hex() for batch in stage.ledger.record.by_gtin[of]]
+    assert len(expected) > 1, "or there is nothing to page through"
+    seen: list[str] = []
+    params = {"gtin": of}
+    while True:
+        page = http.get("/v1/batches", params=params).json()
+        seen += [batch["id"] for batch in page["batches"]]
+        assert len(page["batches"]) == 1
+        if page["next"] is None:
+            break
+        params["after"] = page["next"]
+    assert seen == expected
+    assert sorted(stage.ledger.batches.find(one).index for one in seen)[::-1] == [
+        stage.ledger.batches.find(one).index for one in seen
+    ]
+    for elsewhere in ("0x" + "00" * 32, stage.dutch.id):
+        first = http.get("/v1/batches", params={"gtin": of, "after": elsewhere}).json()["batches"]
+        assert [batch["id"] for batch in first] == expected[:1], "none of this product's: from the start"
+
+
 def test_the_salt_is_for_those_who_are_entitled(stage: Stage, http: httpx.Client) -> None:
     path = f"/v1/batches/{stage.batch.id}/salt"
     assert http.get(path).status_code == 401

@@ -167,12 +167,12 @@ def test_a_row_proves_nothing_about_another_subject() -> None:
 def test_a_fork_can_not_be_shown_as_a_row() -> None:
     """Rows hash 73 bytes under 0x00 and forks 65 under 0x01, so neither passes for the other."""
     index = filled(4)
-    row, path = find(index._tree, index_key(f"{1:014}"))
+    row, path = find(index.tree, index_key(f"{1:014}"))
     assert row is not None
     assert row.leaf != node_hash(row.key, row.root)
     assert len(path) < DEPTH_MAX
     with pytest.raises(ProofInvalid):
-        verify_path(None, path, row.key, tree_hash(index._tree))
+        verify_path(None, path, row.key, tree_hash(index.tree))
 
 
 def test_bits_are_read_from_the_most_significant() -> None:

@@ -144,13 +144,14 @@ class Auditor:
         now: int | None = None,
         served: bool = False,
         known: Rules = KNOWN,
+        findings: Findings | None = None,
     ) -> None:
-        """`sizes`: further tree sizes whose roots are to be in `roots` when `after` is called."""
+        """`sizes`: further tree sizes whose roots are to be in `roots` when `after` is called; `findings`: so far."""
         if former is not None and former.pin != pin:
             raise Refused("couldn't go on from the former report: it is about another log", code="other_log")
         self._source, self._pin, self._former, self._now = source, pin, former, now
         self._progress = progress or _silent
-        self.findings = Findings()
+        self.findings = Findings() if findings is None else findings
         self.record = AuditedRecord(source.segment, known)
         self._paused = False
         self.chain = ChainAudit(chain, self.findings)
@@ -210,6 +211,9 @@ class Auditor:
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Called with each signed entry and its digest (32 bytes), once its signature has been verified."""
 
+    def folded(self) -> None:
+        """Called when the record has taken one more entry in, or stepped over it."""
+
     def shown(self) -> bool:
         """Whether anybody was shown anything of this log, so that witnesses could have cosigned it."""
         return True
@@ -263,6 +267,7 @@ class Auditor:
                     self.record.skip(leaf)
                 else:
                     self._read_entry(start + offset, entries[offset], leaf)
+                self.folded()
             self._progress("entries", start + width, size)
 
     def _bundle(self, n: int, width: int) -> list[bytes] | None:

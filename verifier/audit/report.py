@@ -88,6 +88,7 @@ MEANINGS: Mapping[str, str] = {
     "signed_head_ahead": "more was signed than is stored here: storage was restored from an old copy",
     "signed_head_differs": "the newest head ever signed is not of the history stored here",
     "log_head_differs": "what storage says of its own end is not what its entries give",
+    "fold_differs": "openings go on from a saved state that the entries do not give: delete the file, and find out how",
     "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
     "cosignature_row": "what is kept about a cosignature is not what its line says",
     "published_differs": "a file for mirrors and strangers is not the copy of what is stored",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from verifier.audit.report import Findings, Progress
 from verifier.errors import CarnetError
-from verifier.record.record import Sealed
 from verifier.record.seal import check_leaves
+from verifier.record.sealed import Sealed
 
 SealReader = Callable[[int], bytes]
 """Number -> the leaves of that seal as published. Raises NotFound (`seal_missing`), Unavailable."""

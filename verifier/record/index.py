@@ -77,15 +77,15 @@ class IndexProof:
 class IndexView:
     """The index as it was at one size of the log: gives rows and proofs. Never changes; any thread may read it."""
 
-    __slots__ = ("_gtins", "_size", "_tree")
+    __slots__ = ("_size", "gtins", "tree")
 
     def __init__(self, size: int, gtins: int, tree: Tree) -> None:
-        self._size, self._gtins, self._tree = size, gtins, tree
+        self._size, self.gtins, self.tree = size, gtins, tree
 
     @property
     def head(self) -> IndexHead:
         """Its head; hashes what is new since the last one that was asked for."""
-        return IndexHead(self._size, self._gtins, tree_hash(self._tree))
+        return IndexHead(self._size, self.gtins, tree_hash(self.tree))
 
     def row(self, gtin: str, lot: str | None = None) -> IndexRow | None:
         """The row of a product or batch, if the log speaks of it."""
@@ -93,7 +93,7 @@ class IndexView:
 
     def row_at(self, key: bytes) -> IndexRow | None:
         """The row of a key (32 bytes), if there is one."""
-        row, _ = find(self._tree, key)
+        row, _ = find(self.tree, key)
         return row if row is not None and row.key == key else None
 
     @property
@@ -107,7 +107,7 @@ class IndexView:
 
     def prove_at(self, key: bytes) -> IndexProof:
         """That a key (32 bytes) has its row, or that it has none."""
-        return IndexProof(*find(self._tree, key))
+        return IndexProof(*find(self.tree, key))
 
 
 class Index:
@@ -115,18 +115,19 @@ class Index:
 
     An entry costs up to three paths of new nodes; a seal hashes them. No cost grows with the number of rows but as its
     log2.
+    `tree` holds a row for each subject, `fronts` the edge of the tree over its leaves.
     """
 
-    def __init__(self) -> None:
-        self._leaves: dict[bytes, Frontier] = {}
-        self._tree: Tree = None
+    def __init__(self, tree: Tree = None, fronts: dict[bytes, Frontier] | None = None) -> None:
+        self.tree = tree
+        self.fronts: dict[bytes, Frontier] = {} if fronts is None else fronts
         self.gtins = 0
         self.changes = 0
 
     @property
     def decisions(self) -> int:
         """How many decisions have been mirrored."""
-        leaves = self._leaves.get(DECISIONS)
+        leaves = self.fronts.get(DECISIONS)
         return leaves.size if leaves is not None else 0
 
     def note(self, kind: Kind, leaf: bytes, *, listed: bool) -> None:
@@ -140,24 +141,24 @@ class Index:
         for key in (HISTORY, DECISIONS) if kind is Kind.PARTICIPANT_MIRRORED else (HISTORY,):
             leaves = self._appended(key, leaf)
             if listed:
-                self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
+                self.tree = put(self.tree, IndexRow(key, leaves.size, leaves.root()))
 
     def add(self, gtin: str, lot: str, leaf: bytes) -> None:
         """One more entry (its leaf, 32 bytes) speaks of this batch."""
         product = index_key(gtin)
-        self.gtins += product not in self._leaves
+        self.gtins += product not in self.fronts
         self.changes += 1
         for key in (product, index_key(gtin, lot)):
             leaves = self._appended(key, leaf)
-            self._tree = put(self._tree, IndexRow(key, leaves.size, leaves.root()))
+            self.tree = put(self.tree, IndexRow(key, leaves.size, leaves.root()))
 
     def view(self, size: int) -> IndexView:
         """The index as it is now, which is that of the first `size` entries."""
-        return IndexView(size, self.gtins, self._tree)
+        return IndexView(size, self.gtins, self.tree)
 
     def _appended(self, key: bytes, leaf: bytes) -> Frontier:
-        leaves = self._leaves.get(key)
-        leaves = self._leaves[key] = Frontier() if leaves is None else leaves
+        leaves = self.fronts.get(key)
+        leaves = self.fronts[key] = Frontier() if leaves is None else leaves
         leaves.append(leaf)
         return leaves
 

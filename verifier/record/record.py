@@ -17,11 +17,13 @@ from verifier.record.entry import CHAIN_START, Entry, chain_head
 from verifier.record.founding import Founding, parse_founding
 from verifier.record.independence import independence
 from verifier.record.index import LISTED_FROM, Index, IndexHead, parse_index_head
+from verifier.record.lots import Lots
 from verifier.record.participant import Mirrored, Standing, parse_mirrored
 from verifier.record.retired import RetiredUnits, SegmentReader, check_retirement
 from verifier.record.rights import RECALL, RETIRE, active, check_change, check_confirm, check_register, check_undo
 from verifier.record.rules import KNOWN, Rules
 from verifier.record.seal import Seal, parse_seal
+from verifier.record.sealed import Sealed, Seals
 from verifier.record.sealed_index import SealedIndex
 from verifier.record.statement import Kind, check_lifetime
 from verifier.record.struct import ZERO32
@@ -36,15 +38,6 @@ class Target:
     batch: Batch
     reason: int
     author: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A seal of scans with the index of its entry and the instant (ms) at which that was recorded."""
-
-    seal: Seal
-    index: int
-    recorded_at: int
 
 
 INDEXES_KEPT = 64
@@ -65,14 +58,14 @@ class Record:
         self._founding: Founding | None = None
         self._standing: Standing | None = None
         self.batches: dict[bytes, Batch] = {}
-        self.by_gtin: dict[str, list[Batch]] = {}
+        self.by_gtin: dict[str, Lots] = {}
         self.by_lot: dict[tuple[str, str], Batch] = {}
         self.statement_ids: dict[str, int] = {}
         self.index = Index()
         self.index_seals: dict[int, SealedIndex] = {}
         self.confirmed_index: SealedIndex | None = None  # the newest one that proofs can rest on
         self._unconfirmed: deque[SealedIndex] = deque()  # sealed after it, with their rows
-        self.seals: list[Sealed] = []
+        self.seals = Seals()
         self.segment_roots: set[bytes] = set()
         self.size = 0
         self.head = CHAIN_START
@@ -171,7 +164,11 @@ class Record:
     @property
     def sealed_index(self) -> SealedIndex | None:
         """The index that was sealed last."""
-        return next(reversed(self.index_seals.values()), None)
+        return self._unconfirmed[-1] if self._unconfirmed else self.confirmed_index
+
+    def kept_indexes(self) -> list[SealedIndex]:
+        """The sealed indexes whose rows are kept, oldest first: the one that proofs rest on, and those after it."""
+        return [*([self.confirmed_index] if self.confirmed_index is not None else ()), *self._unconfirmed]
 
     def slot(self, target: Target) -> Slot:
         """The slot that a target belongs to."""
@@ -203,8 +200,9 @@ class Record:
         if entry.kind is Kind.BATCH_REGISTERED:
             batch = batch_from(body, leaf, index, actor, entry.recorded_at)
             self.batches[leaf] = self.by_lot[batch.gtin, batch.lot] = batch
-            # A new list each time: readers in other threads may be walking the old one.
-            self.by_gtin[batch.gtin] = [batch, *self.by_gtin.get(batch.gtin, ())]
+            lots = self.by_gtin.get(batch.gtin)
+            lots = self.by_gtin[batch.gtin] = Lots() if lots is None else lots
+            lots.add(batch)
             self._targets[leaf] = Target(entry.kind, batch, 0, actor)
             self.index.add(batch.gtin, batch.lot, leaf)
             self.segment_roots.add(batch.segment_root)

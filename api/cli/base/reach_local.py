@@ -61,7 +61,7 @@ class LocalLedger:
     def batches(self, gtin: str | None) -> list[dict[str, Any]]:
         """Batches, newest first."""
         record = self._ledger.record
-        found = record.by_gtin.get(gtin, []) if gtin is not None else reversed(record.batches.values())
+        found = iter(record.by_gtin.get(gtin, ())) if gtin is not None else reversed(record.batches.values())
         return [self._ledger.batches.describe(batch) for batch in found]
 
     def entry_proof(self, index: int) -> bytes:

@@ -13,8 +13,8 @@ from verifier.audit.report import Findings
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.record.founding import Founding
 from verifier.record.head import claimed_head, open_head
-from verifier.record.record import Sealed
 from verifier.record.seal import check_leaves
+from verifier.record.sealed import Sealed
 from verifier.tree.note import Note, NoteSignature
 from verifier.tree.tiles import Level, Tile, tile_path, tiles_of
 

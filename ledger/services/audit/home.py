@@ -18,20 +18,21 @@ from ledger.services.audit.copies import (
     check_rows,
     with_rows,
 )
+from ledger.services.audit.fold import AuditFold, FoldAudit
 from ledger.services.outward.anchoring import Anchor, AnchorState, AnchorStore
 from ledger.services.record.append import now_ms
 from ledger.services.record.batch import salt_name
 from ledger.services.scans.seal import PromisedScan
 from verifier.audit.audit import Auditor
-from verifier.audit.report import AuditReport, Former, Progress
+from verifier.audit.report import AuditReport, Findings, Former, Progress
 from verifier.chain.event import ChainReader
 from verifier.chain.view import ChainView
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid
 from verifier.instant import format_instant
 from verifier.record.entry import Entry
 from verifier.record.founding import Founding
-from verifier.record.record import Sealed
 from verifier.record.seal import split_leaves
+from verifier.record.sealed import Sealed
 from verifier.segment.view import SegmentView, salt_commitment
 from verifier.tree.checkpoint import Checkpoint, open_checkpoint
 from verifier.tree.note import Note
@@ -144,6 +145,7 @@ class HomeAudit(Auditor):
         chain: ChainReader | None = None,
         progress: Progress | None = None,
         former: Former | None = None,
+        fold: AuditFold | None = None,
     ) -> None:
         self._log, self._rows, self._secrets, self._sealed_rows = log, rows, secrets, seals
         self._cosignatures, self._published = cosignatures, published
@@ -156,9 +158,12 @@ class HomeAudit(Auditor):
         sizes = {anchor.size for anchor in self._kept} | ({signed.size} if signed else set())
         self._home = HomeSource(log, rows, segments, cosignatures)
         read = None if seals is None else lambda number: _leaves(seals, number)
+        findings = Findings()
+        self._fold = FoldAudit(fold, findings)
         super().__init__(
-            self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes, now=self._started
-        )
+            self._home, pin, chain=chain, seals=read, progress=progress, former=former, sizes=sizes | self._fold.sizes,
+            now=self._started, findings=findings,
+        )  # fmt: skip
 
     def saw_statement(self, index: int, entry: Entry, digest: bytes) -> None:
         """Remember what the index of statements must say of an entry; it is looked up with its neighbours."""
@@ -182,12 +187,16 @@ class HomeAudit(Auditor):
                 )
         self._unmatched.clear()
 
+    def folded(self) -> None:
+        """Look whether this is what the saved fold speaks of."""
+        self._fold.saw(self.record)
+
     def shown(self) -> bool:
         """Not before the first checkpoint is published: a ledger that was just founded lacks no witnesses."""
         return self._published is None or self._published.checkpoint() is not None
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
-        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans; 7. copies."""
+        """1. heads; 2. checkpoint rows; 3. statement rows; 4. anchors; 5. salts; 6. scans; 7. copies; 8. fold."""
         self._check_log_head(size, root)  # 1
         self._check_signed_head(founding, size)
         self._check_checkpoint_rows()  # 2
@@ -205,6 +214,7 @@ class HomeAudit(Auditor):
             check_rows(self._cosignatures.newest(), sizes, founding, self.findings)
         if self._published is not None:
             check_published(self._published, self._home, self.record.seals, founding, self.findings)
+        self._fold.compare(self.tree.roots, size)  # 8
 
     def _check_log_head(self, size: int, root: bytes) -> None:
         head, record = self._home.head, self.record
@@ -340,6 +350,7 @@ def audit_home(
     chain: ChainReader | None = None,
     progress: Progress | None = None,
     former: Former | None = None,
+    fold: AuditFold | None = None,
 ) -> AuditReport:
     """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
 
@@ -348,7 +359,7 @@ def audit_home(
     parts = (log, rows, segments, signed_head, anchors, pin)
     return HomeAudit(
         *parts, secrets=secrets, seals=seals, cosignatures=cosignatures, published=published, chain=chain,
-        progress=progress, former=former,
+        progress=progress, former=former, fold=fold,
     ).run()  # fmt: skip
 
 

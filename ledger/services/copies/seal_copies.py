@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Unavailable
-from verifier.record.record import Sealed
 from verifier.record.seal import Seal, check_leaves
+from verifier.record.sealed import Sealed
 
 REQUESTS_AT_ONCE = 256
 """Seals asked for in one look: the next head must not wait for a first copy of all of them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 from ledger.services.outward.anchoring import AnchorState, AnchorStore
@@ -118,8 +119,9 @@ class Proofs:
         (`no_serial`), Unavailable (`salt_missing`, `not_signed_yet`), ProofInvalid when storage is damaged.
         """
         serial = _serial(code)
-        batches = self._record.by_gtin.get(code.gtin, [])
-        for batch in sorted(batches, key=lambda batch: batch.lot != code.lot):
+        printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
+        others = (batch for batch in self._record.by_gtin.get(code.gtin, ()) if batch is not printed)
+        for batch in others if printed is None else chain([printed], others):
             salt = self._salt_of(batch)
             hidden = blind(salt, batch.gtin, batch.lot, serial)
             view = self._view(batch)

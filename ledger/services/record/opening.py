@@ -22,19 +22,22 @@ from verifier.tree.policy import Policy
 from verifier.tree.tiles import TILE_WIDTH
 
 
-def fold(log: Log, record: Record, pin: str | None, signed_head: SignedHead | None = None) -> Frontier:
+def fold(
+    log: Log, record: Record, pin: str | None, signed_head: SignedHead | None = None, frontier: Frontier | None = None
+) -> Frontier:
     """Read every stored entry into the record and check the result against the stored head.
 
     Entries that no signature of ours covers have passed nobody but the database: they are checked as submissions are,
     before anything is signed above them. `pin` is SHA-256 of entry 0's bytes as 64 hex, None only while founding.
+    `frontier`: the edge of the log's tree at the record's size, where that has entries already; it is moved on.
 
     Raises ProofInvalid (`pin`, `signed_head_differs`, `entry_refused`, `head_differs`, `chain_broken`), Stopped
     (`signed_head_damaged`, `segment_missing`), Unavailable.
     """
-    head, frontier = log.head(), Frontier()
-    signed: Checkpoint | None = None
-    for start in range(0, head.size, TILE_WIDTH):
-        for raw in log.read_entries(start, min(start + TILE_WIDTH, head.size)):
+    head, frontier = log.head(), Frontier() if frontier is None else frontier
+    signed = _newest_signed(log, record, signed_head) if record.size else None
+    for start in range(record.size // TILE_WIDTH * TILE_WIDTH, head.size, TILE_WIDTH):
+        for raw in log.read_entries(max(start, record.size), min(start + TILE_WIDTH, head.size)):
             if record.size == 0 and pin is not None and hashlib.sha256(raw).hexdigest() != pin:
                 raise ProofInvalid("couldn't open the log: entry 0 is not the founding this home pins", code="pin")
             covered = signed is not None and record.size < signed.size

@@ -9,8 +9,9 @@ from ledger.services.outward.publishing import SealLeaves
 from ledger.services.proofs.proof import ProofLog
 from verifier.errors import NotFound, ProofInvalid, Unavailable
 from verifier.evidence.file import ShownEntry
-from verifier.record.record import Record, Sealed
+from verifier.record.record import Record
 from verifier.record.seal import find_leaf, prove_leaf
+from verifier.record.sealed import Sealed
 from verifier.scan.evidence import Promise, check_scan_evidence
 from verifier.scan.evidence_file import ScanEvidence, encode_scan_evidence
 from verifier.scan.receipt import ScanReceipt

@@ -1,0 +1,43 @@
+"""The batches of one product, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import overload
+
+from verifier.record.batch import Batch
+
+
+class Lots(Sequence[Batch]):
+    """Grows by `add` while others walk it: a walk sees those that were there when it began.
+
+    `older`: earlier ones, newest first, which do not change.
+    """
+
+    __slots__ = ("_new", "_older")
+
+    def __init__(self, older: Sequence[Batch] = ()) -> None:
+        self._older, self._new = older, list[Batch]()
+
+    def add(self, batch: Batch) -> None:
+        """One more, which is the newest now."""
+        self._new.append(batch)
+
+    def __len__(self) -> int:
+        return len(self._older) + len(self._new)
+
+    @overload
+    def __getitem__(self, at: int) -> Batch: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Batch]: ...
+    def __getitem__(self, at: int | slice) -> Batch | Sequence[Batch]:
+        if isinstance(at, slice):
+            return list(self)[at]
+        new = len(self._new)  # read once: it may grow
+        place = range(new + len(self._older))[at]
+        return self._new[new - 1 - place] if place < new else self._older[place - new]
+
+    def __iter__(self) -> Iterator[Batch]:
+        new = len(self._new)
+        return chain((self._new[at] for at in reversed(range(new))), self._older)
