@@ -127,6 +127,7 @@ CODES: Mapping[str, Problem] = {
     "field": Problem(400, "A field is not of its form", "The detail names the field and what its form is."),
     "instant": Problem(400, "Not an instant", "RFC 3339 in UTC with a zone: 2026-11-23T22:26:00.000Z."),
     "not_json": Problem(400, "Not JSON", "UTF-8, each name once in an object, no number that 64 bits do not hold."),
+    "lines": Problem(400, "Too many lines, or none", "Send 1 to 1,000 statements at a time."),
     "not_canonical": Problem(400, "Not canonical JSON", "As RFC 8785 writes it: nothing else has one signature."),
     "entry_too_large": Problem(400, "Too large for an entry", "An entry of the log holds 65,535 bytes; say less."),
     "unsigned": Problem(400, "Unsigned", "This kind of statement is signed by who says it."),

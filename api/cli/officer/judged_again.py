@@ -1,4 +1,4 @@
-"""Judging receipts' answers again: the published log is folded once, to each size that an answer names."""
+"""Judging receipts' answers again. The published log is folded once, up to each size that an answer names."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def _said(
 def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[Place | None, str]:
     """Where the server's proof shows the unit; the proof is checked from the pin alone.
 
-    Asked for whatever the answer claimed. A unit that is found in another lot than printed is proved in that one; that
-    it is absent, only a proof about the printed lot shows.
+    The server is asked whatever the answer claimed. A unit found in another lot than printed is proved in that lot.
+    Only a proof about the printed lot shows that the unit is absent from it.
+    A proof of another history than this log's shows nothing.
     """
     code = said.code
     if code is None or code.serial is None or not said.lots:
@@ -91,6 +92,9 @@ def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[P
             return None, f"this program is older than the ledger's rules ({report.paused})"
         step = report.failed.step if report.failed else report.unproved or "unit"
         return None, f"the server's proof of it does not hold (at {step!r})"
+    lot = said.lots.get(batch["entry"]) if batch is not None else None
+    if batch is not None and batch["entry"] < said.size and (lot is None or batch["id"] != "0x" + lot.batch.hex()):
+        return None, "the server's proof of it is of another history than its log; audit it"
     if batch is not None and unit["state"] == "present":
         return Place(batch["entry"]), ""
     return (None, "the server's proof is about another lot") if elsewhere or code.lot is None else (Place(None), "")
