@@ -74,8 +74,8 @@ class Rules:
         """Raises RulesUnknown for a version that is none of these."""
         if not FIRST <= number <= self.newest:
             raise RulesUnknown(
-                f"couldn't go on: this ledger goes by rules of version {number} from here on, this program knows up to "
-                f"{self.newest}; a newer Carnet reads on"
+                f"couldn't go on: got rules of version {number}, this program knows versions up to {self.newest}; "
+                "a newer Carnet reads on"
             )
 
     def check_digest(self, number: int, told: str) -> None:

@@ -80,7 +80,7 @@ def init(
         ),
     ] = None,
     rules: Annotated[
-        int | None, typer.Option("--rules", help="Version of the rules to start with; the newest without it.", min=1)
+        int | None, typer.Option("--rules", help="Version of the rules to start with. Default: the newest.", min=1)
     ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
