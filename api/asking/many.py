@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.guard.access import STATEMENT_BODY
 from api.guard.guard import address_of, allowance, charge
 from api.http.journal import journal
-from api.http.reply import reply
+from api.http.reply import ascii_reply
 from api.problem.problem import members
 from api.site.site import Site, site
 from ledger.services.record.append import Receipt
@@ -32,7 +34,7 @@ async def take_many(request: Request) -> Response:
     intake = here.ledger.intake
     if intake is None:
         raise Refused("couldn't append: this ledger was opened for reading", code="read_only")
-    async with here.bodies.read(request.stream(), address_of(request)) as body:  # 1
+    async with _body(request) as body:  # 1
         lines = await _checked(request, body)  # 2, 3
         outcomes = await asyncio.wrap_future(intake.take(lines))  # 4
     failed = [one for one in outcomes if isinstance(one, Unavailable | Stopped)]
@@ -40,7 +42,18 @@ async def take_many(request: Request) -> Response:
         raise failed[0]
     if failed:
         journal.error("no answer", code=failed[0].code, detail=str(failed[0]), request=request.scope.get("request_id"))
-    return reply(_answer(here, lines, outcomes))
+    return ascii_reply(_answer(here, lines, outcomes))
+
+
+@asynccontextmanager
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    """The whole body: a small one as other routes take it, a large one within the room for them."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) <= STATEMENT_BODY:
+        yield await request.body()
+        return
+    async with site(request).bodies.read(request.stream(), address_of(request)) as body:
+        yield body
 
 
 async def _checked(request: Request, body: bytes) -> list[Line | CarnetError]:
@@ -58,13 +71,12 @@ async def _checked(request: Request, body: bytes) -> list[Line | CarnetError]:
 
 def _answer(here: Site, lines: Sequence[Line | CarnetError], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     shown = [_line(at, *both) for at, both in enumerate(zip(lines, outcomes, strict=True))]
-    newest = here.ledger.log.latest_checkpoint()
     return {
         "taken": sum(one["status"] == 201 for one in shown),
         "duplicates": sum(one["status"] == 200 for one in shown),
         "refused": sum(one["problem"] is not None for one in shown),
         "lines": shown,
-        "checkpoint": newest[1].decode() if newest is not None else None,
+        "checkpoint": here.newest.note(),
     }
 
 

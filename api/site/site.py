@@ -16,6 +16,7 @@ from api.pages.page import Pages
 from api.question.told import host_of
 from api.site.bodies import Bodies
 from api.site.limiter import Limiter
+from api.site.newest import Newest
 from api.site.settings import ApiSettings
 from api.site.upload import Uploads
 from ledger.services.scans.token import Caller
@@ -37,6 +38,7 @@ class Site:
     uploads: Uploads
     photos: asyncio.Semaphore
     bodies: Bodies
+    newest: Newest
     ready: Callable[[], bool]
 
     @property

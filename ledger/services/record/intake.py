@@ -87,7 +87,7 @@ class Intake:
                     ended = True
                     break
                 jobs.append(more)
-            ready: list[tuple[Submission, Callable[[Future[Receipt]], None]]] = []
+            ready: list[tuple[Submission, _LineOfJob]] = []
             for good in (line for one in jobs for line in one.lines if isinstance(line, Line)):
                 self._staging.begin(good.statement)  # all first: one that is refused takes no segment of another along
             for one in jobs:
@@ -98,38 +98,47 @@ class Intake:
                 return
 
     def _prepare(
-        self,
-        job: _Job,
-        at: int,
-        line: Line | CarnetError,
-        ready: list[tuple[Submission, Callable[[Future[Receipt]], None]]],
+        self, job: _Job, at: int, line: Line | CarnetError, ready: list[tuple[Submission, _LineOfJob]]
     ) -> None:
         if isinstance(line, CarnetError):
             job.settle(at, line)
             return
-        statement = line.statement
+        told = _LineOfJob(job, at, line.statement, self._staging)
         try:
             made = self._submitting(line)
         except CarnetError as error:
-            self._end(job, at, statement, error)
+            told.set_exception(error)
         except Exception as error:  # a lack of files or memory refuses one line and ends no thread
             words = f"couldn't append for now: {error!r}; nothing was written"
-            self._end(job, at, statement, Unavailable(words, code="unavailable"))
+            told.set_exception(Unavailable(words, code="unavailable"))
         else:
             if isinstance(made, Receipt):
-                self._end(job, at, statement, made)
+                told.set_result(made)
             else:
-                ready.append((made, lambda done: self._done(job, at, statement, done)))
+                ready.append((made, told))
 
-    def _done(self, job: _Job, at: int, statement: Statement, done: Future[Receipt]) -> None:
-        error = done.exception()
-        if error is None:
-            self._end(job, at, statement, done.result())
-        elif isinstance(error, CarnetError):
-            self._end(job, at, statement, error)
-        else:
-            self._end(job, at, statement, Stopped(f"couldn't append: {error!r}"))
 
-    def _end(self, job: _Job, at: int, statement: Statement, outcome: Outcome) -> None:
-        self._staging.end(statement, outcome if isinstance(outcome, CarnetError) else None)
-        job.settle(at, outcome)
+class _LineOfJob:
+    """One line under way: told by the sequencer, or before it comes there; a Future of each would cost as much as
+    admitting it."""
+
+    __slots__ = ("_at", "_job", "_staging", "_statement", "_told")
+
+    def __init__(self, job: _Job, at: int, statement: Statement, staging: Staging) -> None:
+        self._job, self._at, self._statement, self._staging = job, at, statement, staging
+        self._told = False
+
+    def done(self) -> bool:
+        return self._told
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        self._settle(receipt, None)
+
+    def set_exception(self, error: BaseException, /) -> None:
+        known = error if isinstance(error, CarnetError) else Stopped(f"couldn't append: {error!r}")
+        self._settle(known, known)
+
+    def _settle(self, outcome: Outcome, error: CarnetError | None) -> None:
+        self._told = True
+        self._staging.end(self._statement, error)
+        self._job.settle(self._at, outcome)
