@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -135,6 +136,7 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         photos=asyncio.Semaphore(settings.photos_at_once),
         bodies=Bodies(),
         newest=Newest(ledger),
+        mailboxes=WeakKeyDictionary(),
         ready=ready,
     )
     app = Carnet(site)

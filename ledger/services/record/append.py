@@ -111,7 +111,8 @@ class Sequencer:
     """One log's writer. What passes it waits out; after anything else it stops for good, and the ledger is reopened.
 
     `after_commit` is called when a group has been signed and answered: there is something new to publish. `report` is
-    told when the writer is held up, and when it goes on. `clock` may raise Unavailable: then nothing is taken in.
+    told when the writer is held up, and when it goes on. `after_group` is called whenever some were told what became of
+    them, good or bad. `clock` may raise Unavailable: then nothing is taken in.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Sequencer:
         self._clock = clock
         self.report: Report = silent
         self.after_commit: Callable[[], None] | None = None
+        self.after_group: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._stopped: CarnetError | None = None
@@ -197,6 +199,7 @@ class Sequencer:
                     open_ = _take(self._queue.get(), deferred) and open_
                 group, deferred = _disjoint(deferred)
                 self._commit(group)
+                self.after_group()
             except BaseException as error:
                 self._poison(error, group + deferred)
                 return
@@ -281,6 +284,7 @@ class Sequencer:
             _fail(deferred + waiting, self._stopped)
             deferred.clear()
             waiting.clear()
+            self.after_group()
             try:
                 if not _take(self._queue.get(timeout=RETRY_SECONDS), waiting):
                     return False
@@ -347,6 +351,7 @@ class Sequencer:
             while not self._queue.empty():
                 _take(self._queue.get(), waiting)
         _fail(waiting, Stopped(f"couldn't append: the writer has stopped ({reason})"))
+        self.after_group()
         self.report(f"the writer has stopped for good: {reason}")
 
 
