@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -41,6 +42,7 @@ from api.routes import (
 )
 from api.site.bodies import Bodies
 from api.site.limiter import Limiter
+from api.site.newest import Newest
 from api.site.settings import ApiSettings
 from api.site.site import Site
 from api.site.upload import Pace, Uploads
@@ -70,7 +72,6 @@ ROUTERS: tuple[APIRouter, ...] = (
 """Every route there is."""
 
 _NAVIGATION = (("/", "Look up"), ("/participants", "Participants"), ("/ledger", "Ledger"), ("/docs", "API"))
-_READS = ("GET", "HEAD")
 _OFFICERS = ("/officer", "Officers")
 
 
@@ -101,7 +102,8 @@ class Carnet(FastAPI):
             self._direct = {route.path: Direct(self, route) for route in routes}
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in _READS and (direct := self._direct.get(scope["path"])):
+        direct = self._direct.get(scope["path"]) if scope["type"] == "http" else None
+        if direct is not None and scope["method"] in direct.answers:
             await direct(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -133,6 +135,8 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         uploads=Uploads(settings.uploads_at_once, _pace(settings)),
         photos=asyncio.Semaphore(settings.photos_at_once),
         bodies=Bodies(),
+        newest=Newest(ledger),
+        mailboxes=WeakKeyDictionary(),
         ready=ready,
     )
     app = Carnet(site)

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from biip.checksums import gs1_standard_check_digit
+
 from ledger.home import Home, Settings
 from ledger.keys.store import Ed25519Key, EvmKey, KeyStore
 from ledger.opened import Ledger
@@ -150,8 +152,10 @@ class Scene:
 class Registrations:
     """Registrations made ahead, each for a lot of its own; one segment serves them all, as nobody scans here."""
 
-    def __init__(self, scene: Scene, ledger: Ledger, first: int = 1) -> None:
+    def __init__(self, scene: Scene, ledger: Ledger, first: int = 1, products: int = 1) -> None:
+        """`products`: how many GTINs they are spread over."""
         self._scene, self._domain = scene, ledger.founding.domain
+        self._gtins = [_gtin(item) for item in range(1, 1 + products)]
         self._root = scene.segment(ledger, "ALL", ["A1"], bytes(32))
         self._next = first
 
@@ -163,7 +167,14 @@ class Registrations:
         lot = f"B{self._next}"
         self._next += 1
         salt = sha256(lot.encode()).digest()
-        return self._scene.registration(self._domain, lot, 1, self._root, salt), salt
+        gtin = self._gtins[self._next % len(self._gtins)]
+        return self._scene.registration(self._domain, lot, 1, self._root, salt, gtin=gtin), salt
+
+
+def _gtin(item: int) -> str:
+    """A GTIN-14 under PREFIX; the first is GTIN."""
+    digits = "0" + PREFIX + str(item).zfill(12 - len(PREFIX))
+    return digits + str(gs1_standard_check_digit(digits))
 
 
 def grow(scene: Scene, ledger: Ledger, size: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 
@@ -16,6 +17,8 @@ from api.pages.page import Pages
 from api.question.told import host_of
 from api.site.bodies import Bodies
 from api.site.limiter import Limiter
+from api.site.mailbox import Mailbox
+from api.site.newest import Newest
 from api.site.settings import ApiSettings
 from api.site.upload import Uploads
 from ledger.services.scans.token import Caller
@@ -37,7 +40,18 @@ class Site:
     uploads: Uploads
     photos: asyncio.Semaphore
     bodies: Bodies
+    newest: Newest
+    mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Mailbox]
     ready: Callable[[], bool]
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """The mailbox of the event loop that asks."""
+        loop = asyncio.get_running_loop()
+        found = self.mailboxes.get(loop)
+        if found is None:
+            found = self.mailboxes[loop] = Mailbox()
+        return found
 
     @property
     def hosts(self) -> tuple[str, ...]:

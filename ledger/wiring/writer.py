@@ -129,7 +129,7 @@ def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: 
 
 
 def _taking_many(ledger: Ledger, sequencer: Sequencer, stack: ExitStack) -> None:
-    """Who checks many statements, and who makes them ready for the sequencer; closed before it, in this order."""
+    """Who checks many statements, closed before the sequencer, and who makes them ready for it."""
 
     def submitting(line: Line) -> Submission | Receipt:
         made = ledger.batches.submission(line)
@@ -138,7 +138,6 @@ def _taking_many(ledger: Ledger, sequencer: Sequencer, stack: ExitStack) -> None
         return made
 
     ledger.intake = Intake(sequencer, ledger.batches.staging, submitting)
-    stack.callback(ledger.intake.close)
     ledger.checkers = Checkers(ledger.founding.domain)
     stack.callback(ledger.checkers.close)
 

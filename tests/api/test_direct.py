@@ -17,6 +17,7 @@ from ledger.services.scans.verification import Verification
 from tests.listening import listening
 from verifier.errors import Unavailable
 
+ODD = '{"kind": "\u00e4", "body": {}, "actor": "", "signature": ""}'
 OWN = {"date", "x-request-id", "ratelimit", "location", "content-length"}
 """Headers that differ from one request to the next."""
 
@@ -54,6 +55,31 @@ def same(both: tuple[httpx.Client, httpx.Client], path: str, **arguments: object
             break
     assert shown(one) == shown(other)
     return one
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "status"),
+    [
+        (f'[1, {{"statement": {ODD}}}]'.encode(), "application/json", 200),
+        (b"{}", "application/json", 400),
+        (b"[", "application/json", 400),
+        (b"[]", "text/plain", 415),
+        (b"[" + b" " * (4 << 20) + b"]", "application/json", 413),
+    ],
+)
+def test_many_statements_are_answered_the_same(
+    both: tuple[httpx.Client, httpx.Client], body: bytes, media: str, status: int
+) -> None:
+    for _ in range(3):
+        one, other = (client.post("/v1/statements", content=body, headers={"Content-Type": media}) for client in both)
+        if shown(one) == shown(other):
+            break
+    assert shown(one) == shown(other)
+    assert one.status_code == status
+    assert one.content.isascii()
+    assert status != 200 or "'\u00e4'" in one.json()["lines"][1]["problem"]["detail"]
+    for method in ("GET", "PUT", "OPTIONS"):
+        assert same(both, "/v1/statements", method=method).status_code in (204, 405)
 
 
 def test_answers_are_the_same(both: tuple[httpx.Client, httpx.Client], stage: Stage) -> None:

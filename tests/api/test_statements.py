@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +327,23 @@ def test_a_body_that_does_not_come_holds_nothing_for_long() -> None:
     started = time.monotonic()
     asyncio.run(story())
     assert time.monotonic() - started < 30
+
+
+def test_many_senders_of_one_line_each_are_all_answered(many: Many, http: httpx.Client) -> None:
+    lines = [many.registration() for _ in range(64)]
+    for line in lines[::4]:
+        line["statement"]["body"]["lot"] = "ALTERED"
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda line: send(http, [line])["lines"][0], lines))
+    assert [answer["status"] for answer in answers] == [422 if at % 4 == 0 else 201 for at in range(64)]
+    assert len({answer["receipt"]["entry"] for answer in answers if answer["receipt"]}) == 48
+
+
+def test_one_line_that_names_its_signature_twice_is_read_as_json_is(many: Many, http: httpx.Client) -> None:
+    line = many.registration()
+    text = json.dumps([line, many.registration()]).replace('"signature"', '"\\u0073ignature"', 1)
+    response = http.post("/v1/statements", content=text, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["taken"]) == (200, 2), "two lines, of which one look shows one"
 
 
 def test_the_example_in_the_description_is_read(http: httpx.Client) -> None:

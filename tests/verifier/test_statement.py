@@ -27,6 +27,7 @@ from verifier.record.statement import (
     check_lifetime,
     digest,
     header,
+    parse_and_verify,
     parse_statement,
     recover,
     sign,
@@ -116,6 +117,20 @@ def test_numbers_outside_the_group_are_no_signature(r: int, s: int) -> None:
 def test_statements_travel_as_json_and_come_back(kind: Kind, data: st.DataObject) -> None:
     statement = signed(kind, data.draw(bodies(kind)))
     assert parse_statement(json.loads(json.dumps(statement.to_json()))) == statement
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_read_and_verified_at_once_is_the_same(kind: Kind, data: st.DataObject) -> None:
+    body, name, other = data.draw(altered(kind))
+    statement = signed(kind, body)
+    assert parse_and_verify(statement.to_json(), DOMAIN) == (statement, verify(statement, DOMAIN))
+    for wrong in ({**body, name: None}, {**body, "more": "1"}):
+        with pytest.raises(Malformed):
+            parse_and_verify({**statement.to_json(), "body": wrong}, DOMAIN)
+    with pytest.raises(Refused) as refusal:
+        parse_and_verify({**statement.to_json(), "body": other}, DOMAIN)
+    assert refusal.value.code in ("signature_wrong", "signature_form")
 
 
 @pytest.mark.parametrize("kind", SIGNED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from verifier import canonical
@@ -40,11 +40,11 @@ class Entry:
     recorded_at: int
     previous: bytes
     raw: bytes
+    leaf: bytes = field(init=False, repr=False, compare=False)
+    """SHA-256(0x00 and the bytes as stored): the leaf of the log, 32 bytes. Asked for often, so computed once."""
 
-    @property
-    def leaf(self) -> bytes:
-        """SHA-256(0x00 and the bytes as stored): the leaf of the log, 32 bytes."""
-        return leaf_hash(self.raw)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "leaf", leaf_hash(self.raw))
 
     @property
     def statement(self) -> Statement:

@@ -153,7 +153,11 @@ def parse_statement(value: Any) -> Statement:
 
 def digest(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain) -> bytes:
     """The EIP-712 digest, 32 bytes: the statement's identity. Raises Malformed if the body is not its struct."""
-    return keccak(b"\x19\x01" + _separator(domain) + STRUCTS[kind].hash(body))
+    return _digest(STRUCTS[kind].hash(body), domain)
+
+
+def _digest(struct_hash: bytes, domain: Domain) -> bytes:
+    return keccak(b"\x19\x01" + _separator(domain) + struct_hash)
 
 
 def sign(kind: Kind | Proposal, body: Mapping[str, Any], domain: Domain, private_key: bytes) -> str:
@@ -186,7 +190,16 @@ def verify(statement: Statement, domain: Domain) -> bytes:
 
     Raises Refused (`signature_wrong` and the codes of `recover`).
     """
-    identity = digest(statement.kind, statement.body, domain)
+    return _signed(statement, digest(statement.kind, statement.body, domain))
+
+
+def parse_and_verify(value: Any, domain: Domain) -> tuple[Statement, bytes]:
+    """`parse_statement` and `verify` in one, which checks the body against its struct once. Raises as they do."""
+    statement = parse_statement(value)
+    return statement, _signed(statement, _digest(STRUCTS[statement.kind].hash_checked(statement.body), domain))
+
+
+def _signed(statement: Statement, identity: bytes) -> bytes:
     signer = recover(identity, statement.signature)
     if signer != statement.actor:
         raise Refused(

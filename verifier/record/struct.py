@@ -118,6 +118,10 @@ class Struct:
     def hash(self, body: Mapping[str, Any]) -> bytes:
         """EIP-712's hashStruct of a body, 32 bytes. Raises Malformed as `check`."""
         self.check(body)
+        return self.hash_checked(body)
+
+    def hash_checked(self, body: Mapping[str, Any]) -> bytes:
+        """As `hash`, of a body that `check` has passed. Of another one the hash may be that of several bodies."""
         return keccak(self.type_hash + b"".join([encode_value(kind, body[name]) for name, kind in self.fields]))
 
     def _check(self, name: str, kind: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from ledger.ports import Log, LogHead, NewEntry, Report, silent
 from ledger.services.record.checkpoint import Signer
@@ -67,10 +67,26 @@ class Receipt:
     duplicate: bool = False
 
 
+class Told(Protocol):
+    """Who is told, once, what became of a submission: a Future, or something lighter. Called by the writer's thread."""
+
+    def done(self) -> bool:
+        """Whether it has been told."""
+        ...
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """It stands in the log."""
+        ...
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It was refused, or could not be taken in."""
+        ...
+
+
 @dataclass(slots=True)
 class _Waiting:
     submission: Submission
-    future: Future[Receipt]
+    future: Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +111,8 @@ class Sequencer:
     """One log's writer. What passes it waits out; after anything else it stops for good, and the ledger is reopened.
 
     `after_commit` is called when a group has been signed and answered: there is something new to publish. `report` is
-    told when the writer is held up, and when it goes on. `clock` may raise Unavailable: then nothing is taken in.
+    told when the writer is held up, and when it goes on. `after_group` is called whenever some were told what became of
+    them, good or bad. `clock` may raise Unavailable: then nothing is taken in.
     """
 
     def __init__(
@@ -111,6 +128,7 @@ class Sequencer:
         self._clock = clock
         self.report: Report = silent
         self.after_commit: Callable[[], None] | None = None
+        self.after_group: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._stopped: CarnetError | None = None
@@ -136,20 +154,18 @@ class Sequencer:
 
     def enqueue(self, submission: Submission) -> Future[Receipt]:
         """Queue a submission; the future resolves with its receipt or with Malformed, Refused or Stopped."""
-        waiting = _Waiting(submission, _future())
-        self._put([waiting])
-        return waiting.future
+        future: Future[Receipt] = Future()
+        future.set_running_or_notify_cancel()  # what is queued will be written: a caller can't take it back
+        self._put([_Waiting(submission, future)])
+        return future
 
-    def enqueue_all(self, submissions: Sequence[tuple[Submission, Callable[[Future[Receipt]], None]]]) -> None:
+    def enqueue_all(self, submissions: Sequence[tuple[Submission, Told]]) -> None:
         """Queue submissions that came together, in their order: those that touch different things share groups.
 
-        Each comes with what is called with its future when that has resolved, as in `enqueue`.
+        Each comes with who is told what a future of `enqueue` would be.
         """
-        waiting = [_Waiting(submission, _future()) for submission, _ in submissions]
-        for one, (_, done) in zip(waiting, submissions, strict=True):
-            one.future.add_done_callback(done)
-        if waiting:
-            self._put(waiting)
+        if submissions:
+            self._put([_Waiting(*one) for one in submissions])
 
     def submit(self, submission: Submission) -> Receipt:
         """Queue a submission and wait for its receipt."""
@@ -183,6 +199,7 @@ class Sequencer:
                     open_ = _take(self._queue.get(), deferred) and open_
                 group, deferred = _disjoint(deferred)
                 self._commit(group)
+                self.after_group()
             except BaseException as error:
                 self._poison(error, group + deferred)
                 return
@@ -267,6 +284,7 @@ class Sequencer:
             _fail(deferred + waiting, self._stopped)
             deferred.clear()
             waiting.clear()
+            self.after_group()
             try:
                 if not _take(self._queue.get(timeout=RETRY_SECONDS), waiting):
                     return False
@@ -333,6 +351,7 @@ class Sequencer:
             while not self._queue.empty():
                 _take(self._queue.get(), waiting)
         _fail(waiting, Stopped(f"couldn't append: the writer has stopped ({reason})"))
+        self.after_group()
         self.report(f"the writer has stopped for good: {reason}")
 
 
@@ -355,12 +374,6 @@ def _take(items: list[_Waiting] | None, into: list[_Waiting]) -> bool:
         return False
     into.extend(items)
     return True
-
-
-def _future() -> Future[Receipt]:
-    future: Future[Receipt] = Future()
-    future.set_running_or_notify_cancel()  # what is queued will be written: a caller can't take it back
-    return future
 
 
 def _disjoint(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:

@@ -13,14 +13,15 @@ from typing import Any
 
 from verifier import canonical
 from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused
-from verifier.record.entry import CHAIN_START, decode_entry, encode_entry
-from verifier.record.statement import STRUCTS, Domain, Kind, Statement, check_hex, parse_statement, verify
+from verifier.record.entry import CHAIN_START, assemble_entry
+from verifier.record.statement import STRUCTS, Domain, Kind, Statement, check_hex, parse_and_verify
 from verifier.segment.view import salt_commitment
 
 LINES_MAX = 1_000
 """Statements in one request. Own limit: they are answered together, after four groups of the writer at least."""
 OWN = ("statement", "kind", "actor", "signature")
 """Fields of the statement itself; all others are its body's."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _ERRORS = {error.__name__: error for error in (Malformed, Refused, ProofInvalid)}
 
 Plain = tuple[Any, ...]
@@ -101,8 +102,7 @@ def _checked(given: Any, domain: Domain) -> Plain:
     try:
         if not isinstance(given, Mapping) or not {"statement"} <= set(given) <= {"statement", "salt"}:  # 1
             raise Malformed("couldn't read the line: expected an object of statement and, for a registration, salt")
-        statement = parse_statement(given["statement"])  # 2
-        digest = verify(statement, domain)  # 3
+        statement, digest = parse_and_verify(given["statement"], domain)  # 2, 3
         salt = _salt(statement, given.get("salt"))  # 4
         raw = _canonical(statement)  # 5
     except CarnetError as error:
@@ -127,11 +127,17 @@ def _salt(statement: Statement, given: Any) -> bytes | None:
 
 
 def _canonical(statement: Statement) -> bytes:
-    """The body in canonical JSON, tried in an entry: what cannot be read back is never handed to a writer."""
-    raw = encode_entry(statement.kind, statement.body, statement.actor, statement.signature, 0, CHAIN_START)
-    if decode_entry(raw).body != statement.body:
+    """The body in canonical JSON, read back and tried in an entry: no writer is handed what could not be read again.
+
+    Raises Malformed (`entry_too_large`, `not_canonical`).
+    """
+    raw = _ENCODER.encode(statement.body).encode()
+    if not raw.isascii():  # RFC 8785 orders and escapes as this encoder does where all is ASCII
+        raw = canonical.encode(dict(statement.body))
+    if canonical.decode(raw) != statement.body:
         raise Malformed("couldn't read the statement: its entry would not say the same", code="not_canonical")
-    return canonical.encode(dict(statement.body))
+    assemble_entry(statement.kind, statement.body, raw, statement.actor, statement.signature, 0, CHAIN_START)
+    return raw
 
 
 def _hidden(statement: Statement) -> Plain | None:
