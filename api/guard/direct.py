@@ -1,8 +1,8 @@
 """The short way to the busiest route: the same guard and endpoint, without the framework's routing and middlewares.
 
-Routing, five middlewares and an exit stack take a tenth of what a look-up costs, and a look-up needs none of them: no
-body, no parameter in its path, no dependency. Errors become the same problems. When requests are traced, the
-framework's way is taken, which is where its instrumentation hangs.
+Routing, five middlewares and an exit stack take a tenth of a look-up's time, and a look-up needs none of them: it has
+no body, no parameter in its path and no dependency. Errors become the same problems. When requests are traced, the
+framework's way is taken, since the instrumentation is there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Officers' scans: a code as a device read it, or a photograph that is decoded here; and what became of receipts."""
+"""Officers' scans: a code as a device read it, or a photograph that is decoded here; and the state of receipts."""
 
 from __future__ import annotations
 
@@ -96,13 +96,12 @@ async def receipt(
     request: Request,
     scan_id: Annotated[str, Path(max_length=80)],
     download: Annotated[
-        bool, Query(description="Only the file: the evidence, or the receipt while there is none.")
+        bool, Query(description="Return only the file: the evidence, or the receipt while there is no evidence yet.")
     ] = False,
 ) -> Response:
-    """The receipt of one of your own scans, and as soon as its seal is in the log the proof that the seal holds it.
+    """The receipt of one of your own scans and, once its seal is in the log, the proof that the seal holds the scan.
 
-    The evidence is checked offline with `carnet verify`, from the founding pin alone. With the scope `admin` also
-    others' scans.
+    `carnet verify` checks the evidence offline, from the founding pin alone. The scope `admin` also sees others' scans.
     """
     here = site(request)
     state = await run_in_threadpool(receipt_state, here, scan_id, caller_of(request))
