@@ -205,7 +205,7 @@ def _public_part(value: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _context(public: Mapping[str, str]) -> bytes:
-    """What the ciphertext is bound to, so that one key's file cannot be given to another."""
+    """The context that the ciphertext is bound to, so that one key's file cannot replace another's."""
     return json.dumps(dict(public), sort_keys=True).encode()
 
 

@@ -1,4 +1,4 @@
-"""The wiring of a writer: the signer, the sequencer, and what a running server does by itself."""
+"""The wiring of a writer: the signer, the sequencer, and the background work of a running server."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def wire_writer(ledger: Ledger, config: LedgerConfig, frontier: Frontier, stack:
 
 
 def wire_upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchoring]], stack: ExitStack) -> None:
-    """Upkeep, and what mirrors the registry as soon as the chain is there."""
+    """Upkeep, which also mirrors the registry as soon as the chain is there."""
     sequencer = ledger.sequencer
     assert sequencer is not None  # noqa: S101  (only a writer keeps a ledger up)
 
@@ -93,7 +93,10 @@ def log_key(home: Home, origin: str) -> SigningKey:
 
 
 def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
-    """What others hold of this log; who was not reached is reported, since a start with signed_head goes on."""
+    """The heads of this log that others hold.
+
+    Parties that were not reached are reported; a start with signed_head continues.
+    """
     asked = cosigners(ledger.founding.policy, config.witnesses)
     seen = ask(
         ledger.founding.log_keys,
@@ -119,7 +122,7 @@ def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: 
 
 
 def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
-    """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
+    """The publisher, and the part that asks witnesses if entry 0 names some that can be reached."""
     policy, witnessed = ledger.founding.policy, ledger.witnessed
     if policy is not None:
         ledger.witnessing = Witnessing(
