@@ -7,6 +7,7 @@ be made, so nothing is reachable by oversight.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -147,6 +148,14 @@ def charge(request: Request, more: int) -> None:
     more = min(more, site(request).limiter.most(rate) - 1)
     if more > 0:
         request.scope["rate_headers"].update(_hit(site(request), rate, key, more))
+
+
+def allowance(request: Request) -> int:
+    """What `charge` would let through now, with the request that the guard has counted."""
+    rate, key = request.scope["counted"]
+    limiter = site(request).limiter
+    left, most = limiter.remaining(rate, key) + 1, limiter.most(rate)
+    return left if left < most else sys.maxsize
 
 
 def _hit(here: Site, rate: Rate, key: str, cost: int = 1) -> dict[str, str]:

@@ -137,6 +137,7 @@ CODES: Mapping[str, Problem] = {
     "not_json": Problem(
         400, "Not JSON", "Send UTF-8, each name once in an object, and only numbers that fit into 64 bits."
     ),
+    "lines": Problem(400, "Too many lines, or none", "Send 1 to 1,000 statements at a time."),
     "not_canonical": Problem(
         400, "Not canonical JSON", "Write it as RFC 8785 says: only then does every signer sign the same bytes."
     ),

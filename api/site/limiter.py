@@ -30,6 +30,11 @@ class Limiter:
         """How many requests of a class pass in a window."""
         return self._windows[rate][0]
 
+    def remaining(self, rate: Rate, key: str) -> int:
+        """How many more requests of a class pass now."""
+        most, seconds = self._windows[rate]
+        return most - self._store.get_moving_window(f"{rate.value}/{key}", most, seconds)[1]
+
     def hit(self, rate: Rate, key: str, cost: int = 1) -> tuple[bool, dict[str, str]]:
         """Count `cost` requests, or none. Returns whether they may pass, and the headers with the caller's remaining
         budget.

@@ -146,8 +146,12 @@ def _tip(
         if kept.get("size") != record.size:
             newest = log.latest_checkpoint()
             checkpoint = Checkpoint.decode(Note.parse(newest[1]).text) if newest else None
-            kept["checkpoint"] = checkpoint
-            kept["size"] = checkpoint.size if checkpoint is not None else -1
+            # While a group is being integrated, its head is signed and covers more than the record holds: whoever
+            # judges an answer again at the size it names would miss in it what it could not know. So the one before
+            # stays: what counts already beside it is allowed for.
+            if checkpoint is None or checkpoint.size <= record.size or "size" not in kept:
+                kept["checkpoint"] = checkpoint
+                kept["size"] = checkpoint.size if checkpoint is not None else -1
         checkpoint = kept["checkpoint"]
         size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, bytes(32))
         if witnessed.policy is None:

@@ -35,9 +35,13 @@ FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class LotSaid:
-    """One registered lot: its number, the `FACTS` that hold for the unit in it, and those that can't be known (why)."""
+    """One registered lot: its number, its batch's id (32 bytes), and the `FACTS` of the code's unit in it.
+
+    `decides`: whether each fact holds; `open`: why it can't be known.
+    """
 
     lot: str
+    batch: bytes
     decides: Mapping[str, bool]
     open: Mapping[str, str]
 
@@ -80,7 +84,7 @@ def said_about(record: Record, receipt: ScanReceipt) -> Said:
     lots = {}
     for batch in record.by_gtin.get(code.gtin, ()):
         retired, open_ = _retired(record, batch, code, scan["context"])
-        lots[batch.index] = LotSaid(batch.lot, {**_batch(record, batch, scan["country"]), **retired}, open_)
+        lots[batch.index] = LotSaid(batch.lot, batch.id, _batch(record, batch, scan["country"]) | retired, open_)
     held = record.standing.holder(code.gtin) is not None
     return Said(record.size, code, bool(reading.suspects), held, record.founding.policy is not None, lots)
 

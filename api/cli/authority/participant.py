@@ -274,6 +274,17 @@ def show(
     out.answer(found[0], pairs({**found[0], "suspended": _state(found[0])}))
 
 
+@app.command("forget-name")
+def forget_name(who: WhoArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Erase a participant's name, for good. The log holds a salted hash of it, so every proof still verifies."""
+    place, out = used_home(home), Out(json)
+    address = address_of(place, who)
+    with opened(place, out) as ledger:
+        erased = ledger.participants.forget_name(address)
+    words = "its name was erased" if erased else "no name was kept for it"
+    out.answer({"address": address, "erased": erased}, f"{address}: {words}")
+
+
 def _members(place: Home, server: str | None, out: Out) -> list[dict[str, Any]]:
     url = server or place.settings.server
     if url is not None:

@@ -72,6 +72,7 @@ def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[P
 
     The server is asked whatever the answer claimed. A unit found in another lot than printed is proved in that lot.
     Only a proof about the printed lot shows that the unit is absent from it.
+    A proof of another history than this log's shows nothing.
     """
     code = said.code
     if code is None or code.serial is None or not said.lots:
@@ -89,6 +90,9 @@ def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[P
     if not report.ok or unit is None:
         step = report.failed.step if report.failed else report.unproved or "unit"
         return None, f"the server's proof of it does not hold (at {step!r})"
+    lot = said.lots.get(batch["entry"]) if batch is not None else None
+    if batch is not None and batch["entry"] < said.size and (lot is None or batch["id"] != "0x" + lot.batch.hex()):
+        return None, "the server's proof of it is of another history than its log; audit it"
     if batch is not None and unit["state"] == "present":
         return Place(batch["entry"]), ""
     return (None, "the server's proof is about another lot") if elsewhere or code.lot is None else (Place(None), "")

@@ -61,15 +61,20 @@ class Indexes:
         if statement.kind is not Kind.INDEX_CONFIRMED:
             raise Malformed(f"couldn't confirm an index: got a {statement.kind} statement", at="kind")
         digest = verify(statement, self._record.founding.domain)
-        self._check_independent(statement.actor)
+        self.check_independent(statement)
         touches = frozenset({statement.body["statementId"], "index"})
         return self._writer.submit(
             Submission(statement.kind, statement.body, statement.actor, statement.signature, digest, touches)
         )
 
-    def _check_independent(self, actor: str) -> None:
-        """Refuse what would stand in the log and count for nothing: see `verifier.record.independence`."""
-        standing = self._record.standing
+    def check_independent(self, statement: Statement) -> None:
+        """Refuse a confirmation that would stand in the log and count for nothing: see `verifier.record.independence`.
+
+        Other kinds pass. Raises Refused (`not_entitled`).
+        """
+        if statement.kind is not Kind.INDEX_CONFIRMED:
+            return
+        actor, standing = statement.actor, self._record.standing
         member = standing.participants.get(actor)
         own = actor in standing.operators or (member is not None and member.country in operator_countries(standing))
         if member is not None and own:
