@@ -22,7 +22,7 @@ from verifier.instant import format_instant
 
 
 async def take_many(request: Request) -> Response:
-    """Take in every line of a request that may be, and say of each what became of it.
+    """Take every valid line of a request, and report the outcome of each.
 
     1. the body; 2. its lines, checked in another process; 3. the rate, by the number of lines; 4. into the log.
 
@@ -44,7 +44,7 @@ async def take_many(request: Request) -> Response:
 
 
 async def _checked(request: Request, body: bytes) -> list[Line | CarnetError]:
-    """The lines, counted against their sender; who has sent too many is refused before a signature is checked."""
+    """The lines, counted against their sender. A sender of too many is refused before a signature is checked."""
     checkers = site(request).ledger.checkers
     assert checkers is not None  # noqa: S101 - wired together with the intake
     try:

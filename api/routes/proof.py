@@ -53,9 +53,8 @@ async def unit(
     """Everything behind the answer about a registered unit, in one file that `carnet verify` checks offline.
 
     Once others than the operator have confirmed an index, the file also shows that nothing was left out: no recall up
-    to its size. A caller with the scope `proof` also gets proofs that a unit is absent from the lot printed on it, or
-    that there is no such lot. Nobody else learns anything about codes that are not registered: they all get the same
-    404.
+    to its size. The scope `proof` also gets proofs of absence: of a unit from its printed lot, or of the lot. For
+    everybody else, all codes that are not registered get the same 404.
     """
     here = site(request)
     who = caller_or_none(request)

@@ -30,9 +30,9 @@ _PROBLEMS = problems("malformed", "unauthenticated", "scope_missing", "scan_id_r
 async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_SCAN])]) -> Response:
     """Judge a code with everything known about it, and keep the scan.
 
-    Idempotent by `id`: the same scan again gets its first answer and is not counted twice; another scan under the
-    same id is refused. The answer holds all evidence, a link to the proof file, and a receipt: the operator's signed
-    promise that the scan will be sealed in the log before a deadline. Keep it.
+    The same scan again gets its first answer and counts once; another scan under the same `id` is refused. The answer
+    holds all evidence, a link to the proof file, and a receipt: the operator's signed promise to seal the scan in the
+    log before a deadline. Keep it.
     """
     here, who = site(request), caller_of(request)
     kept = scan_input(body, body.code, who)

@@ -52,9 +52,8 @@ async def put_segment(
 ) -> Response:
     """Store the segment of a batch before its registration. Sending it twice is fine.
 
-    Anybody may send one. It is named by its content, checked as a whole before anybody can see it, and removed after a
-    day if no registration names it. One address may send a limited amount a day, and not too slowly. Refused or missing
-    bytes do not count. While all places are taken, the slowest upload below the pace makes room for the next.
+    Anybody may send one. It is checked as a whole before anybody can see it, and removed after a day if no registration
+    names it. One address may send a limited amount a day, and not too slowly.
     """
     here = site(request)
     key = bytes.fromhex(root[2:])

@@ -123,7 +123,7 @@ class KeyStore:
         return self._file(name).exists()
 
     def destroy(self, name: str) -> None:
-        """Overwrite and remove a key, for good. Raises NotFound (`key_unknown`), Unavailable (`home`)."""
+        """Overwrite and remove a key for ever. Raises NotFound (`key_unknown`), Unavailable (`home`)."""
         if name not in self:
             raise _unknown(name, self._folder)
         overwrite_and_unlink(self._file(name))

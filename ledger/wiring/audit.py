@@ -97,9 +97,9 @@ def audit_url(
 ) -> AuditReport:
     """Audit a log that a server publishes, trusting only the pin (SHA-256 of entry 0's bytes).
 
-    `cache`: where files that belong to the log are kept, so that the next audit goes on from them; without it nothing
-    is. `chain_rpc`: a node of the ledger's chain that the auditor trusts. Raises Malformed (`url`), NotFound
-    (`not_published`), Refused (`other_log`), Unavailable.
+    `cache`: the folder that keeps the log's files for the next audit; without it none are kept. `chain_rpc`: a node of
+    the ledger's chain that the auditor trusts. Raises Malformed (`url`), NotFound (`not_published`), Refused
+    (`other_log`), Unavailable.
     """
     with ExitStack() as stack:
         folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="carnet-audit-")))

@@ -64,7 +64,7 @@ def create_witness(home: Home, name: str) -> VerifierKey:
     key = keys.load_ed25519(WITNESS_KEY) if WITNESS_KEY in keys else keys.create_ed25519(WITNESS_KEY)
     WitnessDatabase(_database(home)).close()
     vkey = key.cosigner_key(name).verifier
-    # If we stop before this line, a home without witness.json remains; the same command goes on with its key.
+    # If we stop before this line, a home without witness.json remains; the same command continues with its key.
     write_file(_file(home), json.dumps({"format": FORMAT, "vkey": vkey.format()}, indent=2).encode() + b"\n")
     return vkey
 

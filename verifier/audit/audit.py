@@ -1,4 +1,4 @@
-"""The audit: a whole log recomputed from its bytes, without trusting whoever stores it.
+"""The audit: a whole log recomputed from its bytes, without trusting its keeper.
 
 Every leaf, link, tile, root, signature, standing and right is derived anew; so are segments and, with a node of the
 chain, anchors and decisions. It continues after a finding if it can, so that one flipped bit does not hide another.

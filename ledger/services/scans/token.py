@@ -31,7 +31,7 @@ KEPT_AFTER_END = 7 * DAY
 """How long a session or sign-in link is remembered after its end, in milliseconds.
 
 In that time a used link is reported as used, and ending a session again reports that it had ended. API tokens are kept
-for good: they are few and made by hand.
+for ever: they are few and made by hand.
 """
 FORGOTTEN_AT_ONCE = 1_000
 """The most rows that one step of forgetting deletes, in one transaction, so that other writers do not wait long."""

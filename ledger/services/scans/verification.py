@@ -328,7 +328,7 @@ class Verification:
         """
         standing, good = self._record.standing, as_of.good_size
         rests_on = max((found.batch.favoured for found in named), default=0)
-        if standing.favoured_last >= good:  # seldom, and else nobody's standing has to be looked up
+        if standing.favoured_last >= good:  # rarely; otherwise no standing has to be looked up
             rests_on = max(rests_on, standing.favours(gtin, holder, *(found.batch.maker for found in named)))
         if rests_on >= good:
             return Witnessing.AWAITING
