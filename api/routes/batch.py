@@ -85,8 +85,8 @@ async def find(
 
 @router.get("/v1/batches/{batch_id}", tags=["record"], summary="One batch", responses=problems("batch_unknown"))
 async def describe(request: Request, batch_id: str) -> Response:
-    """The public record of a batch: its registration, maker, recall and retirements, the newest heads, and its history
-    with all statements, including those taken back.
+    """The public record of a batch: registration, maker, recall, retirements, newest heads, and all statements ever
+    made.
     """
     here = site(request)
     batch = here.ledger.batches.find(batch_id)

@@ -27,7 +27,7 @@ router = APIRouter(route_class=Guarded)
 async def index(request: Request) -> Response:
     """The newest sealed index and the newest that others than the operator confirmed.
 
-    Absence and "no recall" rest on the latter. A confirmer recomputes the index from its own copy of the log.
+    Absence and "no recall" rest on the latter.
     """
     return reply(site(request).ledger.indexes.describe())
 

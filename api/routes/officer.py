@@ -68,7 +68,7 @@ async def page(request: Request) -> Response:
 async def scan(request: Request) -> Response:
     """Judge the form's code and show the answer above the next form, or alone to the page's own script.
 
-    The same form sent again, by reloading or after a lost answer, is the same scan.
+    The same form sent again is the same scan.
     """
     form = await request.form(max_files=1, max_fields=16)
     given = {key: value for key, value in form.items() if isinstance(value, str)}

@@ -53,8 +53,8 @@ async def unit(
     """Everything behind the answer about a registered unit, in one file that `carnet verify` checks offline.
 
     Once others than the operator have confirmed an index, the file also shows that nothing was left out: no recall up
-    to its size. The scope `proof` also gets proofs of absence: of a unit from its printed lot, or of the lot. For
-    everybody else, all codes that are not registered get the same 404.
+    to its size. The scope `proof` also gets proofs of absence: of a unit from its printed lot, or of the lot. Everybody
+    else gets 404 for any code that is not registered.
     """
     here = site(request)
     who = caller_or_none(request)
@@ -85,12 +85,12 @@ async def lot(
     gtin: Annotated[str, Query(description="GTIN of 8, 12, 13 or 14 digits.", examples=["09521234543213"])],
     lot: Annotated[
         str | None,
-        Query(max_length=20, description="Without it, the proof is about the product: no lot of it is registered."),
+        Query(max_length=20, description="Without it: no lot of this product is registered."),
     ] = None,
 ) -> Response:
     """A proof that no batch of this GTIN and lot was registered, from an index that others than the operator confirmed.
 
-    Only for callers with the scope `proof`. A ledger does not tell anybody else which lots it does not know.
+    Nobody else may learn which lots a ledger does not know.
     """
     here = site(request)
     product, batch = parse_gtin(gtin), None if lot is None else parse_lot(lot)

@@ -48,7 +48,7 @@ async def issue(request: Request, body: TokenIn) -> Response:
 
 @router.delete("/v1/tokens/{token_id}", summary="Revoke a token", responses={**_PROBLEMS, **problems("not_found")})
 async def revoke(request: Request, token_id: str) -> Response:
-    """End a token at once, by the id that the list shows. `again`: it had ended before, by itself or by somebody."""
+    """End a token at once, by the id that the list shows. `again`: it had ended before."""
     stored, again = await run_in_threadpool(site(request).ledger.tokens.revoke, token_id)
     return reply({"revoked": stored.id, "name": stored.name, "again": again})
 

@@ -38,8 +38,7 @@ MOST_CODE = 2 * LONGEST_TEXT
 CONTEXT_PARAMETER: dict[str, Any] = {
     "name": "context",
     "in": "query",
-    "description": "Where in its life the item is. Without it the item counts as offered for sale; only `owner` says "
-    "that it is not.",
+    "description": "The item's context. It counts as offered for sale unless this says `owner`.",
     "schema": {"type": "string", "enum": [context.value for context in Context], "default": "unknown"},
 }
 
@@ -78,7 +77,7 @@ _PARAMETERS: list[dict[str, Any]] = [
 async def verify(request: Request) -> Response:
     """Answer for a code in any accepted form: Digital Link, element string, bracketed text, SGTIN URN or GTIN.
 
-    Every verdict is a 200. Look-ups of registered units are counted, and never change a verdict.
+    Look-ups of registered units are counted, and never change a verdict.
     """
     query = _parameters(request.scope["query_string"].decode("latin-1"))
     code = query.get("code")
