@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from api.cli.officer.judged_again import _place
+from api.cli.officer.judged_again import _place, judge_again
 from tests.sim import Sim
 from verifier.scan.judged import Place
 from verifier.scan.said import said_about
@@ -51,3 +52,31 @@ def test_a_proof_of_another_history_shows_no_place(lot: str) -> None:
     assert own == (Place(log.record.by_lot[gtin, "ONE"].index if lot == "ONE" else None), "")
     assert foreign[0] is None
     assert "another history" in foreign[1]
+
+
+def test_what_came_and_was_undone_again_was_true_in_between() -> None:
+    """An officer is told of a recall that no signed head covers yet; soon after, the maker takes it back."""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, public=True)
+    size, code = sim.size(), f"(01){batch.gtin}(10){batch.lot}(21)S0001"
+    sim.undo(maker, sim.recall(maker, batch))
+    sim.register_batch(maker)
+    told = {
+        "honest": ("stop", ["unit_registered", "recalled"]),
+        "lie": ("check", ["unit_registered", "issuer_suspended"]),
+        "lie that a lot was recalled and its maker suspended": (
+            "stop", ["unit_registered", "recalled", "issuer_suspended"],
+        ),
+    }  # fmt: skip
+    receipts = {
+        name: sim.promise("T", code=code, reasons=reasons, verdict=verdict, log_size=str(size))
+        for name, (verdict, reasons) in told.items()
+    }
+    lookup: Any = SimpleNamespace(head=SimpleNamespace(size=sim.size(), root=sim.root()), tile=sim.tile)
+    unit = said_about(sim.record, receipts["honest"]).code
+    assert unit is not None
+    remote = cast("Remote", Server(sim.proofs().for_unit(unit)))
+    found = judge_again(remote, lookup, sim.founding, receipts)
+    assert [name for name, compared in found.items() if not compared.faults] == ["honest"]
+    assert "unit" in found["honest"].same

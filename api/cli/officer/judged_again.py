@@ -44,11 +44,44 @@ def judge_again(
         said = _said(lookup, {name: receipts[name] for name in sizes}, sizes)
     except CarnetError as error:
         return found | {name: _open(f"the log can't be read as one ({error}); audit it") for name in sizes}
-    for name in sizes:
-        then, soon = said[name]
-        place, why = _place(remote, founding, str(receipts[name].fields["code"]), soon)
-        found[name] = compare_answer(receipts[name], then, soon, place, why)
-    return found
+    places = {
+        name: _place(remote, founding, str(receipts[name].fields["code"]), soon) for name, (_, soon) in said.items()
+    }
+    for name, (then, soon) in said.items():
+        found[name] = compare_answer(receipts[name], then, soon, *places[name])
+    accused = {name: said[name][0] for name in said if found[name].faults}
+    return found | _looked_at_again(lookup, receipts, accused, places)
+
+
+def _looked_at_again(
+    lookup: Lookup,
+    receipts: Mapping[str, ScanReceipt],
+    accused: Mapping[str, Said],
+    places: Mapping[str, tuple[Place | None, str]],
+) -> dict[str, Compared]:
+    """Those of the accused that are right at some size in between: what came in and was undone again was true as well.
+
+    `accused`: what the log says at the size that each answer names.
+    """
+    cleared: dict[str, Compared] = {}
+    if not accused:
+        return cleared
+    head = lookup.head
+    record = PublishedRecord(CheckedTiles(lookup.tile, head.size, head.root).bundle)
+    stops = [(at, name) for name, then in accused.items() for at in range(then.size, min(then.size + GROUP, head.size))]
+    seen: dict[str, tuple[int, ...]] = {}
+    for size, name in sorted(stops):
+        then = accused[name]
+        record.fold_to(size)
+        batches = record.by_gtin.get(then.code.gtin, ()) if then.code is not None else ()
+        state = (record.standing.sequence, *(len(batch.history) for batch in batches))
+        if name in cleared or seen.get(name) == state:
+            continue
+        seen[name] = state
+        compared = compare_answer(receipts[name], then, said_about(record, receipts[name]), *places[name])
+        if not compared.faults:
+            cleared[name] = compared
+    return cleared
 
 
 def _said(
