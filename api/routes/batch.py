@@ -30,8 +30,7 @@ PAGE = 100
 async def register(request: Request, body: RegistrationIn) -> Response:
     """Take a signed registration. Its segment must have been sent before.
 
-    The salt is checked against its commitment and kept encrypted beside the log. The same statement again gets its
-    first receipt, with status 200.
+    The salt is kept encrypted beside the log. The same statement again gets its first receipt, with status 200.
     """
     here = site(request)
     with pointing_at("statement", *OWN):

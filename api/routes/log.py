@@ -50,7 +50,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {_OCTETS: {}}, "desc
 
 @router.get("/log/", summary="What is published here", responses=problems("rate_limited"))
 async def about(request: Request) -> Response:
-    """Origin, keys, policy and paths, for orientation. Do not trust anything in it."""
+    """Origin, keys, policy and paths. Do not trust anything in it."""
     about = to_json(description(site(request).ledger.founding))
     return await content(request, about, "application/json", FRESH, packs=True)
 
@@ -61,7 +61,7 @@ async def about(request: Request) -> Response:
     responses={200: {"content": {"text/plain": {}}, "description": "A signed note."}, **problems("not_found")},
 )
 async def checkpoint(request: Request) -> Response:
-    """The newest checkpoint whose tiles are all here: the log's signature, then the witnesses' cosignatures."""
+    """The newest complete checkpoint: the log's signature, then the witnesses' cosignatures."""
     note = await run_in_threadpool(site(request).ledger.published.checkpoint)
     if note is None:
         raise NotFound("couldn't find a checkpoint: none is published yet", code="checkpoint_missing")

@@ -53,8 +53,7 @@ async def unit(
     """Everything behind the answer about a registered unit, in one file that `carnet verify` checks offline.
 
     Once others than the operator have confirmed an index, the file also shows that nothing was left out: no recall up
-    to its size. The scope `proof` also gets proofs of absence: of a unit from its printed lot, or of the lot. Everybody
-    else gets 404 for any code that is not registered.
+    to its size. The scope `proof` also gets proofs that a unit or its lot is absent; everybody else gets 404.
     """
     here = site(request)
     who = caller_or_none(request)

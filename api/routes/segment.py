@@ -52,8 +52,8 @@ async def put_segment(
 ) -> Response:
     """Store the segment of a batch before its registration. Sending it twice is fine.
 
-    Anybody may send one. It is checked as a whole, and removed after a day if no registration names it. Amount and time
-    of uploads are limited.
+    Anybody may send one. It is checked as a whole, and removed after a day if no registration names it. Uploads are
+    limited.
     """
     here = site(request)
     key = bytes.fromhex(root[2:])

@@ -32,7 +32,6 @@ router = APIRouter(route_class=Guarded)
 async def statements(request: Request) -> Response:
     """Take 1 to 1,000 signed statements of any kinds. Each gets its own receipt or problem.
 
-    Lines are independent: a refused one affects no other. They are taken in order. The same line again gets its first
-    receipt (`duplicate`), so send an unanswered request again.
+    Lines are independent and taken in order. The same line again gets its first receipt (`duplicate`).
     """
     return await take_many(request)

@@ -35,7 +35,7 @@ async def healthz(request: Request) -> Response:
     "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; the answer names it."}}
 )
 async def readyz(request: Request) -> Response:
-    """200 if database, segments, index and writer all work; 503 names the parts that do not.
+    """200 if database, segments, index and writer work; 503 names the parts that do not.
 
     `troubles`: tasks that are late. `ages`: when the newest of each kind was made, and when the registry was last read.
     """

@@ -77,7 +77,7 @@ _PARAMETERS: list[dict[str, Any]] = [
 async def verify(request: Request) -> Response:
     """Answer for a code in any accepted form: Digital Link, element string, bracketed text, SGTIN URN or GTIN.
 
-    Look-ups of registered units are counted, and never change a verdict.
+    Look-ups are counted, and never change a verdict.
     """
     query = _parameters(request.scope["query_string"].decode("latin-1"))
     code = query.get("code")
