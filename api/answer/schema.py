@@ -136,12 +136,22 @@ class AlarmOut(Closed):
     evidence: str
 
 
+class PauseOut(Closed):
+    """Why a mirror's copy ends before this entry although nothing is wrong: its program is older than the rules."""
+
+    code: str
+    words: str
+    entry: int
+    at: str
+
+
 class MirrorOut(Closed):
     """The log that this mirror copies, and when it was last compared. With an alarm, do not rely on good answers."""
 
     of: str
     checked_at: str | None
     alarm: AlarmOut | None
+    paused: PauseOut | None
 
 
 class AsOfOut(Closed):

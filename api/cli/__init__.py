@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from api.cli.auditor import audit, verify
-from api.cli.authority import founding, participant
+from api.cli.authority import founding, participant, rules
 from api.cli.base import serving
 from api.cli.base.options import COMMON
 from api.cli.base.output import ExitCode, Out, exit_code, report_error, report_failure, report_trace
@@ -49,6 +49,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(key.app, name="key")
 app.add_typer(participant.app, name="participant")
+app.add_typer(rules.app, name="rules")
 app.add_typer(batch.app, name="batch")
 app.add_typer(label.app, name="label")
 app.command("scan")(scan.scan)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from api.problem.kind import NO_ANSWER, Problem
 from api.problem.reading import READING
-from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, RulesUnknown, Stopped, Unavailable
 
 CLASSES: Mapping[type[CarnetError], Problem] = {
     Malformed: Problem(400, "Not in its format", "Nothing changed. Correct what the detail names and send it again."),
@@ -19,6 +19,12 @@ CLASSES: Mapping[type[CarnetError], Problem] = {
     ProofInvalid: Problem(422, "A proof does not check", "Trust nothing that rests on these bytes, and keep them."),
     Unavailable: Problem(
         503, NO_ANSWER, "A part of the ledger cannot be read just now. Try again later; do not judge an item by it."
+    ),
+    RulesUnknown: Problem(
+        503,
+        NO_ANSWER,
+        "The ledger goes on by rules that this program does not know yet. What it says up to there stands; a newer "
+        "Carnet reads on.",
     ),
     Stopped: Problem(
         503,
@@ -116,7 +122,7 @@ CODES: Mapping[str, Problem] = {
     "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
     "index_unsealed": Problem(422, "No such index", "Only an index that this ledger has sealed can be confirmed."),
     "index_confirmed": Problem(409, "Confirmed already", "This key has confirmed this index; confirm the next one."),
-    "index_current": Problem(409, "Sealed already", "No entry about any product was made since the last seal."),
+    "index_current": Problem(409, "Sealed already", "No statement or decision was recorded since the last seal."),
     "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
     "salt_published": Problem(
         422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."

@@ -52,6 +52,7 @@ def about(here: Site) -> dict[str, Any]:
         "base_url": here.settings.base_url,
         "authorities": [{"address": a.account, "country": a.country} for a in founding.authorities],
         "entries": record.size,
+        "rules": record.rules,
         "mirror": here.ledger.following.describe() if here.ledger.following is not None else None,
         "checkpoint": _note(here, *checkpoint).decode() if checkpoint is not None else None,
         "anchored": describe(final) if final is not None else None,

@@ -44,6 +44,7 @@ from ledger.wiring.writer import ANCHOR_SECONDS, wire_upkeep, wire_writer
 from verifier.errors import Refused, Unavailable
 from verifier.record.founding import log_id
 from verifier.record.record import Record
+from verifier.record.rules import KNOWN, Rules
 from verifier.tree.checkpoint import Checkpoint
 from verifier.tree.merkle import Frontier
 from verifier.tree.note import Note
@@ -61,12 +62,14 @@ def open_ledger(
     chain: bool = False,
     report: Report = silent,
     chain_down: Report | None = None,
+    known: Rules = KNOWN,
 ) -> Iterator[Ledger]:
     """Open a founded ledger, for reading, or as its one writer.
 
     `chain` also opens the chain (and starts a local one if none is configured). When that cannot be reached,
     `chain_down` is told why, and upkeep opens it as soon as it is there; without it that is an error. Raises NotFound
-    (`not_founded`), Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
+    (`not_founded`), Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable, RulesUnknown for a home whose ledger
+    went beyond the rules that are known here.
     """
     config = home.config()
     if write and config.mirror_of is not None:
@@ -81,7 +84,7 @@ def open_ledger(
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
         (upgrade if write else require_current)(engine)
-        ledger, frontier = _reader(home, config, engine)
+        ledger, frontier = _reader(home, config, engine, known)
         stack.callback(ledger.scans.close)
         # A place of its own, closed after upkeep, whenever upkeep opens the chain.
         connect = partial(_connect, ledger, config, stack.enter_context(ExitStack()), report)
@@ -112,10 +115,10 @@ def _connect(ledger: Ledger, config: LedgerConfig, stack: ExitStack, report: Rep
     return ledger.chain, ledger.anchoring
 
 
-def _reader(home: Home, config: LedgerConfig, engine: Engine) -> tuple[Ledger, Frontier]:
+def _reader(home: Home, config: LedgerConfig, engine: Engine, known: Rules) -> tuple[Ledger, Frontier]:
     log = LogStore(engine, log_id(config.origin))
     segments = SegmentStore(home.segments)
-    record = Record(segments.open)
+    record = Record(segments.open, known)
     frontier = fold(log, record, config.pin, SignedHeadFile(home.signed_head))
     check_signed(log, record, SignedHeadFile(home.signed_head))
     secrets, details, anchors = SecretTable(engine, Vault.open(home.keys)), DetailTable(engine), AnchorTable(engine)

@@ -40,7 +40,7 @@ def test_every_promised_command_is_there() -> None:
     nouns = {name.split()[1] for name in COMMANDS}
     assert nouns == {
         "init", "serve", "demo", "doctor", "key", "participant", "batch", "label", "scan", "verify", "audit",
-        "mirror", "index", "token", "witness", "receipt", "server",
+        "mirror", "index", "token", "witness", "receipt", "server", "rules",
     }  # fmt: skip
 
 

@@ -51,8 +51,8 @@ class Said:
     """What a log of `size` entries says about a code.
 
     code: as it reads without any device; None for a text that names no product. `suspects`: it shows a device fault.
-    held: somebody holds the company prefix. `witnesses`: entry 0 asks for some. lots: every registered lot of the
-    product, by the index of its entry.
+    held: somebody holds the company prefix. `witnesses`: entry 0 asks for some.
+    lots: every registered lot of the product, by the index of its entry.
     """
 
     size: int

@@ -34,9 +34,10 @@ _KEYS = {"spec", "knows", "open", "taken_at", "log_at"}
 class SentScan:
     """A device's own record of one scan.
 
-    knows: the values that the signed scan must have, by its names there: what was sent, and the answer. open: names
-    that the device can't compare, and why. taken_at: when the receipt came, by the device's clock (ms); log_at: when
-    the log's newest seal was recorded then (ms), None if that was not known.
+    knows: the values that the signed scan must have, by its names there: what was sent, and the answer.
+    open: names that the device can't compare, and why.
+    taken_at: when the receipt came, by the device's clock (ms); log_at: when the log's newest seal was recorded then
+    (ms), None if that was not known.
     """
 
     knows: Mapping[str, Value]
@@ -127,8 +128,9 @@ def compare_promise(receipt: ScanReceipt, sent: SentScan | None, pace: Pace | No
     """Compare seal and deadline with the clock and the log's newest seal.
 
     Args:
-        receipt: whose signature was checked. sent: the device's record of the scan, if it has one. pace: the pace of
-        the log's seals; None if it is not known, then `why` gives the reason.
+        receipt: whose signature was checked.
+        sent: the device's record of the scan, if it has one.
+        pace: the pace of the log's seals; None if it is not known, then `why` gives the reason.
 
     An honest deadline lies at most two cadences and a minute ahead, and a log has no cadence above `CADENCE_MAX`. Up to
     the deadline at most one seal comes each `CADENCE_MIN`. A device's clock may be slow, so the log's counts as well.

@@ -70,6 +70,8 @@ def verify(
     )
     checked = check_file(proof.read_bytes(), asked)
     out.answer(checked.value, checked.lines)
+    if checked.paused:
+        raise typer.Exit(ExitCode.UNREACHABLE)
     if not checked.ok:
         raise typer.Exit(ExitCode.NO)
     if chain_rpc is not None and _unanswered(checked.value):

@@ -79,6 +79,9 @@ def init(
             help="NAME=URL: ask the policy's witness NAME at this URL instead of the one in the policy.",
         ),
     ] = None,
+    rules: Annotated[
+        int | None, typer.Option("--rules", help="Version of the rules to start with; the newest without it.", min=1)
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -89,6 +92,7 @@ def init(
     from ledger.wiring.writer import LOG_KEY
     from verifier.foreign import check_text
     from verifier.record.founding import NO_WITNESSES
+    from verifier.record.rules import KNOWN
     from verifier.tree.note_key import check_name
 
     out = Out(json)
@@ -96,6 +100,7 @@ def init(
     _check_seats(seats, out)
     check_base_url(base_url, out)
     check_name(origin)
+    KNOWN.check_known(start := rules or KNOWN.newest)
     check_text("origin", origin, at="origin")
     policy = read_policy(witness_policy) if witness_policy is not None else NO_WITNESSES
     addresses = witness_addresses(policy, witness or (), out)
@@ -107,7 +112,8 @@ def init(
     log_key = store.load_ed25519(LOG_KEY) if LOG_KEY in store else store.create_ed25519(LOG_KEY)
     operator = store.load_evm(operator_key) if operator_key in store else store.create_evm(operator_key)
     log_vkey = log_key.note_key(origin).verifier
-    plan = FoundingPlan(origin, tuple(_seated(store, seat) for seat in seats), log_vkey, operator.address, policy)
+    people = tuple(_seated(store, seat) for seat in seats)
+    plan = FoundingPlan(origin, people, log_vkey, operator.address, policy, start)
     voters = [seat.key for seat in seats if seat.key is not None]
     approve = approve_with(store, voters)
     founding = found_ledger(place, plan, approve, base_url, out.note, operator_key=operator_key, witnesses=addresses)

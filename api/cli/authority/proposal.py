@@ -15,6 +15,7 @@ from typing import Any
 from ledger.keys.file import write_file
 from ledger.keys.store import EvmKey
 from verifier.errors import Malformed, Refused
+from verifier.record.rules import KNOWN
 from verifier.record.statement import STRUCTS, Domain, Proposal, check_hex, digest, recover, sign
 
 FORMAT = "carnet-proposal/1"
@@ -40,8 +41,20 @@ class Draft:
         """The addresses whose signatures are here. Raises Malformed or Refused for an invalid signature."""
         return [recover(self.digest, signature) for signature in self.signatures]
 
+    def check(self) -> None:
+        """Check what only a program can: that rules are raised to a table that is known here, by its digest.
+
+        Raises RulesUnknown, Refused (`rules_differ`).
+        """
+        if self.proposal is Proposal.RULES_RAISED:
+            KNOWN.check_digest(self.body["version"], self.body["digest"])
+
     def signed(self, key: EvmKey) -> Draft:
-        """With the signature of one more authority; its second signature changes nothing."""
+        """With the signature of one more authority; its second signature changes nothing.
+
+        Raises as `check`, before anything is signed.
+        """
+        self.check()
         if key.address in self.signers():
             return self
         return replace(self, signatures=(*self.signatures, sign(self.proposal, self.body, self.domain, key.secret)))

@@ -27,7 +27,8 @@ def finish(place: Home, drafts: Sequence[Draft], keys: Sequence[str] | None, pat
         relayed(place, drafts, out)
         return
     drafts[0].write(path)
-    steps = ["carnet participant sign FILE --key NAME   (each authority)", "carnet participant relay FILE…"]
+    noun = "rules" if "version" in drafts[0].body else "participant"
+    steps = [f"carnet {noun} sign FILE --key NAME   (each authority)", f"carnet {noun} relay FILE…"]
     out.answer(described(drafts[0], path), [*drafts[0].lines(), f"written to {path}", *steps])
 
 

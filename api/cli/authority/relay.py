@@ -15,6 +15,7 @@ from api.cli.base.options import anchor, opened
 from api.cli.base.output import Out
 from verifier.errors import Refused
 from verifier.foreign import check_text
+from verifier.record.approval import subject_of
 from verifier.record.founding import Founding
 from verifier.record.participant import Mirrored, name_commitment
 from verifier.record.statement import Proposal
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def relay(home: Home, drafts: Sequence[Draft], out: Out) -> dict[str, Any]:
     """Execute proposals in order and copy them into the log. Names are kept beside it. A repeat completes the work.
 
-    Raises Refused (`not_approved`, `other_log`, `chain_refused`), Unavailable.
+    Raises Refused (`not_approved`, `other_log`, `rules_not_next`, `chain_refused`), Unavailable, RulesUnknown.
     """
     server = home.server()
     with _ledger_and_chain(home, out, server) as (ledger, evm):
@@ -65,7 +66,14 @@ def _check(founding: Founding, ledger: Ledger, draft: Draft) -> None:
         committed = "0x" + name_commitment(bytes.fromhex(draft.name["salt"]), draft.name["name"]).hex()
         if committed != draft.body["nameHash"]:
             raise Refused("couldn't relay the proposal: its name is not the one signed for", code="name_mismatch")
+    draft.check()
     standing = ledger.record.standing
+    if draft.proposal is Proposal.RULES_RAISED and draft.body["version"] > standing.rules + 1:
+        raise Refused(
+            f"couldn't relay the proposal: the ledger goes by rules of version {standing.rules}, got a raise to "
+            f"{draft.body['version']}, expected {standing.rules + 1}",
+            code="rules_not_next",
+        )
     signers = draft.signers()
     strangers = [signer for signer in signers if signer not in standing.authorities]
     if strangers:
@@ -98,7 +106,7 @@ def _execute(evm: EvmChain, ledger: Ledger, draft: Draft, out: Out) -> dict[str,
 
 _DONE = {
     "RegistryAlreadyExecuted", "RegistryAlreadyAdmitted", "RegistryAlreadySuspended", "RegistryNotSuspended",
-    "RegistryPrefixHeld", "RegistryPrefixNotHeld", "RegistryOperatorUnchanged",
+    "RegistryPrefixHeld", "RegistryPrefixNotHeld", "RegistryOperatorUnchanged", "RegistryRulesNotNext",
 }  # fmt: skip
 """Refusals of a registry in which the proposal, or one of the same effect, was executed before."""
 _HEADER = {"statementId", "issuedAt", "expiresAt"}
@@ -106,15 +114,11 @@ _HEADER = {"statementId", "issuedAt", "expiresAt"}
 
 def _done_before(evm: EvmChain, ledger: Ledger, draft: Draft) -> Mirrored | None:
     """The newest decision about the same subject, if it has the effect that the draft asks for. Raises Unavailable."""
-    about = [one for one in evm.proposals() if _subject(one.body) == _subject(draft.body)]
+    about = [one for one in evm.proposals() if subject_of(one.body) == subject_of(draft.body)]
     if not about or about[-1].proposal is not draft.proposal:
         return None
     last = about[-1]
     return last if _effect(last.body) == _effect(draft.body) and _covers(ledger, last, draft) else None
-
-
-def _subject(body: Mapping[str, Any]) -> Any:
-    return body.get("participant") or body.get("prefix") or body["operator"]
 
 
 def _effect(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol
 
-from verifier.errors import CarnetError, Malformed, Stopped, Unavailable
+from verifier.errors import CarnetError, Malformed, RulesUnknown, Stopped, Unavailable
 from verifier.foreign import json_line, shown
 
 
@@ -113,7 +113,7 @@ class Out:
 
 def exit_code(error: CarnetError) -> ExitCode:
     """The exit code of a command that was stopped by an error."""
-    if isinstance(error, Unavailable | Stopped):
+    if isinstance(error, Unavailable | Stopped | RulesUnknown):
         return ExitCode.UNREACHABLE
     if isinstance(error, Malformed) or error.code in WRONG_USE_CODES:
         return ExitCode.WRONG_USE

@@ -121,6 +121,8 @@ def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[P
         report = check_evidence(raw, pin=founding.pin, code=replace(code, lot=None), unwitnessed=True)
     unit, batch = report.shows.get("unit"), report.shows.get("batch")
     if not report.ok or unit is None:
+        if report.paused is not None and report.failed is None:
+            return None, f"this program is older than the ledger's rules ({report.paused})"
         step = report.failed.step if report.failed else report.unproved or "unit"
         return None, f"the server's proof of it does not hold (at {step!r})"
     lot = said.lots.get(batch["entry"]) if batch is not None else None

@@ -40,14 +40,18 @@ def show(server: ServerOption = None, home: HomeOption = None, json: JsonOption 
 
 @app.command()
 def seal(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Seal the index now. A running server does so by itself, after 64 entries or ten minutes."""
+    """Seal the index now. A running server does so by itself, after 64 entries, ten minutes or a decision."""
     out = Out(json)
     with opened(used_home(home), out, write=True) as ledger:
-        made = ledger.indexes.new > 0
-        if made:
+        made = True
+        try:
             ledger.indexes.seal()
+        except Refused as refusal:
+            if refusal.code != "index_current":
+                raise
+            made = False
         answer = {"made": made, **ledger.indexes.describe()}
-    out.answer(answer, [*_lines(answer), *([] if made else ["nothing new was said: it is sealed already"])])
+    out.answer(answer, [*_lines(answer), *([] if made else ["nothing new was said or decided: it is sealed already"])])
 
 
 @app.command()

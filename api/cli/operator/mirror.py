@@ -104,7 +104,8 @@ def _answer(ledger: Ledger, following: Mirroring, out: Out, here: str | None) ->
         "compared": state["checked_at"],
         "newest entry": state["newest_entry_at"],
         "waiting": state["waiting"],
-        "trouble": state["trouble"],
+        "paused": f"before entry {paused['entry']}: {paused['words']}" if (paused := state["paused"]) else None,
+        "trouble": state["trouble"] if not state["paused"] else None,
         "ALARM": state["alarm"]["words"] if state["alarm"] else None,
         "cannot answer for": f"{state['unanswerable_batches']} batches whose salt is not here"
         if state["unanswerable_batches"]

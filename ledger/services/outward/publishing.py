@@ -1,9 +1,11 @@
 """Publishing: signed heads become files for everybody, at a fixed pace. It never holds up a registration.
 
-Order of writing (each step assumes a stop right after it): 1. the head is signed and kept (by the signer); 2. tiles,
-bundles and seals of that size are written as files; 3. witnesses are asked for their cosignatures; 4. `checkpoint` is
-replaced, with the cosignatures that are there; more may be added to the same size later. So a reader of a checkpoint
-finds every tile that it covers. A restart runs the same round.
+Order of writing (each step assumes a stop right after it):
+1. the head is signed and kept (by the signer);
+2. tiles, bundles and seals of that size are written as files;
+3. witnesses are asked for their cosignatures;
+4. `checkpoint` is replaced, with the cosignatures that are there; more may be added to the same size later.
+So a reader of a checkpoint finds every tile that it covers. A restart runs the same round.
 
 A seal whose leaves are lost does not stop it. The seal's entry is signed already, holders of receipts can show what is
 missing, and a later recall must still reach mirrors. `/readyz` names the seal until its leaves return.

@@ -1,10 +1,11 @@
 """Sealing: on a cadence, one entry of the log commits to officers' scans, as each scan's receipt has promised.
 
-Exactly once, whatever is cut short. Order of writing (each step assumes a stop right after it): 1. a scan is kept with
-the number of the open seal, in one transaction; 2. only then its receipt is signed; 3. the seal is closed: its scans'
-leaves and the random padding are kept as a row, in one transaction that waits for 1; 4. the entry `scans_sealed` over
-exactly that row is submitted. Restart finds the row of 3 without its entry and continues with 4. The publisher makes
-the row a file that everybody may read.
+Each scan is sealed exactly once, wherever the process stops. Order of writing (each step assumes a stop after it):
+1. a scan is kept with the number of the open seal, in one transaction;
+2. only then its receipt is signed;
+3. the seal is closed: its scans' leaves and the random padding are kept as a row, in one transaction that waits for 1;
+4. the entry `scans_sealed` over exactly that row is submitted. A restart that finds the row without its entry continues
+   here. The publisher makes the row a file that everybody may read.
 """
 
 from __future__ import annotations
