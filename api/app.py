@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from ledger.opened import Ledger
 
 ROUTERS: tuple[APIRouter, ...] = (
-    verify.router,  # first: they are tried in this order, and this is what is asked for most
+    verify.router,  # first, because routes are tried in order and this one is asked for most
     page.router,
     log.router,
     participant.router,
@@ -69,7 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     docs.router,
     verify.stems,
 )
-"""Every route there is."""
+"""All routes."""
 
 _NAVIGATION = (("/", "Look up"), ("/participants", "Participants"), ("/ledger", "Ledger"), ("/docs", "API"))
 _OFFICERS = ("/officer", "Officers")
@@ -82,7 +82,7 @@ class Carnet(FastAPI):
         super().__init__(
             title="Carnet",
             version=version("carnet"),
-            summary="A permissioned provenance ledger: what a printed code says, and how to prove it.",
+            summary="A ledger of goods that strangers can check: what a printed code says, and how to prove it.",
             docs_url=None,
             redoc_url=None,
             openapi_url=None,
@@ -96,7 +96,7 @@ class Carnet(FastAPI):
         await self._envelope(scope, receive, send)
 
     def serve_directly(self) -> None:
-        """Give the busiest routes their short way, unless requests are traced."""
+        """Serve the busiest routes directly, unless requests are traced."""
         if not self._native_telemetry.enabled():
             routes = (route for route in self.routes if isinstance(route, Guarded) and route.path in DIRECT)
             self._direct = {route.path: Direct(self, route) for route in routes}
@@ -116,9 +116,9 @@ class Carnet(FastAPI):
 
 
 def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], bool] = lambda: True) -> Carnet:
-    """The application over an opened ledger. `ready`: asked by `/readyz`, for whoever has more to set up.
+    """The application over an opened ledger. `ready`: `/readyz` asks it, for a caller that has more to set up.
 
-    Serve it with one process: rate limits and pending look-ups live in its memory, as the log's writer does.
+    Serve it with one process: rate limits, pending look-ups and the log's writer live in its memory.
     """
     sequencer = ledger.sequencer
     metrics = Metrics(

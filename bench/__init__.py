@@ -1,4 +1,4 @@
-"""What Carnet costs, as ratios against floors measured in the same run.
+"""The cost of Carnet, as ratios against floors measured in the same run.
 
 A benchmark is a function in a module of this folder: `@benchmark("name")` registers it, it takes a
 `Bench` and returns its `Figure`s. `python -m bench [name …]` runs all or those named.
@@ -41,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a benchmark gets: an empty folder on the target disk, how often to repeat, whether large is wanted."""
+    """A benchmark's input: an empty folder on the target disk, the number of repeats, whether to run large sizes."""
 
     folder: Path
     repeat: int
@@ -83,7 +83,7 @@ def seconds(function: Callable[[], object]) -> float:
 def paired(repeat: int, **functions: Callable[[], object]) -> dict[str, float]:
     """Run the functions in turn, `repeat` rounds, and return the median seconds of each.
 
-    In turn, because on a shared machine the load changes: a floor measured before it is no floor.
+    They run in turn because the load of a shared machine changes: an earlier floor is not comparable.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repeat):

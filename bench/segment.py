@@ -74,7 +74,7 @@ def _at(bench: Bench, n: int, repeat: int) -> list[Figure]:
 
 
 def _promised(n: int, took: float) -> list[Figure]:
-    """What the largest size is held to; its memory, measured in a process that does nothing else."""
+    """The promises for the largest size, and its memory, measured in a process that does nothing else."""
     if n < _LARGE:
         return []
     command = [sys.executable, "-c", _MEMORY, str(n)]

@@ -67,7 +67,7 @@ class _Witness:
 
     @classmethod
     def make(cls, folder: Path, name: str, stack: ExitStack) -> _Witness:
-        """A witness that already serves; what it is to cosign it is told later."""
+        """A witness that already serves; it learns later which log to cosign."""
         home = Home(folder / name, Settings(home=folder / name))
         key = create_witness(home, f"{name}.example/witness")
         command = [

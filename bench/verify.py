@@ -43,7 +43,7 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(slots=True)
 class Load:
-    """What one round gave."""
+    """The result of one round."""
 
     requests: int = 0
     seconds: float = 0.0

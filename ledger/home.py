@@ -1,4 +1,4 @@
-"""The home: one folder with everything a ledger needs, and the lock that keeps a second writer out of it.
+"""The home: one folder with everything that a ledger needs, and the lock that keeps a second writer out.
 
 ledger.json    what this ledger is (no secrets)        keys/       private keys, 0600
 ledger.db      the database, unless another is named   segments/   sets of unit keys
@@ -32,7 +32,10 @@ FORMAT = "carnet-home/1"
 
 
 class Settings(BaseSettings):
-    """What the environment says, each as CARNET_<NAME>. A database URL or token may hold a secret, so repr hides it."""
+    """Settings from the environment, each as CARNET_<NAME>.
+
+    A database URL or token may hold a secret, so repr hides it.
+    """
 
     model_config = SettingsConfigDict(env_prefix="CARNET_", env_ignore_empty=True, extra="ignore")
 
@@ -48,7 +51,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class WitnessAddress:
-    """Where a witness is asked: its name in the policy of entry 0, and its submission prefix (tlog-witness)."""
+    """A witness's address: its name in the policy of entry 0, and its submission prefix (tlog-witness)."""
 
     name: str
     url: str
@@ -59,9 +62,9 @@ class LedgerConfig:
     """What `ledger.json` says: public facts only.
 
     `pin`: SHA-256 of entry 0's bytes, 64 hex; `registry` and `anchor`: 0x and 40 lower hex; `log_key` and
-    `operator_key`: names in the key store. `database` and `chain_rpc` are None for the home's own database and
-    local chain. `witnesses`: addresses only; who counts is said in entry 0. `mirror_of`: the log that this is a copy
-    of, None for a ledger of its own. Files without these two are older.
+    `operator_key`: names in the key store. `database` and `chain_rpc` are None for the home's own database and local
+    chain. `witnesses`: only addresses; entry 0 says which witnesses count. `mirror_of`: the log that this is a copy of,
+    None for a ledger of its own. Older files lack these two.
     """
 
     origin: str
@@ -140,7 +143,7 @@ class Home:
 
     @property
     def batches(self) -> Path:
-        """The folder of what a maker keeps about its batches."""
+        """The folder of a maker's own files about its batches."""
         return self.path / "batches"
 
     @property
@@ -150,12 +153,12 @@ class Home:
 
     @property
     def receipts(self) -> Path:
-        """The folder of an officer's scan receipts, and of what became of them."""
+        """The folder of an officer's scan receipts, and of the evidence about them."""
         return self.path / "receipts"
 
     @property
     def signed_head(self) -> Path:
-        """The newest checkpoint ever signed. Leave it out of backups: that is what it is for."""
+        """The newest checkpoint ever signed. Leave it out of backups: it must be newer than any of them."""
         return self.path / "signed_head"
 
     @property
@@ -180,7 +183,7 @@ class Home:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing of ours lies here: no ledger, no key and no batch. A maker's home may have no ledger."""
+        """Whether nothing of Carnet's is here: no ledger, no key and no batch. A maker's home may have no ledger."""
         return not self.founded and not any(
             path.is_dir() and any(path.iterdir()) for path in (self.keys, self.batches, self.receipts)
         )
@@ -220,7 +223,7 @@ class Home:
             raise Unavailable(f"couldn't read {self.config_file}: {error.strerror}", code="home") from error
 
     def not_founded(self) -> NotFound:
-        """The error that says so, with the folder (`not_founded`)."""
+        """The error for a folder without a ledger (`not_founded`)."""
         return NotFound(
             f"couldn't open a ledger in {self.path}: nothing is founded here. Say where with --home or CARNET_HOME, or "
             "name a server with --server; `carnet init` founds a ledger",
@@ -242,11 +245,14 @@ class Home:
         return self.batches / f"{gtin}-{quote(lot, safe='')}"
 
     def writer(self) -> AbstractContextManager[None]:
-        """Be the one process that writes this ledger; as a context. Raises Refused (`writer_busy`), Unavailable."""
+        """A context in which this process is the only writer of the ledger.
+
+        Raises Refused (`writer_busy`), Unavailable.
+        """
         return self._lock.hold()
 
     def close_to_others(self) -> list[str]:
-        """Take from other users what parts of this home give them; what was mended, for people."""
+        """Remove other users' rights to parts of this home; returns what was changed, in words."""
         return make_private(self.path)
 
     def announce(self, url: str) -> None:

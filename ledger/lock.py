@@ -1,4 +1,4 @@
-"""The writer lock: one process writes a ledger; another is told who, and where to send its request instead."""
+"""The writer lock: one process writes a ledger. Another one learns who holds the lock and where to send its request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _PAUSE = 0.02  # seconds; `server` holds a shared lock for microseconds, which m
 
 
 class WriterLock:
-    """An advisory lock on a file that says who holds it. The kernel lets it go with its process, however that ends."""
+    """An advisory lock on a file that names its holder.
+
+    The kernel releases it when the process ends, however it ends.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -42,7 +45,7 @@ class WriterLock:
 
     def announce(self, url: str) -> None:
         """Say where the holder listens. For the holder only."""
-        descriptor = os.open(self._path, os.O_RDWR)  # closing another descriptor does not let go of a flock
+        descriptor = os.open(self._path, os.O_RDWR)  # closing another descriptor does not release a flock
         try:
             _write(descriptor, url)
         finally:
@@ -59,7 +62,7 @@ class WriterLock:
         except OSError:
             return _read(descriptor).get("url")
         else:
-            return None  # nobody holds it: what stands in the file was left by a process that was killed
+            return None  # nobody holds it: the file's content was left by a process that was killed
         finally:
             os.close(descriptor)
 
@@ -82,7 +85,7 @@ def _write(descriptor: int, url: str | None) -> None:
 
 
 def _read(descriptor: int) -> dict[str, Any]:
-    """What the holder wrote about itself; empty in the instant before it has."""
+    """The holder's note about itself; empty for the instant before it is written."""
     try:
         value = json.loads(os.pread(descriptor, 4_096, 0))
     except ValueError:

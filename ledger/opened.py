@@ -41,7 +41,7 @@ from verifier.record.record import Record
 from verifier.tree.checkpoint import Checkpoint
 from verifier.tree.note import Note
 
-if TYPE_CHECKING:  # what speaks to a chain takes a second to load, and most commands need none
+if TYPE_CHECKING:  # code that speaks to a chain takes a second to load, and most commands need no chain
     from ledger.chain.evm import EvmChain
     from ledger.chain.operator import LedgerChain
 
@@ -98,14 +98,14 @@ class Ledger:
         return Checkpoint.decode(Note.parse(newest[1]).text) if newest is not None else None
 
     def start(self) -> None:
-        """Begin what a running server does by itself: publish, ask witnesses, seal, mirror, anchor, fold."""
+        """Start what a running server does in the background: publish, ask witnesses, seal, mirror, anchor, fold."""
         self.publish()
         for part in (self.seals, self.upkeep, self.index_cadence, self.folding):
             if part is not None:
                 part.start()
 
     def publish(self) -> None:
-        """Begin to publish what is signed and to show it to witnesses; `start` does so too."""
+        """Start to publish signed heads and to show them to witnesses; `start` does so too."""
         for part in (self.witnessing, self.publisher):
             if part is not None:
                 part.start()

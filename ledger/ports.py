@@ -15,12 +15,12 @@ Report = Callable[[str], None]
 
 
 def silent(_line: str) -> None:
-    """A report that nobody reads."""
+    """A report that goes nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """Where the log stands: entries, RFC 6962 root, chain head, instant of the last entry (ms)."""
+    """The state of the log: entries, RFC 6962 root, chain head, instant of the last entry (ms)."""
 
     size: int
     root: bytes
@@ -55,14 +55,14 @@ class Cosignature:
 
 @dataclass(frozen=True, slots=True)
 class WitnessReply:
-    """What a witness answered: HTTP status and body."""
+    """A witness's answer: HTTP status and body."""
 
     status: int
     body: bytes
 
 
 class Witness(Protocol):
-    """A witness, reached from afar (C2SP tlog-witness). Both calls are bounded in time and in bytes."""
+    """A remote witness (C2SP tlog-witness). Both calls are bounded in time and in bytes."""
 
     def add_checkpoint(self, body: bytes) -> WitnessReply:
         """Ask for a cosignature. Raises Unavailable."""
@@ -73,7 +73,7 @@ class Witness(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
@@ -93,10 +93,10 @@ class Log(Protocol):
         ...
 
     def settle(self) -> LogHead:
-        """Find out what is stored after an outcome that was not known, and be writable again.
+        """Find out what is stored after an unknown outcome, and become writable again.
 
-        What it returns is durable and cannot change any more but by an append. Raises Unavailable, Stopped
-        (`commit_unknown`) as long as nothing can be written.
+        The returned head is durable, and only an append can change it. Raises Unavailable, Stopped (`commit_unknown`)
+        as long as nothing can be written.
         """
         ...
 

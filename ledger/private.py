@@ -1,4 +1,4 @@
-"""What a home holds is its owner's: folders 0700, files 0600, whatever umask it was made under."""
+"""A home belongs to its owner: folders 0700, files 0600, whatever the umask was."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ OTHERS = 0o077
 
 
 def make_private(home: Path) -> list[str]:
-    """Take from everybody else what a home and its parts give them; returns what was mended, for people.
+    """Remove everybody else's rights to a home and its parts; returns what was changed, in words.
 
-    Looks at the home, its files, its folders and what lies in those that hold secrets. Below the others nothing can be
-    reached once the home is closed; `published` is for everybody, wherever it is copied to.
+    Checks the home, its files, its folders and the files in folders with secrets. Other folders cannot be reached once
+    the home is closed. `published` is for everybody, wherever it is copied to.
     """
     return [words for path in _parts(home) if (words := close_to_others(path)) is not None]
 
 
 def close_to_others(path: Path) -> str | None:
-    """Take from everybody else what a file or folder of ours gives them; what it was, if anything was changed.
+    """Remove everybody else's rights to one of our files or folders; returns its former mode if it was changed.
 
-    Left as it is: what is somebody else's, a link, a folder for everybody such as /tmp, a medium that is read only.
+    Other people's files, links, shared folders such as /tmp and read-only media are left unchanged.
     """
     with suppress(OSError):
         found = path.lstat()
@@ -38,7 +38,7 @@ def close_to_others(path: Path) -> str | None:
 
 def create_private(path: Path) -> None:
     """Make an empty file with mode 0600 if there is none. SQLite gives the files beside its own the same mode."""
-    with suppress(OSError):  # it is there; or SQLite says better what is wrong
+    with suppress(OSError):  # it exists; or SQLite gives the better error
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 

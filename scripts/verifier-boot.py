@@ -1,7 +1,7 @@
-"""Starts carnet-verify out of its archive: what is compiled can't be loaded from there, so it is unpacked for the run.
+"""Starts carnet-verify from its archive. Compiled parts can't be loaded from there, so it is unpacked for the run.
 
-It goes into a fresh folder that only its owner can enter, which is removed at the end: nothing is left behind, and
-nothing that somebody else put into a well-known place is ever loaded.
+It is unpacked into a fresh folder that only its owner can enter, and the folder is removed at the end. So no file stays
+behind, and no file that somebody else put into a well-known place is ever loaded.
 """
 
 import os

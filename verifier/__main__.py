@@ -1,7 +1,7 @@
-"""carnet-verify: check a file that somebody handed you, offline, with nothing but the founding pin.
+"""carnet-verify: check a file from somebody else offline, with nothing but the founding pin.
 
-Built from this folder alone, so that a court can run it beside no other part of Carnet. Exit codes: 0 the file proves
-what it is about, 1 it does not, 2 wrong use, 3 the file cannot be read, or goes by rules newer than this program.
+Built from this folder alone, so that a court can run it without any other part of Carnet. Exit codes: 0 the file proves
+what it is about, 1 it does not, 2 wrong use, 3 the file cannot be read, or follows rules newer than this program.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from verifier.files import KINDS, Asked, bytes32_of, check_file, code_of
 from verifier.foreign import json_line, shown
 
 DESCRIPTION = (
-    "Checks a proof file step by step and says in plain words what each step shows; the first that fails is named. "
-    "Nothing in the file is believed but through the founding pin, and nobody is asked: no server, no network. Get the "
-    "pin from somebody you trust, not from whoever gave you the file."
+    "Checks a proof file step by step and says in plain words what each step shows; it names the first step that "
+    "fails. Only the founding pin is trusted. No server is asked, and no network is used. Get the pin from somebody "
+    "you trust, not from the person who gave you the file."
 )
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says wrong use as everything else is said, also where JSON was asked for."""
+    """Reports wrong use like any other error, as JSON if JSON was asked for."""
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -58,14 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="carnet-verify", description=DESCRIPTION)
     parser.add_argument("file", type=Path, help="the file: a .tlog-proof, or evidence in JSON")
     parser.add_argument("--founding", required=True, metavar="PIN", help="the founding pin, 64 hex digits")
-    parser.add_argument("--code", help="the code as it was read: the file must be about exactly that one")
+    parser.add_argument("--code", help="the code as it was read; the file must be about exactly this code")
     parser.add_argument(
-        "--salt-file", type=Path, metavar="FILE", help="a file with the batch's salt, 64 hex digits, for who has it"
+        "--salt-file", type=Path, metavar="FILE", help="file holding the batch's salt, 64 hex digits, if you have it"
     )
     parser.add_argument(
         "--unwitnessed",
         action="store_true",
-        help="be content with a head that too few witnesses have cosigned; it may be one of two histories",
+        help="accept a head that too few witnesses have cosigned; it may be one of two histories",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--version", action="version", version=f"carnet-verify, reads {', '.join(KINDS)}")

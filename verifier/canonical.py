@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785): one value, one sequence of bytes.
 
-Entries, proof extras and sealed values are hashed, so their bytes must be a function of their value.
-Decoding is strict: what does not re-encode to the same bytes is refused.
+Entries, proof extras and sealed values are hashed, so their bytes must be a function of their value. Decoding is
+strict: bytes that do not re-encode to themselves are refused.
 """
 
 from __future__ import annotations

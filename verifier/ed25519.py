@@ -1,7 +1,7 @@
-"""The one rule for Ed25519 public keys: logs', witnesses' and batches' keys are all read by it.
+"""The one rule for Ed25519 public keys. Logs', witnesses' and batches' keys all follow it.
 
 A key of small order lets one fixed signature hold for every message, and a point with two encodings lets one key stand
-for two parties. Libraries take both (RFC 8032 5.1.3 does not forbid the first), so the rule is ours and stands here.
+for two parties. Libraries accept both (RFC 8032 5.1.3 does not forbid the first), so this rule is our own.
 """
 
 from __future__ import annotations

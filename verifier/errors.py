@@ -25,7 +25,7 @@ class Malformed(CarnetError):
 
 
 class Refused(CarnetError):
-    """Well formed, but the rules of the ledger say no. Nothing changed; `code` names the rule."""
+    """Well formed, but forbidden by a rule of the ledger. Nothing changed; `code` names the rule."""
 
     default_code = "refused"
 
@@ -46,7 +46,7 @@ class ProofInvalid(CarnetError):
 
 
 class NotFound(CarnetError):
-    """What was named is not here. That is no proof that it does not exist."""
+    """Nothing of that name is here. This does not prove that it does not exist."""
 
     default_code = "not_found"
 

@@ -1,4 +1,4 @@
-"""Files that somebody was handed: which check is meant for one, found by how it begins, and what it came to.
+"""Files from other people: finds the right check by a file's first bytes, runs it, and gives its result.
 
 One place for every program that checks files, so that a new kind of file is read by all of them.
 """
@@ -37,7 +37,7 @@ _SAYS_NOTHING = "that says nothing about what it proves: fetch it again as it is
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What whoever checks a file brings: the pin (32 bytes) always, the rest where the file is about goods.
+    """What the person who checks a file provides: the pin (32 bytes) always, the rest if the file is about goods.
 
     `known`: the versions of the rules that this verifier has.
     """
@@ -52,9 +52,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to: whether the file holds, the report as JSON, and the same as lines for people.
+    """The result of a check: whether the file holds, the report as JSON, and the same as lines for people.
 
-    `paused`: nothing failed, and this program is too old to tell the rest.
+    `paused`: nothing failed, but this program is too old to check the rest.
     """
 
     ok: bool
@@ -72,7 +72,7 @@ class FileCheck(Protocol):
 
 
 def check_file(raw: bytes, asked: Asked) -> Checked:
-    """Check a file of whichever kind it is.
+    """Check a file of any kind.
 
     Raises Malformed: `file` for what is no file of ours, `file_converted` for one whose bytes a program on the way has
     changed (line ends, byte order mark, encoding, empty lines), `file_cut` for one whose end is missing, `spec` for
@@ -102,7 +102,7 @@ def check_file(raw: bytes, asked: Asked) -> Checked:
 
 
 def _check_unconverted(raw: bytes) -> None:
-    """Refuse what editors, mail and file transfer make of a good file: its hashes would fail, and nobody lied.
+    """Refuse a good file that an editor, mail or a transfer has changed: its hashes would fail although nobody lied.
 
     No file of ours holds a carriage return, begins with a byte order mark, or has an empty line but the two that part
     a proof from its checkpoint and the checkpoint from its signatures.
@@ -131,9 +131,9 @@ def _check_unconverted(raw: bytes) -> None:
 
 
 def _check_whole(raw: bytes) -> None:
-    """Refuse a file whose end is missing, as a transfer that broke off leaves it.
+    """Refuse a file whose end is missing, as after a broken transfer.
 
-    Signatures of witnesses come last: without some of them a file is whole, and has fewer witnesses.
+    Signatures of witnesses come last. Without some of them a file is still whole, but has fewer witnesses.
     """
     head = HEADER.encode()
     if not raw:

@@ -1,8 +1,8 @@
-"""Text that somebody else wrote, on its way out: nothing in it moves a cursor, turns the order of reading, or hides.
+"""Text by other people, on its way out: nothing in it moves a cursor, changes the order of reading, or hides.
 
-Every exit that people read passes one of these functions: terminals, JSON on a terminal, pages, logs. What cannot be
-seen is shown by its name in braces, which no lot or serial can hold: `{U+202E}`. What stays in the record for ever is
-refused by `check_text` before it is signed or taken in; records of others may hold it all the same.
+All output that people read passes one of these functions: terminals, JSON on a terminal, pages, logs. An invisible
+character is shown by its name in braces, which no lot or serial can hold: `{U+202E}`. `check_text` refuses such text
+before it is signed or taken into the record; other people's records may hold it all the same.
 
 Hidden are controls (C0, DEL, C1), format characters (UAX #9 directions, zero width), line and paragraph separators,
 surrogates, private and unassigned code points, what Unicode says to ignore (UTS #39 3.1, Default_Ignorable), and more
@@ -46,7 +46,7 @@ def shown_code(text: str) -> str:
 
 
 def shown_json(document: str) -> str:
-    r"""A JSON text with `\u` escapes for what cannot be seen: the same value for programs, harmless on a terminal."""
+    r"""A JSON text with `\u` escapes for invisible characters: the same value for programs, harmless on a terminal."""
     if document.isascii() and document.isprintable():
         return document
     return "".join(one if _plain(document, at, "\n\t") else _json_escape(one) for at, one in enumerate(document))
@@ -58,7 +58,7 @@ def json_line(value: Any) -> str:
 
 
 def first_hidden(text: str) -> int | None:
-    """Where the first character stands that cannot be seen; None if all can."""
+    """The position of the first invisible character; None if there is none."""
     if text.isascii() and text.isprintable():
         return None
     return next((at for at in range(len(text)) if not _plain(text, at, "")), None)

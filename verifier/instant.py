@@ -41,7 +41,7 @@ def parse_instant(text: str) -> int:
 def read_instant(value: object) -> int:
     """Milliseconds since 1970 of an RFC 3339 text as others write it; finer fractions are cut. Raises Malformed.
 
-    No number, no date alone, no text without a zone: each would be read as some instant that nobody meant.
+    A number, a date alone and a text without a zone are refused: each could be read as an instant that nobody meant.
     """
     shown = repr(value[:40] if isinstance(value, str) else value)
     match = _RFC_3339.fullmatch(value) if isinstance(value, str) else None

@@ -1,7 +1,7 @@
-"""What to do next, for each verdict and for each reason that asks for something of its own.
+"""What to do next, for each verdict and for each reason that needs a sentence of its own.
 
-Two readers: an officer who decides about a consignment, and somebody at home with one item. The words are calm and say
-nothing about the item that the facts do not say.
+There are two readers: an officer who decides about a consignment, and somebody at home with one item. The words are
+calm and say nothing about the item that the facts do not say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from verifier.verdict.reason import Tier, Verdict
 
 
 class Face(StrEnum):
-    """Whom an answer is for."""
+    """The reader of an answer."""
 
     PUBLIC = "public"
     OFFICER = "officer"
@@ -31,7 +31,7 @@ VERDICTS: Mapping[Face, Mapping[Verdict, tuple[str, ...]]] = {
     Face.OFFICER: {
         Verdict.STOP: (
             "Hold the item and note the entry numbers shown as evidence.",
-            "Save the proof file: it can be checked by anybody without this server.",
+            "Save the proof file: anybody can check it without this server.",
         ),
         Verdict.UNREADABLE: (
             "Scan again: clean the print, avoid glare, hold the device 15 to 20 cm away.",
@@ -39,7 +39,7 @@ VERDICTS: Mapping[Face, Mapping[Verdict, tuple[str, ...]]] = {
             "Or type the text printed beside the code.",
         ),
         Verdict.OUTSIDE: (
-            "This is no sign of anything. Use your administration's ordinary check.",
+            "This says nothing about the item. Use your administration's ordinary check.",
             "Ask the company itself if you need to know more.",
         ),
         Verdict.NOT_REGISTERED: (
@@ -53,7 +53,7 @@ VERDICTS: Mapping[Face, Mapping[Verdict, tuple[str, ...]]] = {
         ),
         Verdict.REGISTERED: (
             "Compare product, lot and expiry date with the pack.",
-            "If anything about the item looks wrong, go by that: a printed code can be copied.",
+            "If anything about the item looks wrong, trust that more than the code: a printed code can be copied.",
         ),
     },
     Face.PUBLIC: {
@@ -62,7 +62,7 @@ VERDICTS: Mapping[Face, Mapping[Verdict, tuple[str, ...]]] = {
             "Scan again with more light and without glare, or type the text printed beside the code.",
         ),
         Verdict.OUTSIDE: (
-            "This is no sign of anything: most companies are not in this ledger.",
+            "This says nothing about the item: most companies are not in this ledger.",
             "Ask the company whose name is on the pack.",
         ),
         Verdict.NOT_REGISTERED: (
@@ -89,10 +89,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "registration_withdrawn": (
         "Ask the maker why it withdrew the registration of this batch.",
-        "The maker has withdrawn what it registered; ask it why.",
+        "The maker has withdrawn this batch's registration. Ask the maker why.",
     ),
     "stolen": (
-        "Inform whoever reported the theft; the entry names them.",
+        "Inform the participant that reported the theft; the entry names it.",
         "This unit was reported stolen. Ask the seller where it comes from.",
     ),
     "destroyed": (
@@ -120,7 +120,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Compare the lot on the pack with what is shown here.",
     ),
     "signature_missing": (
-        "Labels of this batch bear a signature. Check whether the code was read whole, then examine the label.",
+        "Labels of this batch carry a signature. Check whether the code was read whole, then examine the label.",
         "The code was not read whole, or the label is not the maker's. Scan once more.",
     ),
     "signature_unconfirmed": (
@@ -137,8 +137,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "The maker is suspended from this ledger at present.",
     ),
     "prefix_moved": (
-        "Another company holds the prefix now. Ask it whether it answers for this batch.",
-        "The company prefix has passed to another company since.",
+        "Another company holds the prefix now. Ask that company whether it answers for this batch.",
+        "The company prefix has since passed to another company.",
     ),
     "expired": ("Treat the item by your rules for expired goods.", "The expiry date of this batch has passed."),
     "expiry_mismatch": (
@@ -162,7 +162,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "The list of companies has not been renewed for a day: ask again later.",
     ),
 }
-"""What to do about a reason, said before what to do about the verdict."""
+"""What to do about a reason; shown before what to do about the verdict."""
 
 TYPED: Mapping[Face, tuple[str, ...]] = {
     Face.OFFICER: (
@@ -173,23 +173,23 @@ TYPED: Mapping[Face, tuple[str, ...]] = {
         "Compare what was typed with the text printed beside the code, and type it once more, or scan the code.",
     ),
 }
-"""What to do about a text that could not be read although no device had a part in it: no light helps there."""
+"""What to do about a typed text that could not be read: better light does not help here."""
 
 UNREAD: Mapping[str, str] = {
     "no_identifiers": "Type the code once more with the numbers in brackets, as printed: (01) … (21) …",
 }
-"""What to do about a cause for which a code could not be read, whoever asks."""
+"""What to do about a cause that kept a code from being read, for every reader."""
 
 
 FOR_SALE = (
     {"value": Context.RETAIL.value, "text": "Yes, it is offered for sale"},
     {"value": Context.OWNER.value, "text": "No, it is mine"},
 )
-"""Ways to answer whether an item is for sale. Who does not say is answered as if it were."""
+"""Ways to answer whether an item is for sale. Without an answer the item counts as for sale."""
 
 
 def asked_back(facts: Facts) -> dict[str, Any] | None:
-    """What the answer depends on and only the asker knows: whether a unit that was reported sold is for sale."""
+    """The question that only the asker can answer: whether a unit that was reported sold is for sale."""
     if not any(RetireReason.SOLD in batch.retired for batch in facts.batches):
         return None
     return {

@@ -1,6 +1,6 @@
 """The answer as JSON: one shape, two views. The public view has fields removed, never others added.
 
-What the public may know of a code that is no registered unit is settled before, in `api.answer.public`.
+`api.answer.public` has decided before what the public may know about a code that is no registered unit.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def view(answer: Answer, face: Face, makers: Makers, *, leads_to: LeadsTo | None
 
 @lru_cache(maxsize=4)
 def _as_of(as_of: AsOf) -> dict[str, Any]:
-    """What answers rest on; the same for all until the log grows."""
+    """The checkpoint that answers rest on; the same for all until the log grows."""
     return {
         "size": as_of.size,
         "root": "0x" + as_of.root.hex(),
@@ -85,7 +85,10 @@ _shown: dict[tuple[int, Face, bool], tuple[Judgement, _Judged]] = {}  # by the j
 
 
 def _judged(answer: Answer, face: Face) -> _Judged:
-    """What follows from the judgement; units about which the same is known share it. Not to be changed."""
+    """The fields that follow from the judgement.
+
+    Units with the same facts share this object, so it must not be changed.
+    """
     judgement = answer.judgement
     key = (id(judgement), face, answer.typed)
     known = _shown.get(key)
@@ -110,7 +113,7 @@ _ESCAPED = {at: quote(chr(at), safe="") for at in range(128)}
 
 
 def proof_link(text: str) -> str:
-    """Where the proof file of a code is."""
+    """The address of a code's proof file."""
     return f"/v1/proofs/units?code={text.translate(_ESCAPED) if text.isascii() else quote(text, safe='')}"
 
 
@@ -151,13 +154,16 @@ def _reasons(answer: Answer, face: Face) -> list[dict[str, Any]]:
 
 
 def _caused(answer: Answer, evidence: Any) -> Any:
-    """With what kept a code from being read, in a sentence; it comes from the text alone."""
+    """With a sentence on what kept a code from being read; it comes from the text alone."""
     reading = answer.reading
     return {**evidence, "cause": reading.message} if isinstance(reading, Unreadable) and "why" in evidence else evidence
 
 
 def _coarse(value: Any) -> Any:
-    """Evidence for everybody: of a sighting only its day and country, so that nobody's shift can be read off."""
+    """Evidence for everybody.
+
+    A sighting shows only its day and country, so that nobody can read off an officer's shift.
+    """
     if isinstance(value, Mapping):
         if "scanned_at" in value:
             return {"day": value["scanned_at"][:10], "country": value.get("country")}
@@ -166,7 +172,7 @@ def _coarse(value: Any) -> Any:
 
 
 def _repairs(answer: Answer, leads_to: LeadsTo | None) -> list[dict[str, Any]]:
-    """The repairs as JSON. Of a code that reads well, an officer sees swapped keys only if that leads to a unit."""
+    """The repairs as JSON. If a code reads well, an officer sees swapped keys only if the repair leads to a unit."""
     shown = []
     for repair in repairs_of(answer):
         one: dict[str, Any] = {"name": repair.name.value, "text": repair.text, "explanation": repair.explanation}

@@ -1,6 +1,6 @@
-"""The checks behind an answer, one row each in a fixed order: what was looked at, and what came of it.
+"""The checks behind an answer, one row each in a fixed order: what was checked, with which result.
 
-A row that could not be looked at says so and why; nothing that was left out is shown as passed.
+A row that could not be checked says so and why. No check that was left out is shown as passed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from verifier.verdict.reason import Reason, Tier
 
 
 class Result(StrEnum):
-    """What came of a check. NOTED: worth knowing, and by itself no reason to stop."""
+    """The result of a check. NOTED: worth knowing, but by itself no reason to stop."""
 
     PASSED = "passed"
     NOTED = "noted"
@@ -31,7 +31,7 @@ TIERS = (Tier.STOP, Tier.INSPECT, Tier.NOTIFY, Tier.INFO)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row: the reasons that speak against it, what is said when none does, and why it may not be possible."""
+    """One row: the reasons that speak against it, the text if none does, and why the check may not be possible."""
 
     name: str
     against: frozenset[str]

@@ -1,4 +1,4 @@
-"""Who registered a batch, as every answer about it says; looked up once in a while and not once an answer."""
+"""The maker of a batch, as every answer about the batch shows it. Names are cached, not looked up for each answer."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The public's part of an answer: no oracle, in one place and by one rule.
+"""The public's part of an answer. One rule in one place keeps it from telling more than it should.
 
-Of a code that is no registered unit everybody is told what follows from its text and from what holds for all codes of
-its company, and nothing else. So the facts are reduced to these and judged again: whatever is shown then, verdict,
-reasons, checks, next steps, repairs, length, can depend on nothing more. A fact added later is left out by itself.
+For a code that is no registered unit, the public sees only what follows from the code's text and from facts that hold
+for all codes of its company. So the facts are reduced to these and judged again. Everything shown (verdict, reasons,
+checks, next steps, repairs, length) can then depend on nothing else. A fact that is added later is left out by default.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ledger.services.scans.verification import Answer, Seen
 from verifier.verdict.facts import Facts, Unit
 
 FROM_TEXT = ("readable", "why_unreadable", "suspects", "has_serial", "printed", "not_judged")
-"""Facts that whoever holds the text has by himself."""
+"""Facts that anybody can take from the text alone."""
 FROM_ASKER = ("today", "context", "market", "repairs")
 """Facts that the asker brought, and the date."""
 OF_ALL = ("gs1_office", "witnessing", "register_stale")
@@ -24,7 +24,7 @@ _judge = Judge()
 
 
 def public(answer: Answer) -> Answer:
-    """What of an answer is everybody's: all about a registered unit, the same about every other code."""
+    """The facts that everybody may see: all of them for a registered unit, the same few for every other code."""
     facts = answer.facts
     if facts.unit is Unit.PRESENT or not facts.has_serial:  # a lot's own facts are public record (/v1/batches)
         return answer

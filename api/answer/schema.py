@@ -1,4 +1,4 @@
-"""What goes in and out, as models for the OpenAPI description.
+"""Requests and answers as models for the OpenAPI description.
 
 Answers are built as plain JSON, for speed; a test holds the two together.
 """
@@ -76,7 +76,10 @@ class AnswerTo(Closed):
 
 
 class QuestionOut(Closed):
-    """What only the asker knows. Ask again with `parameter` set to the `value` of an answer; `given` is what it was."""
+    """What only the asker knows. Ask again with `parameter` set to the `value` of an answer.
+
+    `given`: the value of this request.
+    """
 
     parameter: str
     text: str
@@ -85,7 +88,7 @@ class QuestionOut(Closed):
 
 
 class MakerOut(Closed):
-    """Who registered a batch."""
+    """The maker that registered a batch."""
 
     address: str
     name: str | None
@@ -125,7 +128,7 @@ class SeenOut(Closed):
 
 
 class AlarmOut(Closed):
-    """Why a mirror follows its log no more, and the file of evidence that it keeps."""
+    """Why a mirror stopped following its log, and the file of evidence that it keeps."""
 
     code: str
     words: str
@@ -143,7 +146,7 @@ class PauseOut(Closed):
 
 
 class MirrorOut(Closed):
-    """Whose copy answers, and when it was last compared. With an alarm nothing good rests on it."""
+    """The log that this mirror copies, and when it was last compared. With an alarm, do not rely on good answers."""
 
     of: str
     checked_at: str | None
@@ -185,7 +188,10 @@ class ScanReceiptOut(Closed):
 
 
 class ReceiptStateOut(Closed):
-    """What became of a receipt. `evidence` is a file of its own, for `carnet verify`; null while the seal is open."""
+    """Whether a receipt's promise was kept.
+
+    `evidence`: a file of its own, for `carnet verify`; null while the seal is open.
+    """
 
     state: Literal["pending", "overdue", "kept", "late", "missing"]
     receipt: ScanReceiptOut
@@ -203,7 +209,9 @@ class AnswerOut(Closed):
     not_checked: list[NotChecked]
     checks: list[CheckOut]
     next: list[str] = Field(description="What to do now, most important first.")
-    question: QuestionOut | None = Field(description="What only the asker knows and the answer depends on.")
+    question: QuestionOut | None = Field(
+        description="A question whose answer only the asker knows, and which this answer depends on."
+    )
     repairs: list[RepairOut]
     batch: BatchOut | None
     other_lots: list[str] = Field(description="Further lots in which the same serial is registered.")
@@ -260,14 +268,16 @@ class ChangeIn(Closed):
 
 
 class ConfirmationOut(Closed):
-    """Who recomputed an index, and in which entry it says so."""
+    """The signer that recomputed an index, and the entry of its confirmation."""
 
     entry: int
     by: str
     name: str | None
     role: str
     country: str
-    counts: bool = Field(description="False for the operator's own, and for a signer suspended by then.")
+    counts: bool = Field(
+        description="False for the operator's own confirmation, and for a signer that was suspended by then."
+    )
     why_not: str | None
 
 
@@ -281,7 +291,7 @@ class SealedIndexOut(Closed):
     recorded_at: str
     confirmations: list[ConfirmationOut]
     countries: list[str] = Field(description="Countries whose confirmations count.")
-    independent: bool = Field(description="Whether one of them is shown to be another than the operator's.")
+    independent: bool = Field(description="Whether one of them is shown to differ from the operator's country.")
 
 
 class IndexOut(Closed):

@@ -16,7 +16,7 @@ def moment(text: str) -> str:
 
 
 def ago(text: str, now: float | None = None) -> str:
-    """How long ago an instant as for `moment` is: `12 seconds ago`. `now`: POSIX seconds, by default the clock's."""
+    """The age of an instant, written as for `moment`: `12 seconds ago`. `now`: POSIX seconds; default: the clock's."""
     at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp()
     seconds = max(0, int((time.time() if now is None else now) - at))
     for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
@@ -26,7 +26,7 @@ def ago(text: str, now: float | None = None) -> str:
 
 
 def day(text: str) -> str:
-    """`2026-11-23`, perhaps with a time behind it, as `23 Nov 2026`."""
+    """`2026-11-23`, with or without a time after it, as `23 Nov 2026`."""
     year, month, number = text[:10].split("-")
     return f"{int(number)} {_MONTHS[int(month) - 1]} {year}"
 
@@ -41,7 +41,7 @@ def short(text: str) -> str:
     return text if len(text) <= 18 else f"{text[:10]}\u2026{text[-6:]}"
 
 
-# No user name, which only serves to mislead, no backslash, nothing that browsers read otherwise than people do.
+# No user name, which only misleads; no backslash; nothing that browsers read differently than people do.
 _WEB_ADDRESS = re.compile(
     r"https?://([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d{1,5})?"
     r"(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"  # RFC 3986 2
@@ -49,6 +49,6 @@ _WEB_ADDRESS = re.compile(
 
 
 def web_host(address: str) -> str | None:
-    """The host of a plain web address, which is worth a link; None for everything else, which stays text."""
+    """The host of a plain web address, which may become a link; None for anything else, which stays text."""
     plain = _WEB_ADDRESS.fullmatch(address)
     return plain[1].lower() if plain else None

@@ -1,1 +1,1 @@
-"""One way to ask, for every face: a scan, a photograph, a signed statement, and what became of a receipt."""
+"""The one way to ask, for every face: a scan, a photograph, a signed statement, and the state of a receipt."""

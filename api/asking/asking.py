@@ -1,4 +1,4 @@
-"""Asking a ledger about what a device told: one way for every face. Understand, judge, show, and count."""
+"""Asking a ledger about a device's report: one way for every face. Understand, judge, show, and count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SEARCHED_FOR_ONE = 64
 
 
 def ask(ledger: Ledger, question: Question) -> Answer:
-    """The one judged answer, of which each face shows its part. Nothing is counted. Raises Unavailable."""
+    """The one judged answer; each face shows its part of it. Nothing is counted. Raises Unavailable."""
     return ledger.verification.answer(question)
 
 
@@ -45,7 +45,10 @@ def ask_publicly(here: Site, question: Question) -> dict[str, Any]:
 
 
 async def ask_from_the_loop(request: Request, question: Question) -> dict[str, Any]:
-    """`ask_publicly` for routes: a product of many batches costs a search in each, and others must not wait for it."""
+    """`ask_publicly` for routes.
+
+    A product of many batches costs a search in each, and other callers must not wait for it.
+    """
     here = site(request)
     if charge_search(request, question.reading) > MANY_BATCHES:
         return await run_in_threadpool(ask_publicly, here, question)
@@ -55,7 +58,7 @@ async def ask_from_the_loop(request: Request, question: Question) -> dict[str, A
 def charge_search(request: Request, reading: Reading) -> int:
     """Charge the caller for the batches that are searched; returns how many they are. Raises Denied.
 
-    Before the search, and by the product alone: rate headers must not tell what was found.
+    It is charged before the search, and by the product alone, so that rate headers do not reveal the result.
     """
     batches = site(request).ledger.record.by_gtin.get(reading.code.gtin, ()) if isinstance(reading, ReadCode) else ()
     if len(batches) <= PUBLIC_BATCH_LIMIT:  # of more, none is searched
@@ -64,7 +67,7 @@ def charge_search(request: Request, reading: Reading) -> int:
 
 
 def show_to_officer(ledger: Ledger, makers: Makers, told: Told, question: Question) -> tuple[dict[str, Any], Answer]:
-    """An officer's part of the answer, with where each repair leads, and the answer itself.
+    """An officer's part of the answer, with the lead of each repair, and the answer itself.
 
     Each repair is the same question with the repaired text and everything else kept, and is counted like any look-up.
     Raises Unavailable.
@@ -82,7 +85,7 @@ def show_to_officer(ledger: Ledger, makers: Makers, told: Told, question: Questi
 def keep_scan(
     ledger: Ledger, makers: Makers, scan: ScanInput, told: Told, question: Question, officer: Officer
 ) -> tuple[dict[str, Any], Answer]:
-    """The officer's answer about a scan, which is kept with it; a scan sent twice gets its first answer again.
+    """The officer's answer about a scan. It is kept with the scan; a scan sent twice gets its first answer again.
 
     `receipt` is the promise to seal it. Writes to the database: not for the event loop. Raises Refused
     (`scan_id_reused`), Unavailable.

@@ -30,7 +30,7 @@ Taken = tuple[list[Line | CarnetError], list[Outcome]]
 
 
 async def take_many(request: Request) -> Response:
-    """Take in every line of a request that may be, and say of each what became of it.
+    """Take every valid line of a request, and report the outcome of each.
 
     1. the body; 2. its lines, checked in another process; 3. the rate, by the number of lines; 4. into the log.
 
@@ -99,7 +99,7 @@ def _checkers(here: Site) -> Checkers:
 
 
 async def _checked(request: Request, body: bytes) -> list[Line | CarnetError]:
-    """The lines, counted against their sender; who has sent too many is refused before a signature is checked."""
+    """The lines, counted against their sender. A sender of too many is refused before a signature is checked."""
     checkers = _checkers(site(request))
     try:
         lines = await asyncio.wrap_future(checkers.check(body, min(LINES_MAX, allowance(request))))

@@ -1,4 +1,4 @@
-"""Photographs of labels: all codes in the picture, as a device would tell them."""
+"""Photographs of labels: all codes in the picture, as a device would report them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ledger.services.scans.photo import look
 
 
 def read_photo(data: bytes) -> Pictured:
-    """The codes in a photograph, those confirmed most often first. Which of them is the item's is asked later.
+    """The codes in a photograph, those confirmed most often first. A later step decides which is the item's.
 
     Slow: not for the event loop. Raises Malformed (`image_size`, `image_pixels`, `image_format`, `image_damaged`).
     """
@@ -20,6 +20,6 @@ def read_photo(data: bytes) -> Pictured:
 
 
 async def decode_photo(here: Site, data: bytes) -> Pictured:
-    """`read_photo` for routes: a few at once, because each may take hundreds of megabytes; the others wait."""
+    """`read_photo` for routes: a few at once, because each may take hundreds of megabytes. The others wait."""
     async with here.photos:
         return await run_in_threadpool(read_photo, data)

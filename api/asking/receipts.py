@@ -1,4 +1,4 @@
-"""What became of the receipts of an officer's scans, as JSON: pending, or sealed with the proof of it."""
+"""The state of the receipts of an officer's scans, as JSON: pending, or sealed with the proof of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PENDING = ("pending", "overdue")
 
 
 def receipt_state(here: Site, scan_id: str, who: Caller) -> dict[str, Any]:
-    """The receipt of a scan and what became of it; `evidence` is null while there is no seal.
+    """The receipt of a scan and its state; `evidence` is null while there is no seal.
 
     Raises NotFound (`scan_unknown`, for others' scans as well; `receipt_none`), ProofInvalid (`scan_unsealed`),
     Unavailable.
@@ -40,12 +40,12 @@ def receipt_state(here: Site, scan_id: str, who: Caller) -> dict[str, Any]:
 
 
 def retry_after(here: Site) -> int:
-    """After how many seconds it is worth asking again: the cadence of seals."""
+    """Seconds after which it makes sense to ask again: the cadence of seals."""
     return max(1, math.ceil(here.ledger.seals.cadence)) if here.ledger.seals is not None else 1
 
 
 def earlier_scans(here: Site, ids: Iterable[str], who: Caller) -> list[dict[str, Any]]:
-    """Scans of an officer for a page: id, code, answer, deadline, and what became of the promise.
+    """Scans of an officer for a page: id, code, answer, deadline, and the state of the promise.
 
     Ids that are unknown, of others or without a promise are left out.
     """
@@ -53,7 +53,7 @@ def earlier_scans(here: Site, ids: Iterable[str], who: Caller) -> list[dict[str,
 
 
 def named(code: Mapping[str, Any]) -> str:
-    """A code by what it names, for a line of a list; as it was read when it names nothing."""
+    """A code in words for a line of a list: what it names, or the text as read if it names nothing."""
     parts = (code["gtin"], code["lot"], code["serial"])
     return " \u00b7 ".join(part for part in parts if part) or str(code["read"])
 
@@ -75,7 +75,7 @@ def _shown(here: Site, stored: StoredScan) -> dict[str, Any]:
 
 
 def _state(here: Site, stored: StoredScan) -> str:
-    """What became of a promise; `unknown` when it can't be read just now, which is nobody's fault yet."""
+    """The state of a promise; `unknown` if it can't be read just now, which does not count as broken."""
     proofs = here.ledger.seal_proofs
     try:
         if proofs is None or stored.seal is None or stored.deadline is None:

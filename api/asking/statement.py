@@ -17,13 +17,13 @@ from verifier.instant import format_instant
 from verifier.record.statement import Statement, parse_statement
 
 OWN = ("statement", "kind", "actor", "signature")
-"""Fields of the statement itself; all others are its body's."""
+"""Fields of the statement itself; all others belong to its body."""
 RECEIPTS: dict[int | str, dict[str, Any]] = {
-    200: {"model": ReceiptOut, "description": "The statement stands already: its first receipt."},
+    200: {"model": ReceiptOut, "description": "The statement is in the log already: its first receipt."},
     201: {"model": ReceiptOut, "description": "Durable, in the log, and under a signed checkpoint."},
     **problems("malformed", "not_entitled", "statement_id_reused", "refused", "rate_limited", "stopped"),
 }
-"""What a route answers that takes statements in."""
+"""The responses of a route that takes statements."""
 
 
 def statement_in(given: StatementIn) -> Statement:
@@ -32,7 +32,7 @@ def statement_in(given: StatementIn) -> Statement:
 
 
 async def receipt_reply(here: Site, receipt: Receipt, batch_id: str | None) -> Response:
-    """A receipt with the proof of its entry; 200 for a statement that stood already."""
+    """A receipt with the proof of its entry; 200 for a statement that was in the log already."""
     proof = await run_in_threadpool(here.ledger.proofs.for_entry, receipt.index)
     body = {
         "entry": receipt.index,

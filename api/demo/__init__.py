@@ -1,1 +1,1 @@
-"""The demo: one label, three places. A whole ledger in one folder, planted, served, and put to the test."""
+"""The demo: one label, three places. A whole ledger in one folder: founded, filled, served and tested."""

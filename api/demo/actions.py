@@ -65,7 +65,7 @@ def _scans(copied: Copied) -> list[dict[str, Any]]:
 
 
 def _because(answer: Mapping[str, Any]) -> str:
-    """The reason that matters here: the copy, else whatever weighs most."""
+    """The reason that matters here: the copy, else the strongest one."""
     against = [reason for reason in answer["reasons"] if reason["tier"] != "info"]
     against.sort(key=lambda reason: reason["code"] != "impossible_travel")
     return str(against[0]["text"]) if against else "Nothing against it."

@@ -1,4 +1,4 @@
-"""The map of the demo page as SVG: land, the goods' route, and where one label has been. No tiles, no script."""
+"""The map of the demo page as SVG: land, the goods' route, and the places of one label. No tiles, no script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place on the map: pixels, name, `kind` for its colour, and where its name goes (start or end)."""
+    """A place on the map: pixels, name, `kind` for its colour, and the side of its name (start or end)."""
 
     x: float
     y: float
@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Leap:
-    """A journey that no goods can make: its path, and where its words stand."""
+    """A journey that no goods can make: its path, and the place of its words."""
 
     path: str
     x: float

@@ -92,7 +92,7 @@ class Bench:
         return self.client.post(path, json=body)
 
     def rpc(self, method: str, *params: Any) -> Any:
-        """One raw JSON-RPC call to the chain's node, by nothing of ours."""
+        """One raw JSON-RPC call to the chain's node, without any code of Carnet."""
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
         return httpx.post(self.rpc_url, json=request, timeout=ANSWER_SECONDS, trust_env=False).json()["result"]
 
@@ -109,7 +109,7 @@ class Bench:
 
 @contextmanager
 def benched(folder: Path, report: Report) -> Iterator[Bench]:
-    """Plant and serve; all ends with the context. Raises what planting raises."""
+    """Plant and serve a demo until the context ends. Raises what planting raises."""
     sock = bind(HOST)
     url = f"http://{HOST}:{sock.getsockname()[1]}"
     with staged(folder / "home", url, report) as stage:
@@ -128,7 +128,7 @@ def benched(folder: Path, report: Report) -> Iterator[Bench]:
 
 
 def label_png(code: str) -> bytes:
-    """A code as it is printed; what is no product code gets a bare QR code."""
+    """A code as it is printed. A text that is no product code gets a bare QR code."""
     if "/01/" in code:
         return render(code, LabelKind.PNG)
     out = BytesIO()

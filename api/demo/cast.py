@@ -1,4 +1,4 @@
-"""The cast of the demo: who acts, where, with which goods. All names are invented, all prefixes GS1's for examples."""
+"""The cast of the demo: organisations, places and goods. Names are invented; prefixes are GS1's for examples."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class BatchPlan:
 
 
 COUNTRIES = {"NL": "Netherlands", "KE": "Kenya", "BR": "Brazil"}
-"""The three countries whose customs decide together who is admitted."""
+"""The three countries whose customs decide together on admissions."""
 
 SOLMIRE = Member("solmire", "Solmire Skincare", Role.MANUFACTURER, "NL", "9521234")
 KESTRIN = Member("kestrin", "Kestrin Bearings", Role.MANUFACTURER, "BR", "9525678")
@@ -90,4 +90,4 @@ BATCHES = (
     BatchPlan(Batch.BEARING, KESTRIN, 1, "Ball bearing 6204", "B7719", 600, ("BR",)),
     BatchPlan(Batch.IMPORTED, KESTRIN, 1, "Ball bearing 6204", "B7720", 500, imported=True),
 )
-"""Registered in this order, before anything is said about them."""
+"""Registered in this order, before any other statement about them."""

@@ -1,4 +1,4 @@
-"""`carnet demo --check`: everything the demo claims, put to the test without waiting, in a temporary home."""
+"""`carnet demo --check`: tests everything that the demo claims, without waiting, in a temporary home."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PARTS: tuple[Callable[[Bench, Prober], None], ...] = (
     probe_trust,
     probe_witness,
 )
-"""What is probed, in order: the answers first, while no scan of a probe has touched a fresh label."""
+"""The probes, in order. Answers come first, while no scan of a probe has touched a fresh label."""
 
 
 def run_check(as_json: bool = False) -> int:
-    """Put the demo to the test and print what came of it; 0 if every answer was the expected one, else 1."""
+    """Test the demo and print the results; returns 0 if every answer was the expected one, else 1."""
     probes = check(lambda _line: None, _seen if not as_json else lambda _probe: None)
     ok = bool(probes) and all(probe.ok for probe in probes)
     seconds = round(since_start(), 1)
@@ -46,7 +46,7 @@ def run_check(as_json: bool = False) -> int:
 
 
 def check(report: Callable[[str], None], seen: Callable[[Probe], None]) -> list[Probe]:
-    """All probes against a demo of their own. What breaks planting or a whole part is a failed probe too."""
+    """All probes against a demo of their own. An error that breaks planting or a whole part is a failed probe too."""
     prober = Prober(seen)
     # Resolved: a node tells homes apart by their path, and a temporary folder may stand behind a link.
     with tempfile.TemporaryDirectory(prefix="carnet-check-") as scratch:

@@ -1,4 +1,4 @@
-"""How long somebody has been waiting: from the start of the process, so that loading Python counts as well."""
+"""The time that somebody has waited, from the start of the process, so that loading Python counts as well."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STARTED = 19  # starttime, the 22nd field of proc(5); the first two end with th
 
 
 def since_start() -> float:
-    """Seconds since the operating system made this process; where it does not say, since this module was loaded."""
+    """Seconds since the operating system started this process, or, if it does not say, since this module was loaded."""
     try:
         fields = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
         return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[_STARTED]) / os.sysconf("SC_CLK_TCK")

@@ -11,7 +11,7 @@ from api.demo.stage import Stage
 
 
 def commands(stage: Stage) -> list[tuple[str, str]]:
-    """What it shows, and the command. All work from the folder the demo was started in."""
+    """Pairs of what a command shows and the command. All work in the folder where the demo was started."""
     name, home, label = program(), _relative(stage.ledger.home.path), stage.state.labels[-1]
     founding = stage.ledger.founding.pin.hex()
     clean, recalled = (stage.state.text(slug, stage.base_url).partition("?")[0] for slug in ("clean", "recalled"))

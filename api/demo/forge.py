@@ -1,7 +1,7 @@
-"""A forger's workshop: what an operator could do to a log with all its own keys and every guard taken off.
+"""A forger's workshop: what an operator could do to a log with all its own keys and without any guard.
 
-The forger works on a copy. It exchanges one old entry for another genuine statement that it had held back, rewrites
-every entry after it, and signs the result. Nothing inside the forged history is wrong.
+The forger works on a copy. It replaces one old entry by another genuine statement that it had held back, rewrites every
+entry after it, and signs the result. Inside, the forged history has no fault.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from verifier.tree.merkle import MemoryTree, root_of
 
 @dataclass(frozen=True, slots=True)
 class ForgedLog:
-    """A forged history. `at`: the index of the entry that was exchanged; `true` and `false` are it before and after."""
+    """A forged history. `at`: the index of the replaced entry; `true` and `false`: the entry before and after."""
 
     at: int
     true: Entry
@@ -95,7 +95,7 @@ def write_forged_home(ledger: Ledger, forged: ForgedLog, folder: Path) -> Home:
     store = LogStore(engine, ledger.founding.log_id)
     key = KeyStore(home.keys).load_ed25519(LOG_KEY).note_key(ledger.founding.origin)
     head = _store(store, forged.entries)
-    # The guard would be signed_head: the copy starts without one, so nothing reminds the signer of what it signed.
+    # signed_head would be the guard. The copy starts without one, so nothing reminds the signer of what it signed.
     Signer(store, SignedHeadFile(home.signed_head), key).sign(head)
     _claim_witnesses(ledger, engine, head.size)
     engine.dispose()
@@ -103,7 +103,7 @@ def write_forged_home(ledger: Ledger, forged: ForgedLog, folder: Path) -> Home:
 
 
 class _Chain:
-    """Entries one after another, each admitted by the very rules that guard the true log."""
+    """Entries in order, each admitted by the same rules that guard the true log."""
 
     def __init__(self, record: Record) -> None:
         self.entries: list[Entry] = []
@@ -170,7 +170,7 @@ def _store(store: LogStore, entries: Sequence[Entry]) -> LogHead:
 
 
 def _claim_witnesses(ledger: Ledger, target: Engine, size: int) -> None:
-    """Pass the newest true cosignatures off as the forged head's: an operator's own pages show what it likes."""
+    """Show the newest true cosignatures as the forged head's: an operator's own pages can show anything."""
     w = ledger.witnessed.current()
     kept = CosignatureTable(target)
     for true in ledger.cosignatures.of_size(w.size) if w is not None else ():

@@ -44,7 +44,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Front:
-    """The demo in front of the application: `/demo` is ours, `/` leads there, all else goes on."""
+    """The demo in front of the application. It answers `/demo`, redirects `/` there, and passes on everything else."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -92,7 +92,7 @@ class Front:
         return await self._page(panel)
 
     async def live(self, request: Request) -> Response:
-        """The part that changes; 304 while it has not."""
+        """The part of the page that changes; 304 if it has not changed."""
         shown = self._render("_live.html", **await self._live())
         tag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:24]}"'
         if request.headers.get("if-none-match") == tag:
@@ -137,7 +137,7 @@ class Front:
         return await use_serials(self._stage, text)
 
     async def _step(self, name: str, request: Request) -> Response:
-        """What changes the page without a panel: a fresh label, the listener closed."""
+        """Actions that change the page without a panel: a fresh label, closing the listener."""
         if name == "next":
             self._stage.keep(self._stage.state.next_label())
             self._stage.results.pop("copy", None)
@@ -205,7 +205,7 @@ def _for_demo(scope: Scope) -> bool:
 
 
 def _is_ours(request: Request) -> bool:
-    """Whether the request comes from this computer, for this page, and from no other site's page.
+    """Whether the request comes from this computer, for this page, and not from another site's page.
 
     The host name is checked because any site can point a name of its own at 127.0.0.1.
     """

@@ -1,4 +1,4 @@
-"""Some weeks of officers' scans and public look-ups, so that histories look like histories."""
+"""Some weeks of officers' scans and public look-ups, so that units have a realistic history."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plant_history(ledger: Ledger, state: DemoState, runs: Mapping[Batch, Run]) -
 
 
 def keep_scan(ledger: Ledger, past: PastScan, scan_id: str) -> None:
-    """Judge a past scan as it would have been judged, and keep it with its answer."""
+    """Judge a past scan as it would have been judged then, and keep it with its answer."""
     text = BASE + past.path
     scan = ScanInput(
         id=scan_id,

@@ -1,4 +1,4 @@
-"""What a maker's own computer does: make the segment, sign the statement, sign the labels. The server sees no key."""
+"""The work of a maker's own computer: make the segment, sign the statement, sign the labels. The server sees no key."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def retirement(
 
 
 def signed(ledger: Ledger, actor: EvmKey, kind: Kind, body: Mapping[str, Any]) -> Statement:
-    """Sign a body with the actor's key; a header is added where there is none."""
+    """Sign a body with the actor's key; a header is added if the body has none."""
     full = {**header(now_ms()), **body}
     return Statement(kind, full, actor.address, sign(kind, full, ledger.founding.domain, actor.secret))
 

@@ -75,5 +75,5 @@ def register_own(ledger: Ledger, serials: list[str]) -> OwnBatch:
     run = make_run(ledger, make_gtin(SOLMIRE.prefix or "", ITEM), lot, serials)
     maker = KeyStore(ledger.home.keys).load_evm(SOLMIRE.key)
     own = OwnBatch(run, register(ledger, maker, run, imported=True))
-    wait_for_quorum(ledger, WITNESS_SECONDS)  # whoever opens a label at once would read that witnesses are awaited
+    wait_for_quorum(ledger, WITNESS_SECONDS)  # otherwise a label opened at once would say that it awaits witnesses
     return own

@@ -1,4 +1,4 @@
-"""Let my phone in: a second listener on the local network, with the public routes only, for as long as one wants it."""
+"""Let my phone in: a second listener on the local network, with the public routes only, until it is closed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EXPOSED = (
     ("Look-ups", "/v1/verify, the form on the start page"),
     ("Public record", "batches, participants, proof files of registered units, API docs"),
 )
-"""What the listener offers, in words."""
+"""The routes that the listener offers, in words."""
 CLOSED = ("officers' scans and sign-in", "registering and recalling", "tokens and metrics", "this page and its buttons")
-"""What it does not."""
+"""The routes that it does not offer."""
 
 
 AppFor = Callable[[str], ASGIApp]
@@ -65,7 +65,7 @@ class Phone:
         return url
 
     async def close(self) -> None:
-        """Close it; phones that had the page open keep what they saw."""
+        """Close it. Phones that have the page open keep showing it."""
         if self._open is None:
             return
         listening, self._open = self._open, None

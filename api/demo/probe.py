@@ -1,4 +1,4 @@
-"""Probes: one question each, with the answer that is right and the one that came."""
+"""Probes: one question each, with the right answer and the answer that came."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from verifier.errors import CarnetError
 
 
 class Rule(StrEnum):
-    """The rule that a probe holds Carnet to. Each can be switched off in a test, and its probes must then fail."""
+    """The rule that a probe tests. Each rule can be switched off in a test, and its probes must then fail."""
 
     READING = "reading"
     ABSENCE = "absence"
@@ -59,7 +59,7 @@ class Probe:
 
 @dataclass(slots=True)
 class Prober:
-    """Asks, and keeps every outcome. A question that breaks off has its error for an answer."""
+    """Asks, and keeps every outcome. If a question fails with an error, the error is its answer."""
 
     seen: Callable[[Probe], None] = lambda _probe: None
     probes: list[Probe] = field(default_factory=list)

@@ -30,11 +30,11 @@ RULES = {
 }
 """Which rule each case is about."""
 NOT_GENUINE = "authentic", "genuine", "fake"
-"""Words that no answer says of an item; the caveat alone denies one of them."""
+"""Words that no answer uses about an item; only the caveat uses one of them, to deny it."""
 
 
 def probe_cases(bench: Bench, prober: Prober) -> None:
-    """Every planted case: by the public where the public is told, by an officer with a photograph always."""
+    """Every planted case: asked by the public if the public gets an answer, and by an officer with a photograph."""
     prober.ask("readyz", Rule.STAGE, [200, True], _ready, bench)
     for case in CASES:
         rule, code = RULES[case.slug], bench.stage.state.text(case.slug, bench.url)
@@ -79,7 +79,7 @@ def _probe_words(bench: Bench, prober: Prober) -> None:
 
 
 def _probe_secrecy(bench: Bench, prober: Prober) -> None:
-    """Codes that are no registered unit give one answer, whatever is wrong with them."""
+    """Codes that are no registered unit all get the same answer, whatever is wrong with them."""
     invented = bench.stage.state.text("invented", bench.url)
     other_lot = invented.replace("/10/SK-A11/", "/10/SK-X99/")
     signed = f"{invented}?s={'A' * 103}"

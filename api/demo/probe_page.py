@@ -1,4 +1,4 @@
-"""Probes of the page itself: its doors, its buttons, and what they leave behind."""
+"""Probes of the page itself: its reach, its buttons, and their effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of refusals: what must not get in, sent the way it would come."""
+"""Probes of refusals: statements and scans that must be refused, sent as an attacker would send them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _probe_changes(bench: Bench, prober: Prober) -> None:
 
 
 def _probe_scans(bench: Bench, prober: Prober) -> None:
-    """Officers' routes: nobody without a token, one scan once, one id for one scan."""
+    """Officers' routes: no scan without a token, one scan counts once, one id for one scan."""
     code = bench.stage.state.text("stolen", bench.url)
     one = {"id": "6f1c0f0e-1b52-4d8e-9a53-0c5b7a3e2d11", "scanned_at": "2026-01-05T08:00:00.000Z"}
 
@@ -96,7 +96,7 @@ def _probe_scans(bench: Bench, prober: Prober) -> None:
 
 
 def _many(bench: Bench) -> list[str]:
-    """Forty look-ups of one label, as somebody would make who wants to discredit it."""
+    """Forty look-ups of one label, as if by somebody who wants to discredit it."""
     label = bench.stage.state.labels[-2].link(bench.url)
     verdicts = [bench.verify(label)["verdict"] for _ in range(40)]
     return [verdicts[0], verdicts[-1]]

@@ -103,7 +103,7 @@ def _probe_forgery(bench: Bench, prober: Prober) -> None:
 
 
 def _declined(done: Rewritten) -> dict[str, bool]:
-    """Which witnesses said no: 409 or 422, by what they remember (C2SP tlog-witness)."""
+    """The witnesses that refused, with 409 or 422, because of what they remember (C2SP tlog-witness)."""
     return {name: status in (409, 422) for name, status in done.witnesses.items()}
 
 
@@ -113,7 +113,7 @@ def _receipt(bench: Bench, transaction: str) -> list[Any]:
 
 
 def _spliced(bench: Bench, done: Rewritten) -> list[Any]:
-    """An old file given the forged checkpoint: what a stranger holds who believes the operator's newest head."""
+    """An old file with the forged checkpoint, as a stranger would hold it who trusts the operator's newest head."""
     old = decode_evidence(done.old_file)
     spliced = TlogProof(old.proof.index, old.proof.path, done.forged_note, old.proof.extra)
     (bench.folder / FILES / "old-under-new.tlog-proof").write_bytes(spliced.encode())

@@ -1,4 +1,4 @@
-"""Probes of witnesses: two countries under the checkpoint, and what is said while they are away."""
+"""Probes of witnesses: two countries' cosignatures on the checkpoint, and the answers while both are stopped."""
 
 from __future__ import annotations
 

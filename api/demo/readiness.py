@@ -1,4 +1,4 @@
-"""Whether every planted case is there and answers as planted. Asks without counting, so it may be asked often."""
+"""Whether every planted case exists and gets its planted answer. These look-ups are not counted, so they may repeat."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from verifier.verdict.facts import HowRead
 
 
 def ask(ledger: Ledger, case: Case, text: str) -> Answer:
-    """The answer to a planted case, asked from where it is to be asked; nothing is kept. Raises Unavailable."""
+    """The answer to a planted case, asked from its own place; nothing is kept. Raises Unavailable."""
     return answer_of(ledger, understand(told_of(case, text)))
 
 
 def told_of(case: Case, text: str) -> Told:
-    """What is told where a planted case is asked: by a device in a port, by a photograph, or by hand."""
+    """How a planted case is asked: by a device in a port, by a photograph, or by hand."""
     return Told(
         (Symbol(text, case.carrier, decodes=2 if case.photo else 1),),
         how=HowRead.PHOTOGRAPH if case.photo else HowRead.TYPED,

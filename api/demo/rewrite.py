@@ -31,7 +31,7 @@ BASE = "https://carnet.example"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the chain kept of the attempt: the failed transaction and the contract's own error."""
+    """The chain's record of the attempt: the failed transaction and the contract's own error."""
 
     transaction: str
     block_number: int
@@ -63,7 +63,7 @@ def rewrite(
     keep: Callable[[Path], None] = lambda _folder: None,
     witnesses: Sequence[DemoWitness] = (),
 ) -> Rewritten:
-    """Try it, on a copy that is thrown away afterwards (`keep` may look at the copy first).
+    """Try it on a copy, which is deleted afterwards (`keep` may look at the copy first).
 
     1. what somebody holds from before; 2. forge, sign, and let the copy answer; 3. anchor it; 4. show it to strangers.
     `witnesses` are among these. Raises NotFound (`no_recall`), Unavailable, Refused (`forgery_accepted`) if the
@@ -141,7 +141,7 @@ def _refusal(receipt: Receipt, name: str, arguments: dict[str, str]) -> Refusal:
 
 
 def _proof_fails(old_file: bytes, forged: ForgedLog) -> str:
-    """What somebody sees who kept the proof file of the exchanged entry and looks for it in the new history."""
+    """The check by somebody who kept the proof file of the replaced entry and looks for it in the new history."""
     old, size = decode_evidence(old_file), len(forged.entries)
     path = inclusion_proof(old.proof.index, size, forged.tree)
     try:
@@ -159,7 +159,7 @@ def _request(ledger: Ledger, forged: ForgedLog, note: bytes) -> bytes:
 
 
 def _heads_differ(head: Checkpoint, forged_head: Checkpoint, forged: ForgedLog) -> str:
-    """What somebody sees who kept yesterday's signed checkpoint and asks how the new one extends it."""
+    """The check by somebody who kept yesterday's signed checkpoint and asks how the new one extends it."""
     proof = consistency_proof(head.size, forged_head.size, forged.tree)
     try:
         verify_consistency(head.size, head.root, forged_head.size, forged_head.root, proof)

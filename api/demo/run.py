@@ -1,4 +1,4 @@
-"""Running the demo: served until interrupted, or put to the test."""
+"""Running the demo: serve it until interrupted, or test it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from api.demo.state import FILE
 
 HOME = Path("demo-home")
-"""Where the demo lives unless another home is named; below the folder it is started in."""
+"""The demo's home unless another one is named; below the folder where it is started."""
 
 
 def run(

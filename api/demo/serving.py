@@ -1,4 +1,4 @@
-"""Serving the demo: found and plant a home once, open it again at every later start, and say where to look."""
+"""Serving the demo: found and fill a home once, open it at every later start, and print the addresses to visit."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from verifier.errors import Refused, Unavailable
 
 HOST = "127.0.0.1"
 PUBLISH_SECONDS = 0.3
-"""Somebody is watching: what was registered is witnessed sooner than a log in earnest has it."""
+"""Somebody is watching, so witnesses cosign sooner than in a real log."""
 ANSWER_SECONDS = 30.0
 """For one look whether all is there."""
 PORT = 8000
-"""Taken when nobody asks for another and it is free."""
+"""Used if nobody asks for another port and this one is free."""
 
 
 def serve(home: Path, port: int | None, *, as_json: bool, open_browser: bool) -> None:
@@ -57,7 +57,7 @@ def serve(home: Path, port: int | None, *, as_json: bool, open_browser: bool) ->
 
 
 def _answers(base_url: str) -> bool:
-    """Wait until every planted case is answered as planted, which is what a first visit would have to wait for."""
+    """Wait until every planted case gets its planted answer, so that a first visit does not have to wait."""
     while True:
         try:
             if httpx.get(f"{base_url}/readyz", timeout=ANSWER_SECONDS, trust_env=False).status_code == 200:
@@ -77,7 +77,7 @@ def staged(folder: Path, base_url: str, report: Report) -> Iterator[Stage]:
     state = prepared(home, base_url, report)
     with ExitStack() as stack:
         witnesses = stack.enter_context(listening(home.path))
-        # Who counts is said in entry 0; where they listen today is configuration.
+        # Entry 0 says which witnesses count; their present addresses are configuration.
         home.save_config(replace(home.config(), witnesses=witnesses.addresses()))
         ledger = stack.enter_context(open_ledger(home, write=True, chain=True, report=report))
         if not state.complete:
@@ -131,7 +131,7 @@ def _listen(port: int | None) -> Any:
 
 
 def _say(stage: Stage, seconds: float, as_json: bool) -> None:
-    """Where to look, in the order in which it is worth looking."""
+    """Print the addresses to visit, the most useful first."""
     url = stage.base_url
     places = {
         "open": f"{url}/demo",

@@ -64,12 +64,12 @@ class Stage:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.main), base_url=self.base_url)
 
     def keep(self, state: DemoState) -> None:
-        """Go on with a changed state, and remember it."""
+        """Continue with a changed state, and save it."""
         state.save(self.ledger.home.path)
         self.state = state
 
     def ready(self) -> bool:
-        """Whether every planted case is there; asked until it once was so."""
+        """Whether every planted case has been there once; checked until then."""
         if not self._ready:
             self._ready = self.state.complete and not missing(self.ledger, self.state, self.base_url)
         return self._ready

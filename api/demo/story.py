@@ -1,4 +1,4 @@
-"""The planted cases: what each shows, who asks, and the answer that is right. At least one for every verdict."""
+"""The planted cases: what each shows, who asks, and the right answer. At least one for every verdict."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CASES = (
     Case(
         "sold",
         "Sold to a buyer, yet in a wholesale parcel",
-        "A shop sold this unit. For its owner that is nothing; among goods for sale it is a question.",
+        "A shop sold this unit. That is fine for its owner, but raises a question among goods for sale.",
         _V.CHECK,
         frozenset({"sold_elsewhere"}),
         place=MOMBASA,
@@ -103,7 +103,7 @@ CASES = (
     Case(
         "foreign",
         "Another company's goods",
-        "Nobody in this ledger answers for that company prefix. That is no sign of anything.",
+        "Nobody in this ledger answers for that company prefix. This says nothing about the item.",
         _V.OUTSIDE,
         frozenset({"prefix_unknown"}),
     ),

@@ -1,4 +1,4 @@
-"""A stranger: a process with files, the founding pin, and the verifier. It knows no server, no home and no key.
+"""A stranger: a process with only files, the founding pin, and the verifier. It knows no server, no home and no key.
 
 Reads questions as JSON from standard input, `[{"file": …, "pin": …, "code": … or null}]`, and answers each with the
 verifier's report.

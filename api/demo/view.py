@@ -1,4 +1,4 @@
-"""What the page shows of the ledger right now, as plain values for its templates."""
+"""The present state of the ledger as plain values for the page's templates."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def still(stage: Stage) -> dict[str, Any]:
 
 
 def asked(stage: Stage, case: Case) -> dict[str, Any]:
-    """A planted case and its answer, as an officer gets it or as anybody does. Nothing is counted."""
+    """A planted case and its answer, as an officer or as anybody gets it. Nothing is counted."""
     code = stage.state.text(case.slug, stage.base_url)
     face = Face.OFFICER if case.place else Face.PUBLIC
     answer = ask(stage.ledger, case, code)
@@ -115,13 +115,13 @@ def ago(ms: int) -> str:
 
 
 def since(ms: int) -> str:
-    """As `ago`, to ten seconds: what counts in minutes for people counts in seconds for witnesses."""
+    """Like `ago`, but to ten seconds, since seconds matter for witnesses."""
     seconds = max(0, now_ms() - ms) // 1000
     return f"{seconds // 10 * 10 or 'a few'} seconds ago" if seconds < 90 else ago(ms)
 
 
 def _because(shown: dict[str, Any]) -> str:
-    """The strongest reason in a sentence, or what a registered code is worth."""
+    """The strongest reason in a sentence, or what a registered code means."""
     strongest = shown["reasons"][0]
     if strongest["tier"] == "info":
         return "Its maker registered this code, and no officer's scan, recall or report speaks against it."
@@ -130,7 +130,7 @@ def _because(shown: dict[str, Any]) -> str:
 
 
 def _who_says_so(stage: Stage, answer: Answer) -> list[dict[str, str]]:
-    """Whose word the answer is: the maker's, the countries', the contract's; none of it is the operator's."""
+    """Who vouches for the answer: the maker, the countries, the contract; never the operator."""
     batch = answer.batches[0]
     maker = stage.ledger.participants.describe(batch.maker)
     anchor = stage.ledger.anchoring.final() if stage.ledger.anchoring else None

@@ -1,4 +1,4 @@
-"""Notices when somebody looks up the label on the demo page, so that the page can show it. Keeps no addresses."""
+"""Notices look-ups of the label on the demo page, so that the page can show them. Keeps no addresses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The demo's witnesses: customs of two countries, each with a key, a memory and a listener of its own on this computer.
 
-They are the witnesses that `carnet witness serve` runs, and end with the demo. A demo of an earlier version has none.
+They are the same as those of `carnet witness serve`, and stop with the demo. Demos of earlier versions have none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMES = {"customs-kenya": "customs.ke.example/witness", "customs-brazil": "custo
 """The witnesses of the policy, by their names there, with their names for ever."""
 HOST = "127.0.0.1"
 RATE = "6000/minute"
-"""A demo asks more often than a log in earnest."""
+"""A demo asks more often than a real log."""
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class DemoWitness:
     _open: ExitStack | None = None
 
     def start(self) -> None:
-        """Listen on loopback, where it did before. Raises Unavailable."""
+        """Listen on loopback, at the same port as before. Raises Unavailable."""
         if self._open is not None:
             return
         with ExitStack() as stack:
@@ -76,17 +76,17 @@ class DemoWitnesses:
     each: list[DemoWitness] = field(default_factory=list)
 
     def start(self) -> None:
-        """Have all listen."""
+        """Start all of them."""
         for witness in self.each:
             witness.start()
 
     def stop(self) -> None:
-        """Have none listen."""
+        """Stop all of them."""
         for witness in self.each:
             witness.stop()
 
     def addresses(self) -> tuple[WitnessAddress, ...]:
-        """Where the log asks them; while they listen."""
+        """The addresses at which the log asks them, while they listen."""
         return tuple(WitnessAddress(witness.name, witness.url) for witness in self.each if witness.url)
 
 
@@ -114,7 +114,7 @@ def listening(folder: Path) -> Iterator[DemoWitnesses]:
 
 
 def wait_for_quorum(ledger: Ledger, seconds: float = 10.0) -> bool:
-    """Wait until a quorum has cosigned all there is now; False if it has not after so long."""
+    """Wait until a quorum has cosigned the present head; False if the wait is over before."""
     size, end = ledger.record.size, time.monotonic() + seconds
     while ledger.founding.policy is not None:
         ledger.witnessed.renew()

@@ -1,7 +1,7 @@
 """The demo's world: a ledger of three countries with makers, batches, recalls, thefts and weeks of scans.
 
-Everything goes the way it goes in earnest: authorities sign admissions that the registry contract counts, makers sign
-on their own side, officers' scans are judged and kept. Only the scans' times lie in the past.
+Everything happens as in a real ledger: authorities sign admissions that the registry contract counts, makers sign on
+their own side, officers' scans are judged and kept. Only the times of the scans are set in the past.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def found(home: Home, base_url: str, report: Report) -> None:
 
 
 def plant(ledger: Ledger, report: Report) -> DemoState:
-    """Admit the cast, register the batches, say what is to be said about them, and scan for some weeks.
+    """Admit the cast, register the batches, make statements about them, and plant some weeks of scans.
 
     1. participants; 2. batches; 3. recall, theft, sale; 4. scans, once witnesses have seen all this; 5. anchor.
     Registrations come first, so that no later statement names a leaf that a forger of an old entry would change.

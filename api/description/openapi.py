@@ -1,4 +1,4 @@
-"""The OpenAPI description, completed: what the guard asks and answers stands in no route's signature."""
+"""The OpenAPI description, completed with the guard's requirements and answers, which no route's signature shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAGS = {
     "look up": "Codes, as anybody may ask about them.",
     "record": "What the log says about batches, participants and itself.",
     "proofs": "Files that anybody can check without this server.",
-    "published log": "The whole log as files, for mirrors and for tools that are not ours.",
+    "published log": "The whole log as files, for mirrors and other people's tools.",
     "makers": "Signed statements. The signature in the body is the only authorisation.",
     "officers": "With a session or an API token.",
     "operators": "Running the server.",
@@ -31,14 +31,14 @@ _SCHEMES = {
         "type": "apiKey",
         "in": "cookie",
         "name": SESSION_COOKIE,
-        "description": "A browser that signed in by a link; what it posts bears the Origin of this site.",
+        "description": "A browser that signed in by a link; its forms carry the Origin of this site.",
     },
 }
 _REST = {
     "name": "rest",
     "in": "path",
     "required": True,
-    "description": "Everything behind; its slashes are sent as they are.",
+    "description": "The rest of the path; send its slashes unescaped.",
     "schema": {"type": "string"},
 }
 _RESTS = {"/01/{rest}": EXAMPLE_CODE.partition("/01/")[2], "/log/tile/{rest}": "0/000.p/1"}
@@ -112,7 +112,7 @@ def _security(rule: Rule) -> list[Json]:
 
 
 def _of_the_guard(method: str, path: str, rule: Rule, reads_input: bool) -> dict[int | str, Json]:
-    """What every operation of such a rule may answer besides its own."""
+    """The answers that the guard adds to every operation of such a rule."""
     codes = ["rate_limited", "internal", "unavailable"]
     if reads_input or rule.body:
         codes.append("malformed")

@@ -1,4 +1,4 @@
-"""Who may call what: one declared table. A route that is not in it cannot be made.
+"""Who may call what: one declared table. A route without a row in it cannot be made.
 
 Callers: everybody; makers, who need no account because every statement they send is signed (what the signature
 allows is decided by `verifier.record.rights`); officers and operators, by a session or an API token with a scope.
@@ -15,11 +15,11 @@ from ledger.services.scans.token import Scope
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one route asks of its caller.
+    """What one route requires of its caller.
 
-    `needs`: the scope without which there is no entry. `more`: a scope that gets a fuller answer on an open route.
-    `signed`: the body carries a maker's signature. `page`: made for browsers, so who is not signed in is sent to do so.
-    `shared`: pages of other sites may read it too, since it shows nothing of who is signed in.
+    `needs`: the scope that a caller must have. `more`: a scope that gets a fuller answer on an open route. `signed`:
+    the body carries a maker's signature. `page`: made for browsers, so a caller who is not signed in is sent to the
+    sign-in page. `shared`: pages of other sites may read it too, since it shows nothing about the signed-in caller.
     `body`: the largest request body in bytes; `takes`: its media types, any if there are none.
     """
 
@@ -89,7 +89,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     ("GET", "/log/tile/{rest:path}"): _LOG,
     ("GET", "/log/segment/{root}"): _LOG,
     ("GET", "/log/seal/{number}"): _LOG,
-    # makers and whoever else signs
+    # makers and other signers
     ("HEAD", "/v1/segments/{root}"): Rule(Rate.RECORD),
     ("PUT", "/v1/segments/{root}"): Rule(Rate.UPLOAD, body=2 * 1024 * MIB, takes=()),
     ("POST", "/v1/statements"): Rule(Rate.LINES, signed=True, body=STATEMENTS_BODY),
@@ -125,4 +125,4 @@ OPEN_NETWORK: frozenset[tuple[str, str]] = frozenset(
     for key, rule in TABLE.items()
     if rule.public and not rule.signed and key[0] == "GET" and "officer" not in key[1]
 )
-"""What a listener with `public_only` offers: reading, and nothing that signs in."""
+"""The routes of a listener with `public_only`: reading, without any sign-in."""

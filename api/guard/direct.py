@@ -1,8 +1,8 @@
 """The short way to the busiest routes: the same guard and endpoint, without the framework's routing and middlewares.
 
-Routing, five middlewares and an exit stack take a tenth of what a look-up costs, and these routes need none of them:
-no body that the framework reads, no parameter in the path, no dependency. Errors become the same problems. When
-requests are traced, the framework's way is taken, which is where its instrumentation hangs.
+Routing, five middlewares and an exit stack take a tenth of a look-up's time, and these routes need none of them: they
+have no body that the framework reads, no parameter in their path and no dependency. Errors become the same problems.
+When requests are traced, the framework's way is taken, since the instrumentation is there.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _REQUEST_ID = re.compile(rb"[0-9A-Za-z_-]{8,64}")
 _HEADERS = (
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
-    # not no-referrer: browsers would then send `Origin: null` with our own forms, and the check of it would fail
+    # not no-referrer: browsers would then send `Origin: null` with our own forms, and the origin check would fail
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), payment=(), usb=(), geolocation=(self)"),
@@ -64,7 +64,7 @@ class Envelope:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id when it has the form of one, else a fresh one."""
+    """The caller's own request id if it has the right form, else a fresh one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value, "ascii")

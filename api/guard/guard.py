@@ -1,7 +1,7 @@
-"""The guard in front of every route: who calls, how often, may they, and does the request come from our own pages.
+"""The guard in front of every route. It checks the caller, the rate, the rights, and the origin of forms.
 
-A route is made by `Guarded`, which takes its rule from the one table in `api.guard.access`; without a row there it
-cannot be made, so nothing is reachable by oversight.
+`Guarded` makes each route, with its rule from the one table in `api.guard.access`. A route without a row there cannot
+be made, so nothing is reachable by oversight.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Guarded(APIRoute):
         self.answers = own | {"HEAD"} if "GET" in own else own
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the route is meant; whoever answers GET answers HEAD."""
+        """Whether the request is for this route. A route that answers GET answers HEAD too."""
         match, child = super().matches(scope)
         meant = match is Match.PARTIAL and scope["method"] in self.answers
         return Match.FULL if meant else match, child
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or say which methods its address takes."""
+        """Serve one request, or answer with the methods that its address takes."""
         if scope["method"] in self.answers:
             await self.app(scope, receive, send)
         else:
@@ -76,7 +76,7 @@ class Guarded(APIRoute):
                 await run_in_threadpool(here.ledger.tokens.note_use, who)
             counted = request.scope["counted"] = _counted_as(request, rule, who)
             headers = _hit(here, *counted)
-            request.scope["rate_headers"] = headers  # for problems too: they do not pass here again
+            request.scope["rate_headers"] = headers  # also for problems, which do not pass here again
             if rule.needs is not None:
                 if who is None and rule.page:
                     return RedirectResponse("/officer/sign-in", 303, headers)
@@ -121,7 +121,7 @@ def _takes_only_the_request(dependant: Dependant) -> bool:
 
 
 def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
-    """Who shows a good token or session. Open routes look for neither, so that no cookie changes their answer."""
+    """The caller with a valid token or session. Open routes check neither, so that no cookie changes their answer."""
     if rule.needs is None and rule.more is None:
         return None
     given(request, "cookie")
@@ -133,16 +133,16 @@ def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
 
 
 def _counted_as(request: Request, rule: Rule, who: Caller | None) -> tuple[Rate, str]:
-    """What a request counts against: its caller, or else its address."""
+    """The key that a request counts against: its caller, or else its address."""
     if who is not None:
         return Rate.OFFICER, who.id
     return rule.rate if rule.public else Rate.SIGN_IN, address_of(request)
 
 
 def charge(request: Request, more: int) -> None:
-    """Count `more` requests besides the one that the guard has counted, for an answer that takes as much work.
+    """Count `more` requests besides the one that the guard has counted, for an answer that costs as much work.
 
-    Never so many that an idle caller could not pass. Raises Denied (`rate_limited`).
+    The count is bounded, so that an idle caller always passes. Raises Denied (`rate_limited`).
     """
     rate, key = request.scope["counted"]
     more = min(more, site(request).limiter.most(rate) - 1)
@@ -181,7 +181,7 @@ def _check_origin(request: Request, who: Caller | None, base_url: str) -> None:
     """A browser sends its cookie by itself, so what it posts must come from a page of this site: of
     `base_url`, also where a proxy writes another Host, or of the host that it was sent to.
 
-    Tokens are put in by programs on purpose and need no such check; the sign-in pages are checked like a session.
+    Programs send tokens on purpose, so tokens need no such check. The sign-in pages are checked like a session.
     """
     if who is not None and who.secret is Secret.TOKEN:
         return
@@ -198,7 +198,7 @@ def address_of(request: Request) -> str:
 
 
 def _check_form(request: Request, takes: tuple[str, ...]) -> None:
-    """A body that says it is something else than what is read here. Raises HTTPException (415)."""
+    """Refuse a body of a media type that this route does not read. Raises HTTPException (415)."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
@@ -233,5 +233,5 @@ def _bounded(request: Request, limit: int) -> Request:
 
 def _too_large(limit: int) -> HTTPException:
     size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit} bytes"
-    # Of this class, because FastAPI takes every other one that comes out of reading a body for bad JSON.
+    # Of this class, because FastAPI takes any other exception raised while reading a body for bad JSON.
     return HTTPException(413, f"couldn't read the body: expected at most {size}")

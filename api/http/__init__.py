@@ -1,4 +1,4 @@
-"""HTTP itself: the door before the framework, and what the standards ask of answers whatever they say.
+"""HTTP itself: the door before the framework, and what the standards require of every answer.
 
-Imports nothing of `api` but settings of its own.
+Imports no other room of `api`.
 """

@@ -18,11 +18,11 @@ from api.http.weights import takes_gzip
 from verifier.errors import Refused
 
 LEAST = 1_024
-"""Bytes from which packing pays: below, the saving fits into the same packet."""
+"""Bytes from which packing pays. Smaller answers need the same packet either way."""
 IMMUTABLE: Mapping[str, str] = {"Cache-Control": "public, max-age=31536000, immutable"}
-"""For what has one content for ever."""
+"""For addresses whose content never changes."""
 FRESH: Mapping[str, str] = {"Cache-Control": "no-cache"}
-"""For what is replaced: kept by nobody without asking."""
+"""For addresses whose content is replaced: nobody may keep it without asking."""
 KEPT = 32 * 2**20
 """Bytes of packed answers that are kept in memory."""
 
@@ -37,9 +37,9 @@ async def content(
     *,
     packs: bool = False,
 ) -> Response:
-    """An answer with a tag made of its bytes, or 304 for who has it. `packs`: gzip makes it smaller.
+    """An answer with a tag made of its bytes, or 304 for a caller that has them. `packs`: gzip makes it smaller.
 
-    A packed answer is other bytes, so it has another tag. Raises Refused (`precondition`).
+    A packed answer has other bytes and so another tag. Raises Refused (`precondition`).
     """
     base = hashlib.sha256(data).hexdigest()[:32]
     packed = packs and takes_gzip(given(request, "accept-encoding")) and len(data) >= LEAST
@@ -54,9 +54,9 @@ async def content(
 
 
 async def packed(request: Request, answer: Response) -> Response:
-    """A whole answer, with gzip for who takes it. Never for a page with something secret in it: its length would tell.
+    """A whole answer, with gzip if the caller takes it. Never use it for a page with a secret: its length would tell.
 
-    Nothing is kept of it: such answers change with the log.
+    The packed bytes are not kept, since such answers change with the log.
     """
     body = bytes(answer.body)
     if takes_gzip(given(request, "accept-encoding")) and answer.status_code == 200 and len(body) >= LEAST:
@@ -67,7 +67,7 @@ async def packed(request: Request, answer: Response) -> Response:
 
 
 def is_kept(request: Request, tag: str) -> bool:
-    """Whether the caller has the bytes of this tag already. Raises Refused (`precondition`): it wants others."""
+    """Whether the caller has the bytes of this tag. Raises Refused (`precondition`) if it requires others."""
     match = joined(request, "if-match")
     # RFC 9110 13.1.1: strong comparison; "*" stands for whatever there is
     if match and match != "*" and tag not in _strong(match):
@@ -85,7 +85,7 @@ def _pack(data: bytes) -> bytes:
 
 
 class _Packed:
-    """Packed answers by the hash of what they hold, those asked for last."""
+    """Packed answers by the hash of their content; the least recently used leave first."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, bytes] = OrderedDict()

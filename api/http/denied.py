@@ -1,4 +1,4 @@
-"""The API's own refusals: about who is calling and how often, not about what is true."""
+"""The API's own refusals: about callers and their rate, not about the content of a request."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The door: uvicorn's HTTP/1.1 protocol with bounds that begin at the socket.
 
-uvicorn reads headers of any length for any time, takes any number of connections and waits for ever for who does not
-read; its `limit_concurrency` counts requests, not sockets. Here a connection has one of four stages, and each has its
-deadline. Bounds per request (what a route takes, how often) stand in the guard behind it.
+uvicorn reads headers of any length for any time, takes any number of connections and waits for ever for a client that
+does not read. Its `limit_concurrency` counts requests, not sockets. Here a connection has one of four stages, and each
+has its deadline. Bounds per request (size and rate) are in the guard behind it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from api.http.limits import BACKLOG, DoorSettings, door_settings
 from api.http.refusal import refusal
 
 LINGER_SECONDS = 30.0
-"""How long the rest of a body is still taken, and thrown away, after it was answered: most clients read afterwards."""
+"""How long the rest of a body is still read, and thrown away, after the answer: most clients read the answer later."""
 GRACE_SECONDS = 2.0
-"""After so many seconds of waiting for more of a body, or for a reader, a connection makes room for others."""
+"""A connection makes room for others after waiting this many seconds for more of a body, or for a reader."""
 
 
 class Stage(IntEnum):
-    """What a connection waits for, in the order in which it makes room for others."""
+    """What a connection is waiting for, in the order in which connections make room for others."""
 
-    IDLE = 0  # nothing of a request has come
+    IDLE = 0  # no byte of a request has come
     HEADER = 1
     BODY = 2
     ANSWER = 3  # the request is whole
@@ -63,7 +63,7 @@ class Door(HttpToolsProtocol):
         self._gate, self._limits, self._plain = config.gate, config.gate.limits, config.plain
         self._stage, self._since = Stage.IDLE, 0.0
         self._shut = False  # nothing more is read
-        self._of_use, self._barren = False, 0  # bytes since the last thing of use: a whole header, a piece of a body
+        self._of_use, self._barren = False, 0  # bytes since the last useful thing: a whole header, a piece of a body
         self._header_bytes = 0
         self._body_bytes, self._body_waited = 0, 0.0
         self._unread, self._taken, self._unread_for = 0, 0, 0.0
@@ -71,7 +71,7 @@ class Door(HttpToolsProtocol):
     # what comes in
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or say that there is no room."""
+        """Take the connection, or refuse it if there is no room."""
         super().connection_made(transport)
         self._since = self.loop.time()
         peer = self.client[0] if self.client else "unknown"
@@ -80,20 +80,20 @@ class Door(HttpToolsProtocol):
             self._refuse(503, "too many connections; try again in a moment", retry=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let its place go."""
+        """Free its place."""
         self._gate.leave(self)
         self._shut = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless nothing of use has come for too long."""
+        """Parse the bytes that came, unless too many have come without anything useful in them."""
         if self._shut:
             return
         if self._stage is Stage.IDLE:
             self._enter(Stage.HEADER)
         self._of_use = False
         self._parse(data)
-        # One piece at most lies beyond the bound. In a body it is chunk extensions and trailers that are of no use.
+        # At most one piece lies beyond the bound. In a body, only chunk extensions and trailers are useless.
         self._barren = 0 if self._of_use else self._barren + len(data)
         if self._barren > self._limits.header_bytes and not self._shut:
             self._refuse_header()
@@ -123,7 +123,10 @@ class Door(HttpToolsProtocol):
             self._refuse_header()
 
     def on_headers_complete(self) -> None:
-        """Begin the request, unless too many wait already: who pipelines sends the rest on another connection."""
+        """Begin the request, unless too many wait already.
+
+        A client that pipelines sends the rest on another connection.
+        """
         if self._shut:
             return
         if self._header_bytes > self._limits.header_bytes:
@@ -133,9 +136,9 @@ class Door(HttpToolsProtocol):
             self._refuse(400, f"the request says not one host: {wrong}")
             return
         if self._wishes_upgrade:
-            return  # it comes again, without the wish
+            return  # it is parsed again, without the upgrade
         if len(self.pipeline) >= self._limits.pipelined:
-            self._shut, self.cycle.keep_alive = True, False  # closed, and said so, with the last one's answer
+            self._shut, self.cycle.keep_alive = True, False  # the last answer says that the connection closes
             return
         self._of_use, self._body_bytes, self._body_waited = True, 0, 0.0
         self._enter(Stage.BODY)
@@ -156,20 +159,20 @@ class Door(HttpToolsProtocol):
             self._enter(Stage.IDLE if self.cycle.response_complete else Stage.ANSWER)
 
     def on_response_complete(self) -> None:
-        """An answer was given; what is still to come of the request may come for a while."""
+        """The answer is sent. The rest of the request may still arrive for a while."""
         super().on_response_complete()
         if not self._at_work:
             self._enter(self._stage if self._stage in (Stage.HEADER, Stage.BODY) else Stage.IDLE)
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP/1.1."""
+        """The bytes that came are not HTTP/1.1."""
         if not self._shut:
             self._refuse(400, msg[:1].lower() + msg[1:].rstrip("."))
 
-    # what the gate asks
+    # the gate calls these
 
     def patience(self) -> tuple[int, float] | None:
-        """Who keeps us waiting can make room; who waits for us cannot."""
+        """A connection that keeps us waiting can make room; one that waits for us cannot."""
         if self._shut:
             return None
         if self._stage is Stage.BODY:
@@ -193,9 +196,9 @@ class Door(HttpToolsProtocol):
                 self.end()
 
     def end(self) -> None:
-        """Close it at once, whatever is under way; what the kernel still holds for a slow reader goes as well."""
+        """Close it at once, whatever is under way, and drop the bytes that the kernel still holds for a slow reader."""
         self._shut = True
-        with suppress(OSError):  # it may be gone already
+        with suppress(OSError):  # it may be closed already
             sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
@@ -203,11 +206,11 @@ class Door(HttpToolsProtocol):
     # how
 
     def _parse(self, data: bytes) -> None:
-        """As uvicorn does, save that a wish for another protocol does not end the request.
+        """As uvicorn does, except that a request for another protocol (upgrade) does not end parsing.
 
-        The parser stops behind the head of such a request, so its body would be read as the next request. A new one is
-        given the head once more, without the wish, and goes on with the body: where the connection is to be closed, the
-        old one would read nothing more, and say nothing.
+        The parser stops after the head of such a request, so its body would be read as the next request. A new parser
+        gets the head once more, without the upgrade, and continues with the body. If the connection is to be closed,
+        the old parser would silently read nothing more.
         """
         self._unset_keepalive_if_required()
         while data and not self._shut:
@@ -224,12 +227,12 @@ class Door(HttpToolsProtocol):
 
     @property
     def _wishes_upgrade(self) -> bool:
-        """CONNECT is none: there is nothing here to connect to."""
+        """CONNECT is no upgrade: there is nothing here to connect to."""
         return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     @property
     def _at_work(self) -> bool:
-        """Whether an answer is owed; of pipelined requests the last decides."""
+        """Whether an answer is still due. Among pipelined requests the last one decides."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _enter(self, stage: Stage) -> None:
@@ -240,13 +243,13 @@ class Door(HttpToolsProtocol):
             if now - self._since > LINGER_SECONDS:
                 self.end()
             return
-        if not self.flow.read_paused:  # else it is we who do not read
+        if not self.flow.read_paused:  # otherwise we are the ones who do not read
             self._body_waited += seconds
         if self._body_waited > self._limits.body_seconds + self._body_bytes / self._limits.body_rate:
             self._refuse(408, f"the request's body came too slowly: {self._body_bytes} bytes so far")
 
     def _reads_too_slowly(self, seconds: float) -> bool:
-        """Whether bytes of an answer wait for a reader who takes fewer than the least."""
+        """Whether bytes of an answer wait for a reader that is slower than the least rate."""
         unread = self.transport.get_write_buffer_size()
         if not unread:
             self._unread, self._taken, self._unread_for = 0, 0, 0.0
@@ -260,7 +263,7 @@ class Door(HttpToolsProtocol):
         self._refuse(431, f"the request's header is too large: expected at most {most}")
 
     def _refuse(self, status: int, words: str, *, retry: bool = False) -> None:
-        """Answer in one line where nothing was answered yet, and close."""
+        """Answer in one line if no answer has begun, and close."""
         self._shut = True
         if self._at_work and (self.cycle.response_started or self.pipeline):
             self.end()
@@ -279,5 +282,5 @@ class Door(HttpToolsProtocol):
 
 
 def door(app: Any, limits: DoorSettings | None = None, *, plain: bool = False, **options: Any) -> DoorConfig:
-    """How an application is served, everywhere in Carnet: one process, quiet, behind the door."""
+    """The server configuration for every application of Carnet: one process, quiet, behind the door."""
     return DoorConfig(app, limits, plain=plain, **options)

@@ -1,4 +1,4 @@
-"""Names of files that are saved: which unit, in characters that every file system and header takes."""
+"""Names of saved files: they name the unit in characters that every file system and header takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]")
 _PLAIN = re.compile(r"[A-Z0-9-]*")
-_DIGITS = 8  # hex digits that tell apart what safe characters, or capital and small letters, do not
+_DIGITS = 8  # hex digits that tell units apart whose names differ only in replaced characters or in case
 
 
 def file_name(kind: str, *parts: str | None) -> str:

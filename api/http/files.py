@@ -29,8 +29,8 @@ class RangeRefused(Refused):
 def file(request: Request, path: Path, tag: str, kind: str, headers: Mapping[str, str]) -> Response:
     """A file whose bytes are named by `tag` (without quotes), whole or one range of it.
 
-    A Range that is no such thing, or of another unit, is not seen (RFC 9110 14.2). Raises Refused (`precondition`,
-    `range`), OSError if there is no such file.
+    An invalid Range, or one of another unit, is ignored (RFC 9110 14.2). Raises Refused (`precondition`, `range`),
+    OSError if there is no such file.
     """
     headers = {**headers, "ETag": f'"{tag}"'}
     if is_kept(request, headers["ETag"]):
@@ -41,9 +41,9 @@ def file(request: Request, path: Path, tag: str, kind: str, headers: Mapping[str
 
 
 def _ranged(request: Request, tag: str, size: int) -> bool:
-    """Whether one range is asked for, of these very bytes. Raises RangeRefused."""
+    """Whether the request asks for one range of exactly these bytes. Raises RangeRefused."""
     if request.method != "GET":
-        return False  # RFC 9110 14.2: a range of what has no body is not seen
+        return False  # RFC 9110 14.2: a range is ignored if the answer has no body
     found = _RANGE.fullmatch(joined(request, "range").lower())
     if found is None or joined(request, "if-range") not in ("", tag):  # RFC 9110 13.1.5: strong, or the whole
         return False
@@ -56,7 +56,7 @@ def _ranged(request: Request, tag: str, size: int) -> bool:
 
 
 class _File(FileResponse):
-    """A file with our tag. When it came onto this disk is no time at which it was modified, so that is not said."""
+    """A file with our tag. It has no Last-Modified: the time on this disk is not when the content changed."""
 
     _ranged = False
 
@@ -70,7 +70,7 @@ class _File(FileResponse):
         self.headers.setdefault("content-length", str(stat_result.st_size))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; conditions were looked at before."""
+        """Send it. Conditions were checked before."""
         unseen = (b"if-range",) if self._ranged else (b"range", b"if-range")
         fields = [(name, value) for name, value in scope["headers"] if name not in unseen]
         await super().__call__({**scope, "headers": fields}, receive, send)

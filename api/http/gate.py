@@ -1,8 +1,8 @@
 """The gate: which connections a listener keeps, and a look at each of them twice a second.
 
-When there is no room, who keeps us waiting makes room for who comes: a connection that has sent no whole request, or
-does not read its answer, holds no work of ours. So idle and half-open connections, however many, keep nobody out; only
-as many real requests as there is room for do, and then the next one is told so.
+When there is no room, a connection that keeps us waiting makes room for a new one. Such a connection has sent no whole
+request, or does not read its answer, so no work of ours depends on it. So idle and half-open connections keep nobody
+out, however many there are. Only real requests can fill the room; then the next caller is refused with a reason.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Kept(Protocol):
     network: str
 
     def patience(self) -> tuple[int, float] | None:
-        """What the connection is worth while it waits for its sender: class (lower goes first) and since when.
+        """The rank of a connection that waits for its sender: class (lower goes first) and the start of the wait.
 
-        None while it may not be ended: work of ours hangs on it.
+        None while it may not be ended, because work of ours depends on it.
         """
         ...
 
@@ -45,7 +45,7 @@ class Kept(Protocol):
 class Gate:
     """The connections of one listener. For its event loop only.
 
-    `refused` and `pushed` count who was turned away, and who made room, since the start.
+    `refused` and `pushed` count connections that were turned away, and that made room, since the start.
     """
 
     def __init__(self, limits: DoorSettings, proxies: str | list[str] | None) -> None:
@@ -80,7 +80,7 @@ class Gate:
         return True
 
     def leave(self, door: Kept) -> None:
-        """The connection is gone; nothing new if it was never kept."""
+        """The connection is gone. Nothing happens if it was never kept."""
         if door in self._kept:
             self._kept.remove(door)
             self._of[door.network] -= 1
@@ -109,7 +109,7 @@ class Gate:
 
 @lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
-    """What shares one limit: an IPv4 address, or the /64 of an IPv6 address, which one customer is given whole."""
+    """The unit that shares one limit: an IPv4 address, or an IPv6 /64, which one customer usually gets as a whole."""
     try:
         parsed = ip_address(address)
     except ValueError:

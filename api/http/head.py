@@ -1,4 +1,4 @@
-"""The head of a request: its one host, and its wish for another protocol (RFC 9112 3.2, RFC 9110 7.8)."""
+"""The head of a request: its one host, and its upgrade to another protocol (RFC 9112 3.2, RFC 9110 7.8)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _HOST = re.compile(rb"[^\s/?#@\\,<>\"]*")  # RFC 3986 3.2.2 and 3.2.3, as far as
 
 
 def wrong_host(version: str, fields: Fields) -> str | None:
-    """What is wrong with the Host fields of a request, None if nothing. Of HTTP/1.1 each has exactly one.
+    """What is wrong with the Host fields of a request; None if nothing. An HTTP/1.1 request has exactly one.
 
-    A proxy may go by one field and a server by another; so none is chosen.
+    A proxy may use one field and a server another, so none is chosen.
     """
     hosts = [value.strip() for name, value in fields if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1"):
@@ -23,9 +23,9 @@ def wrong_host(version: str, fields: Fields) -> str | None:
 
 
 def without_upgrade(method: bytes, target: bytes, version: str, fields: Fields) -> bytes:
-    """The head of a request as bytes, without the wish for another protocol: a server may ignore it.
+    """The head of a request as bytes, without the upgrade, which a server may ignore.
 
-    Its body is that of the request all the same, and not the beginning of another one.
+    The body still belongs to this request, and is not the start of another one.
     """
     lines = [b"%s %s HTTP/%s" % (method, target, version.encode())]
     lines += [b"%s: %s" % field for field in fields if field[0] != b"upgrade"]

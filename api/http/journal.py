@@ -1,4 +1,4 @@
-"""What the server writes about itself: one JSON line an event on standard error. Never a code, a token or a salt."""
+"""The server's own log: one JSON line for each event on standard error. Never a code, a token or a salt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the door lets in. Every limit can be set as CARNET_DOOR_<NAME>; docs/serving.md lists them."""
+"""The limits of the door. Each can be set as CARNET_DOOR_<NAME>; docs/serving.md lists them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class DoorSettings(BaseSettings):
 
     `connections`: in all; None takes half of the process's limit of open files, at most 4,096.
     `connections_per_network`: of an IPv4 address or an IPv6 /64, save of proxies that may say whom they speak for
-    (FORWARDED_ALLOW_IPS). `header_*`: request line and fields together. `body_*`: a body may take `body_seconds`,
-    and a second more for each `body_rate` bytes that came; `answer_*` likewise for who reads an answer. `pipelined`:
-    requests that wait behind one.
+    (FORWARDED_ALLOW_IPS). `header_*`: request line and fields together. `body_*`: a body may take `body_seconds`, plus
+    one second for each `body_rate` bytes received. `answer_*`: the same for reading an answer. `pipelined`: requests
+    that wait behind one.
     """
 
     model_config = SettingsConfigDict(env_prefix="CARNET_DOOR_", env_ignore_empty=True, extra="ignore")
@@ -43,7 +43,10 @@ class DoorSettings(BaseSettings):
     pipelined: int = Field(default=16, ge=1, le=1_000)
 
     def most(self) -> int:
-        """How many connections are kept at once. Raises Malformed (`settings`): more than files may be open."""
+        """How many connections are kept at once.
+
+        Raises Malformed (`settings`) if that is more than the open files allowed.
+        """
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = MOST_CONNECTIONS * 4 if soft == resource.RLIM_INFINITY else soft
         if self.connections is None:
@@ -58,7 +61,7 @@ class DoorSettings(BaseSettings):
 
 
 def door_settings() -> DoorSettings:
-    """The limits that the environment says. Raises Malformed (`settings`)."""
+    """The limits from the environment. Raises Malformed (`settings`)."""
     try:
         return DoorSettings()
     except ValidationError as error:

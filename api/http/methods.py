@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 IMPLEMENTED = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"})
-"""Methods that some address takes; every other one is 501, wherever it is sent."""
+"""Methods that some address takes. Every other one gets 501 at any address."""
 
 SHARED: Mapping[str, str] = {
     "Access-Control-Allow-Origin": "*",
@@ -17,7 +17,7 @@ SHARED: Mapping[str, str] = {
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""Headers of what everybody may read from pages of any site. Never with credentials, so nothing of a session shows."""
+"""Headers that pages of any site may read. Never with credentials, so nothing of a session shows."""
 
 _PREFLIGHT_SECONDS = 24 * 3600
 
@@ -28,7 +28,7 @@ def allow(methods: Iterable[str]) -> str:
 
 
 def options(request: Request, methods: Iterable[str], shared: Iterable[str]) -> Response:
-    """What may be done at an address. `shared`: the methods that pages of other sites may use (Fetch 3.2, CORS)."""
+    """The answer to OPTIONS. `shared`: the methods that pages of other sites may use (Fetch 3.2, CORS)."""
     headers = {"Allow": allow(methods)}
     open_to_all = allow(shared)
     if open_to_all and "access-control-request-method" in request.headers:

@@ -11,7 +11,7 @@ from verifier.instant import read_instant
 
 
 def _read(value: object) -> int:
-    """As pydantic wants it: what cannot be read is a ValueError."""
+    """In pydantic's form: an unreadable value is a ValueError."""
     try:
         return read_instant(value)
     except Malformed as error:

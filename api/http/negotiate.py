@@ -1,4 +1,4 @@
-"""Which face a caller wants: a page or JSON (RFC 9110 12.5.1)."""
+"""The face that a caller wants: a page or JSON (RFC 9110 12.5.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DATA = ("application/json", "application/problem+json")
 
 
 class Likes(StrEnum):
-    """What an Accept header likes best of our two faces; NEITHER if it rules out both."""
+    """The face that an Accept header prefers; NEITHER if it rules out both."""
 
     PAGE = "page"
     DATA = "data"
@@ -24,7 +24,7 @@ class Likes(StrEnum):
 
 
 def wants_page(request: Request) -> bool:
-    """Whether an answer is a page. Raises Denied (`not_acceptable`): neither a page nor JSON is taken."""
+    """Whether an answer is a page. Raises Denied (`not_acceptable`) if the caller takes neither a page nor JSON."""
     liked = _liked(request)
     if liked is Likes.NEITHER:
         raise Denied(
@@ -34,7 +34,7 @@ def wants_page(request: Request) -> bool:
 
 
 def wants_problem_page(request: Request) -> bool:
-    """Whether a problem is a page: who takes neither face is told as JSON what is wrong."""
+    """Whether a problem is a page. A caller that takes neither face gets it as JSON."""
     return _liked(request) is Likes.PAGE
 
 

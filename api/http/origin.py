@@ -8,22 +8,22 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def from_our_own(origin: str | None, base_url: str, host: str | None) -> bool:
-    """Whether a browser's Origin is the one of `base_url`, or the host that the request was sent to.
+    """Whether a browser's Origin is that of `base_url`, or the host that the request was sent to.
 
-    A port that goes without saying may be said. `null`, and an origin that is none, are nobody's.
+    The default port may be written. `null` and an invalid origin match nothing.
     """
     theirs = _origin(origin or "")
     if theirs is None:
         return False
-    # The scheme of Host is not said: a proxy that ends TLS hands on plain HTTP.
+    # Host gives no scheme: a proxy that ends TLS passes on plain HTTP.
     return theirs == _origin(base_url) or (host is not None and theirs == _origin(f"{theirs[0]}://{host}"))
 
 
 def opened_from_elsewhere(mode: str, site: str) -> bool:
-    """Whether a browser was brought here by a link that is none of ours: printed, sent, or on another site.
+    """Whether a link that is not ours brought a browser here: printed, sent, or on another site.
 
-    `mode`, `site`: its Sec-Fetch-Mode and Sec-Fetch-Site (W3C Fetch Metadata), empty if there is none. What such a link
-    says was said by whoever made it. Programs send neither header, and ask for themselves.
+    `mode`, `site`: its Sec-Fetch-Mode and Sec-Fetch-Site (W3C Fetch Metadata), empty if there is none. The parameters
+    of such a link come from its maker, not from the reader. Programs send neither header, and ask for themselves.
     """
     return mode == "navigate" and site != "same-origin"
 

@@ -1,4 +1,4 @@
-"""Addresses as problems name them (RFC 3986)."""
+"""Addresses in the form that problems name them (RFC 3986)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ _STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def uri_reference(raw_path: bytes) -> str:
-    """A path as it came over the wire, as a URI reference: escapes stay, and what no URI may hold is escaped.
+    """A path as it came over the wire, as a URI reference. Escapes stay, and characters that no URI may hold are
+    escaped.
 
     A path that begins with two slashes would name a host (RFC 3986 4.2), so it gets a dot segment before it.
     """

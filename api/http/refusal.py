@@ -1,4 +1,4 @@
-"""What the door says to whom it lets not in: a problem (RFC 9457), or one line where a service speaks plain text."""
+"""The door's answer to a refused caller: a problem (RFC 9457), or one line if the service speaks plain text."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from verifier.foreign import shown_json
 
 NO_STORE = {"Cache-Control": "no-store"}
-"""Answers change with the log, so nobody keeps them."""
+"""Answers change with the log, so nobody may keep them."""
 
 
 def reply(value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -27,6 +27,6 @@ def ascii_reply(value: Mapping[str, Any]) -> Response:
 
 
 def _encoded(value: Mapping[str, Any]) -> bytes:
-    """The JSON; programs read the same value, and whoever prints it meets nothing that steers a terminal."""
+    """The JSON. Programs read the same value, and printed text cannot control a terminal."""
     raw = to_json(value)
     return raw if raw.isascii() and b"\x7f" not in raw else shown_json(raw.decode()).encode()

@@ -1,4 +1,4 @@
-"""Vary: what a request was asked besides its address. Noted where it is asked, said once in the envelope."""
+"""Vary: the headers that decided about an answer. They are noted where they are read, and sent once by the envelope."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def joined(request: Request, name: str) -> str:
 
 
 def vary(scope: MutableMapping[str, Any]) -> str:
-    """The value of Vary (RFC 9110 12.5.5), empty if nothing but the address counted."""
+    """The value of Vary (RFC 9110 12.5.5); empty if only the address counted."""
     return ", ".join(scope.get("vary", ()))

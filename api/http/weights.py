@@ -1,4 +1,4 @@
-"""Headers that weigh what a caller takes: Accept and Accept-Encoding (RFC 9110 12.4.2, 12.5.1, 12.5.3)."""
+"""Headers with weights: Accept and Accept-Encoding (RFC 9110 12.4.2, 12.5.1, 12.5.3)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")  # RFC 9110 12.4.2
 def media_quality(accept: str, kind: str) -> tuple[float, int]:
     """How much a media type is liked, 0 (never) to 1, and how exactly it is named (0 to 2).
 
-    The most exact range that covers it decides, whatever the others say. `accept`: a header's value, empty if there is
-    none: then everything is as good. `kind`: lower case, without parameters, which are not compared.
+    The most exact range that covers the type decides, whatever the others say. `accept`: a header's value, empty if
+    there is none; then all types are equal. `kind`: lower case, without parameters, which are not compared.
     """
     if not accept.strip():
         return 1.0, 0
@@ -27,14 +27,14 @@ def media_quality(accept: str, kind: str) -> tuple[float, int]:
 
 @lru_cache(maxsize=256)
 def takes_gzip(accept_encoding: str) -> bool:
-    """Whether gzip is welcome. Who sends no such header gets bytes as they are: few who do not say it unpack it."""
+    """Whether the caller takes gzip. Callers without such a header rarely unpack it, so they get plain bytes."""
     given = dict(_weighed(accept_encoding))
     gzip = max((given[name] for name in ("gzip", "x-gzip") if name in given), default=given.get("*", 0.0))
     return gzip > 0 and gzip >= given.get("identity", 0.0)
 
 
 def _weighed(header: str) -> list[tuple[str, float]]:
-    """The parts of a header with their weights; a weight that is none counts as 0."""
+    """The parts of a header with their weights; an invalid weight counts as 0."""
     parts = []
     for part in header.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))

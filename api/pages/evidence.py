@@ -1,4 +1,4 @@
-"""Evidence in words, for the officer's page; the JSON has the same as values."""
+"""Evidence in words, for the officer's page. The JSON has the same evidence as values."""
 
 from __future__ import annotations
 

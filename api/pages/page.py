@@ -1,4 +1,4 @@
-"""Pages for people: Jinja templates that escape everything, and no word in them that only a script would show."""
+"""Pages for people: Jinja templates that escape everything. All their words show without a script."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ASSETS = Path(__file__).parent.parent / "web"
 
 
 def finalize(value: Any) -> Any:
-    """What every `{{ }}` of a template passes on its way out: text loses what moves a cursor or turns its order."""
+    """Filters every `{{ }}` of a template: text loses characters that move a cursor or change its order."""
     return shown_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def exact(text: str) -> Markup:
-    """Text that a form must send back as it came, separators included: for `value` alone, never for what is shown."""
+    """Text that a form must send back unchanged, separators included. Only for `value`, never for shown text."""
     return escape(text)
 
 
@@ -57,7 +57,7 @@ class Pages:
         self.asset_version = str(about["asset_version"])
 
     def use_icons(self, name: str, template: str) -> None:
-        """Make a template's macros known everywhere under a name."""
+        """Make a template's macros available to all templates under a name."""
         self._environment.globals[name] = self._environment.get_template(template).module
 
     def render(self, template: str, request: Request, **values: Any) -> str:
@@ -66,5 +66,5 @@ class Pages:
         return page.render(path=request.url.path, caller=request.scope.get("caller"), **values)
 
     def respond(self, template: str, request: Request, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """One page as a response that nobody stores."""
+        """One page as a response that is marked not to be stored."""
         return HTMLResponse(self.render(template, request, **values), status, {"Cache-Control": "no-store"})

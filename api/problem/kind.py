@@ -1,4 +1,4 @@
-"""What one kind of problem is."""
+"""One kind of problem."""
 
 from __future__ import annotations
 

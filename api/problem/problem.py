@@ -1,6 +1,6 @@
 """Problems: every error leaves as RFC 9457 problem+json, or as a page for browsers, from one table.
 
-`type` leads to a page that explains it. What a part that failed said about itself goes to the log and not to strangers.
+`type` leads to a page that explains the problem. A failed part's own message goes to the log, not to strangers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from api.site.site import site
 from verifier.errors import CarnetError, Malformed, Refused, Stopped, Unavailable
 
 RETRY_SECONDS = 5
-"""After how many seconds it is worth asking a part again that could not be read."""
+"""Seconds after which it makes sense to ask an unavailable part again."""
 
 _STATUS_CODES = {
     404: "route",
@@ -115,7 +115,7 @@ def install_problems(app: FastAPI) -> None:
 
 
 def respond_to(request: Request, error: Exception) -> tuple[Response, bool]:
-    """The response to an error where the framework does not stand in between, and whether it is a fault of ours."""
+    """The response to an error outside of the framework, and whether the error is a fault of ours."""
     for kind, handler in _handlers().items():
         if isinstance(error, kind):
             return handler(request, error), False
@@ -170,7 +170,7 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _on_gone(_request: Request, _error: Exception) -> Response:
-    """The sender has gone in the midst of its request: nothing is wrong here, and nobody reads this."""
+    """The sender left in the middle of its request. Nothing is wrong here, and nobody reads this response."""
     return Response(status_code=400)
 
 

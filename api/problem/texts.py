@@ -1,4 +1,4 @@
-"""What the problems mean, for the pages that their types lead to."""
+"""The problems and what they mean, for the pages that their types lead to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refu
 CLASSES: Mapping[type[CarnetError], Problem] = {
     Malformed: Problem(400, "Not in its format", "Nothing changed. Correct what the detail names and send it again."),
     Refused: Problem(
-        422, "Refused by a rule", "The input is well formed, but a rule of this ledger says no. Nothing changed."
+        422, "Refused by a rule", "The input is well formed, but a rule of this ledger forbids it. Nothing changed."
     ),
     NotFound: Problem(
-        404, "Not here", "What was named is not in this ledger. That is no proof that it does not exist."
+        404, "Not here", "Nothing of that name is in this ledger. This does not prove that it does not exist."
     ),
     ProofInvalid: Problem(422, "A proof does not check", "Trust nothing that rests on these bytes, and keep them."),
     Unavailable: Problem(
@@ -51,39 +51,47 @@ CODES: Mapping[str, Problem] = {
         "It was used, or has expired. Ask the operator: `carnet token link NAME`.",
     ),
     "not_entitled": Problem(
-        403, "Not yours to say", "Who may say what is a table of the ledger; the detail names who may say this."
+        403,
+        "Not yours to sign",
+        "The ledger's rights say who may sign which statement; the detail names who may sign this one.",
     ),
     "not_admitted": Problem(403, "Not a participant", "Only admitted organisations may sign statements."),
     "participant_unknown": Problem(404, "No such participant", "Nobody with this address was admitted here."),
     "suspended": Problem(403, "Suspended", "A suspended participant can sign no statements until it is reinstated."),
     "prefix_not_held": Problem(
-        403, "Prefix not held", "A batch is registered by the participant that holds its company prefix."
+        403, "Prefix not held", "Only the participant that holds the company prefix may register this batch."
     ),
     # the request itself
     "route": Problem(404, "No such page", "There is nothing at this address."),
     "method": Problem(405, "Not with this method", "The Allow header names the methods this address answers."),
-    "not_implemented": Problem(501, "Not a method of ours", "No address of this server takes it; see /docs."),
+    "not_implemented": Problem(501, "Unknown method", "No address of this server takes it; see /docs."),
     "not_acceptable": Problem(
-        406, "In no form that you take", "Put text/html or application/json into Accept, with a weight above 0."
+        406, "Not available in a form that you accept", "Accept text/html or application/json with a weight above 0."
     ),
-    "precondition": Problem(412, "Not the bytes you named", "What is here has another ETag than If-Match names."),
+    "precondition": Problem(412, "The file has changed", "The ETag here differs from the one in If-Match."),
     "range": Problem(416, "Beyond the file's end", "Content-Range says how long the file is."),
     "too_slow": Problem(408, "Too slow", "Send header and body without long pauses; docs/serving.md names the limits."),
     "header_too_large": Problem(431, "Header too large", "Send fewer or shorter header fields, or a shorter address."),
     "busy": Problem(503, NO_ANSWER, "There are more connections than there is room for. Try again in a few seconds."),
     "too_large": Problem(413, "Too large", "Send less: the detail names the limit."),
     "length_required": Problem(411, "Length required", "Say how long the body is, or send it in chunks."),
-    "media_type": Problem(415, "Not in a form that is read here", "The Accept header names the form to send."),
-    "rate_limited": Problem(
-        429, "Too many requests", "Wait as long as Retry-After says. This says nothing about any item."
+    "media_type": Problem(
+        415, "Unsupported media type", "The Accept header of this answer names the media type to send."
     ),
-    "internal": Problem(500, "A fault of ours", "Nothing is known to have changed. Tell the operator the request id."),
+    "rate_limited": Problem(
+        429, "Too many requests", "Wait as long as Retry-After says. This answer says nothing about any item."
+    ),
+    "internal": Problem(
+        500, "A fault of ours", "As far as we know, nothing changed. Tell the operator the request id."
+    ),
     # statements
     "body_keys": Problem(400, "Fields missing or unknown", "A statement carries exactly the fields of its struct."),
     "body_field": Problem(400, "A field is not of its type", "Large numbers are decimal strings, hex is lower case."),
-    "hex": Problem(400, "Not the expected hex", "0x and lower-case digits, exactly as many as named."),
+    "hex": Problem(
+        400, "Not the expected hex", "Write 0x and lower-case hex digits, exactly as many as the detail names."
+    ),
     "statement_id_reused": Problem(
-        409, "statementId used before", "Another statement bears this statementId. Draw a new one and sign again."
+        409, "statementId used before", "Another statement has this statementId. Draw a new one and sign again."
     ),
     "lot_registered": Problem(
         409, "Registered already", "There is one registration for a GTIN and lot. If its content was wrong, undo it."
@@ -91,26 +99,30 @@ CODES: Mapping[str, Problem] = {
     "signature_wrong": Problem(
         422, "The signature is not the actor's", "It was altered, or signed for another log, chain or contract."
     ),
-    "signature_form": Problem(422, "Not a signature", "65 bytes r, s, v with v 27 or 28."),
-    "signature_high_s": Problem(422, "The signature's twin", "Only the form with the lower s is taken."),
+    "signature_form": Problem(422, "Not a signature", "A signature has 65 bytes: r, s and v, with v 27 or 28."),
+    "signature_high_s": Problem(
+        422, "The signature's twin", "Every signature has a second form. Only the one with the lower s is accepted."
+    ),
     "lifetime": Problem(422, "Valid for too long", "A statement is valid for at most 7 days."),
     "expired": Problem(422, "Expired", "Sign the statement anew."),
     "not_yet_valid": Problem(422, "From the future", "Check the clock of the machine that signs."),
     "register_stale": Problem(
-        422, "The register has not been read for a day", "Registrations wait until it has; recalls and scans go on."
+        422,
+        "The register has not been read for a day",
+        "Registrations wait until it has been read; recalls and scans continue.",
     ),
     "batch_unknown": Problem(404, "No such batch", "No batch with this id, or this GTIN and lot, is registered here."),
     "batch_withdrawn": Problem(
-        422, "Registration withdrawn", "Its maker has undone it; nothing more is said about it."
+        422, "Registration withdrawn", "Its maker has undone it; no more statements about it are taken."
     ),
     "supersedes": Problem(
-        409, "The state has moved on", "Read the batch, take the newest head, and sign again naming it."
+        409, "The batch has changed meanwhile", "Read the batch, take the newest head, and sign again naming it."
     ),
     "undo_unknown": Problem(422, "Nothing to undo", "No statement in force has this leaf."),
     "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
     "index_unsealed": Problem(422, "No such index", "Only an index that this ledger has sealed can be confirmed."),
     "index_confirmed": Problem(409, "Confirmed already", "This key has confirmed this index; confirm the next one."),
-    "index_current": Problem(409, "Sealed already", "Nothing was said or decided since the last seal."),
+    "index_current": Problem(409, "Sealed already", "No statement or decision was recorded since the last seal."),
     "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
     "salt_published": Problem(
         422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."
@@ -123,40 +135,55 @@ CODES: Mapping[str, Problem] = {
         NO_ANSWER,
         "This lot has been recalled. Whether this unit is in it cannot be seen here: its salt is not on this server.",
     ),
-    "label_key": Problem(400, "Not a usable label key", "An Ed25519 key in its one encoding and not of small order."),
-    "field": Problem(400, "A field is not of its form", "The detail names the field and what its form is."),
-    "instant": Problem(400, "Not an instant", "RFC 3339 in UTC with a zone: 2026-11-23T22:26:00.000Z."),
-    "not_json": Problem(400, "Not JSON", "UTF-8, each name once in an object, no number that 64 bits do not hold."),
+    "label_key": Problem(
+        400, "Not a usable label key", "A label key is an Ed25519 key in canonical encoding, not of small order."
+    ),
+    "field": Problem(400, "A field is not of its form", "The detail names the field and its form."),
+    "instant": Problem(400, "Not an instant", "Write RFC 3339 in UTC with a zone: 2026-11-23T22:26:00.000Z."),
+    "not_json": Problem(
+        400, "Not JSON", "Send UTF-8, each name once in an object, and only numbers that fit into 64 bits."
+    ),
     "lines": Problem(400, "Too many lines, or none", "Send 1 to 1,000 statements at a time."),
-    "not_canonical": Problem(400, "Not canonical JSON", "As RFC 8785 writes it: nothing else has one signature."),
-    "entry_too_large": Problem(400, "Too large for an entry", "An entry of the log holds 65,535 bytes; say less."),
-    "unsigned": Problem(400, "Unsigned", "This kind of statement is signed by who says it."),
-    "index": Problem(400, "Not an index", "Size, GTINs and root as the sealed entry has them."),
+    "not_canonical": Problem(
+        400, "Not canonical JSON", "Write it as RFC 8785 says: only then does every signer sign the same bytes."
+    ),
+    "entry_too_large": Problem(
+        400, "Too large for an entry", "An entry of the log holds 65,535 bytes. Shorten the statement."
+    ),
+    "unsigned": Problem(400, "Unsigned", "This kind of statement must carry the signature of its author."),
+    "index": Problem(400, "Not an index", "Name size, GTINs and root as the sealed entry has them."),
     "index_differs": Problem(
         422,
         "Another index than sealed",
         "Recompute it from your own copy of the log; if it still differs, tell others.",
     ),
-    "not_cumulative": Problem(422, "It says less than before", "Each report of units names all that came before it."),
-    "clock": Problem(422, "Before what stands in the log", "Instants in the log never run backwards."),
+    "not_cumulative": Problem(
+        422, "Units are missing from this report", "Each report must include all units that were reported before."
+    ),
+    "clock": Problem(422, "Older than the newest entry", "Instants in the log never run backwards."),
     "clock_doubted": Problem(
         503,
-        "The server's clock is not to be believed",
-        "Nothing is signed by a clock that other clocks contradict. Send it again when the operator has set it right.",
+        "The server's clock is in doubt",
+        "The server signs nothing while other clocks contradict its own. Send it again once the operator has set the "
+        "clock right.",
     ),
-    "read_only": Problem(422, "Nothing is written here", "This server reads a ledger that another one writes."),
+    "read_only": Problem(422, "Nothing is written here", "This server only reads the ledger; another one writes it."),
     # segments
     "segment_not_found": Problem(422, "The segment is not here", "PUT it to /v1/segments/{root} first."),
-    "segment_root": Problem(422, "Another segment than named", "Its content does not give the root in the address."),
+    "segment_root": Problem(
+        422, "Not the segment that was named", "Its content does not give the root in the address."
+    ),
     "segment_unsorted": Problem(422, "Keys not in order", "The keys of a segment are strictly increasing."),
     "segment_duplicate": Problem(422, "A key stands there twice", "Every unit has one key."),
     "segment_count": Problem(422, "Miscounted", "The segment does not hold as many units as was said."),
-    "segment_empty": Problem(422, "Empty", "A batch has at least one unit."),
+    "segment_empty": Problem(422, "Empty", "A batch needs at least one unit."),
     "segment_header": Problem(422, "Not a segment", "It does not begin as segment files do."),
     "segment_too_large": Problem(413, "Too many units", "Split the run into batches."),
     "disk_floor": Problem(507, "No room", "The operator must make room; uploads stop before the log does."),
     "upload_budget": Problem(
-        429, "Uploaded enough for today", "Segments that no registration names are kept for a day; then there is room."
+        429,
+        "Upload limit of today reached",
+        "Segments that no registration names are removed after a day; then there is room again.",
     ),
     "body_late": Problem(408, "Too slow", "Send it again on a faster line. Nothing was kept, and nothing counted."),
     "root": Problem(400, "Not a root", "0x and 64 lower-case hex digits."),
@@ -167,29 +194,31 @@ CODES: Mapping[str, Problem] = {
     "token_name": Problem(400, "Not a name", "1 to 80 characters of text: a person, a place or a program."),
     "token_scope": Problem(400, "Not a scope", "scan, proof, salt, metrics, admin; at least one."),
     "token_lifetime": Problem(400, "Not a lifetime", "1 to 366 days, or none."),
-    "token_unknown": Problem(404, "No such token", "The list shows the ids of all there are."),
-    "session_unknown": Problem(404, "No such session", "The list shows the ids of those that are open."),
+    "token_unknown": Problem(404, "No such token", "The list shows the ids of all tokens."),
+    "session_unknown": Problem(404, "No such session", "The list shows the ids of all open sessions."),
     # scans
-    "scan_id_reused": Problem(409, "Scan id used before", "It stands for another scan. Draw a new id."),
+    "scan_id_reused": Problem(409, "Scan id used before", "Another scan has this id. Draw a new id."),
     "other_officer": Problem(
-        409, "Another officer is signed in here", "The scan was not kept. Let its officer sign in and send it again."
+        409,
+        "Another officer is signed in here",
+        "The scan was not kept. The officer who made it must sign in and send it again.",
     ),
-    "scan_time": Problem(422, "Scanned at a time that can't be", "Check the device's clock."),
-    "scan_unknown": Problem(
-        404, "No such scan of yours", "Nobody is told of others' scans; ask with the token that sent it."
-    ),
+    "scan_time": Problem(422, "Impossible time of the scan", "Check the device's clock."),
+    "scan_unknown": Problem(404, "No such scan of yours", "Only the token that sent a scan may ask about it."),
     "receipt_none": Problem(
         404,
-        "No promise about this scan",
-        "It was kept before there were seals, or by a program that could not promise one.",
+        "No receipt for this scan",
+        "The scan was kept before there were seals, or by a program that could not promise one.",
     ),
     "scan_unsealed": Problem(
-        503, NO_ANSWER, "The scan is not in the seal that it was put into. Keep the receipt and show it to an auditor."
+        503,
+        NO_ANSWER,
+        "The scan is missing from the seal that should hold it. Keep the receipt and show it to an auditor.",
     ),
-    "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters of the country, then three of A-Z and 2-9: NLRTM."),
+    "unlocode": Problem(400, "Not a UN/LOCODE", "Two letters for the country, then three of A-Z and 2-9: NLRTM."),
     "country": Problem(400, "Not a country", "Two capital letters of ISO 3166-1, the same as the UN/LOCODE's."),
     "image_format": Problem(422, "Not a photograph we can read", "Send a PNG, JPEG or WebP file."),
-    "picture": Problem(400, "A repair of no code in question", "Photograph or scan the item once more, then choose."),
+    "picture": Problem(400, "No such repair for this code", "Photograph or scan the item once more, then choose."),
     "image_damaged": Problem(422, "A damaged photograph", "Send it once more; the detail says what is wrong."),
     "image_size": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
     "image_pixels": Problem(413, "Photograph too large", "Send a smaller one; a few megapixels are enough."),
@@ -201,20 +230,22 @@ CODES: Mapping[str, Problem] = {
         "No proof for this code",
         "Proofs are given for codes of registered units; signed-in customs get proofs of absence too.",
     ),
-    "unit_present": Problem(409, "Registered", "This unit is registered, so nothing shows that it is absent."),
-    "no_lot": Problem(422, "No lot on the code", "Absence of a unit is shown for one lot; this code names none."),
-    "proof_unsound": Problem(422, "The proof made here does not check", "Tell the operator: nothing was given out."),
+    "unit_present": Problem(409, "Registered", "This unit is registered, so there is no proof of absence."),
+    "no_lot": Problem(422, "No lot on the code", "A proof of absence is about one lot, and this code names none."),
+    "proof_unsound": Problem(422, "The proof made here does not check", "Tell the operator. No proof was given out."),
     # the published log
-    "decimal": Problem(400, "Not a number as the log writes it", "Digits without a leading zero, at most 2^63-1."),
+    "decimal": Problem(400, "Not a number in the log's form", "Write digits without a leading zero, at most 2^63-1."),
     "published_damaged": Problem(422, "A published file is damaged", "Tell the operator, and read the log elsewhere."),
     "tile_path": Problem(400, "Not a tile's path", "tile/<level>/<number>[.p/<width>], the number in groups of three."),
-    "tile_missing": Problem(404, "No such tile", "The published log does not reach that far, or the tile grew on."),
+    "tile_missing": Problem(
+        404, "No such tile", "The published log does not reach that far, or the tile has grown since."
+    ),
     "seal_missing": Problem(404, "No such seal", "No seal of this number is published yet."),
     "segment_unpublished": Problem(404, "No such segment", "No entry of the log names a segment of this root."),
     "checkpoint_missing": Problem(404, "Nothing published yet", "The first checkpoint is published within seconds."),
-    "lot_present": Problem(409, "Registered", "This lot is registered, so nothing shows that it is absent."),
+    "lot_present": Problem(409, "Registered", "This lot is registered, so there is no proof of absence."),
     "index_unconfirmed": Problem(
-        503, NO_ANSWER, "Absence rests on an index that somebody other than the operator confirmed; none is yet."
+        503, NO_ANSWER, "Absence rests on an index that somebody other than the operator confirmed; there is none yet."
     ),
     "entry_missing": Problem(404, "No such entry", "The log is shorter than that."),
 }

@@ -1,1 +1,1 @@
-"""What a device told about one scan, and how it is understood."""
+"""A device's report of one scan, and how it is understood."""

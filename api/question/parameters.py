@@ -1,4 +1,4 @@
-"""Query parameters and form fields about one scan: what bore the code, its symbology, where in its life the item is."""
+"""Query parameters and form fields about one scan: the code's carrier, its symbology, and the item's context."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ _SHOWN = 20  # characters of a wrong value that are shown
 
 
 def context_of(text: str | None) -> Context:
-    """Where in its life the item is; whoever does not say it is not taken for its owner. Raises Malformed."""
+    """The item's context. A caller that does not say is not taken for the owner. Raises Malformed."""
     return _one_of(Context, text, Context.UNKNOWN, "context")
 
 
 def context_said(request: Request, context: Context) -> Context:
-    """The context in an address, if who asks said it: a printed or sent link must not say "it is mine" for its reader.
+    """The context in an address, if the asker chose it. A printed or sent link must not say "it is mine" for its
+    reader.
 
-    A browser that was brought here by such a link is asked itself.
+    A browser that such a link brought here is asked.
     """
     if context is Context.UNKNOWN:
         return context
@@ -39,12 +40,12 @@ def context_said(request: Request, context: Context) -> Context:
 
 
 def carrier_of(text: str | None) -> Carrier:
-    """What bore the code; `text` unless it is said. Raises Malformed."""
+    """The code's carrier; `text` by default. Raises Malformed."""
     return _one_of(Carrier, text, Carrier.TEXT, "carrier")
 
 
 def symbology_of(text: str | None) -> str | None:
-    """The device's AIM identifier, if it gave one apart from the text. Raises Malformed."""
+    """The device's AIM identifier, if it was given separately from the text. Raises Malformed."""
     if text is not None and not _SYMBOLOGY.fullmatch(text):
         raise Malformed(
             f"couldn't read the symbology: got {text[:_SHOWN]!r}, expected an AIM identifier such as ]d2",

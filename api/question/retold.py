@@ -1,6 +1,6 @@
-"""What a device told, carried by a form to the scan of a repair that an officer chooses.
+"""A device's report, carried by a form to the scan of a repair that an officer chooses.
 
-The repaired text is judged as its lead was: with every code that lay beside it in the picture, and as it was read.
+The repaired text is judged like its lead: with every other code of the picture, and as it was read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Symbol(Closed):
 
 
 class Retold(Closed):
-    """What was told of a scan by its device: the codes and how they came in, and faults that were undone before."""
+    """A device's report of a scan: the codes, how they came in, and faults that were undone before."""
 
     symbols: Annotated[tuple[_Symbol, ...], Field(min_length=1, max_length=MOST_SYMBOLS)]
     how: HowRead
@@ -40,13 +40,13 @@ class Retold(Closed):
 
     @property
     def pictured(self) -> Pictured:
-        """The codes as they were told."""
+        """The codes as reported."""
         symbols = (Symbol(one.text, one.carrier, one.symbology, one.decodes) for one in self.symbols)
         return Pictured(tuple(symbols), self.cut)
 
 
 def format_retold(told: Told) -> str:
-    """What a device told, as JSON of ASCII; empty when it told no code. Place and time are the next scan's own."""
+    """A device's report as JSON in ASCII; empty if it held no code. The next scan has its own place and time."""
     if not told.symbols:
         return ""
     symbols = [
@@ -68,6 +68,6 @@ def parse_retold(text: str) -> Retold:
 
 
 def _text(text: str | bytes) -> str:
-    """As `verifier.reading.reading` decodes it; what is too long for it stays too long."""
+    """Text as `verifier.reading.reading` decodes it; a text that is too long for it stays too long."""
     shown = text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
     return shown if len(shown) <= LONGEST_TEXT else shown[: LONGEST_TEXT + 1]

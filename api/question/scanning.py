@@ -31,7 +31,7 @@ _Degrees = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Place(Closed):
-    """Where: coordinates in degrees (both or neither), a UN/LOCODE, a country. All may be left out."""
+    """A place: coordinates in degrees (both or neither), a UN/LOCODE, a country. Each may be left out."""
 
     latitude: Annotated[_Degrees, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[_Degrees, Field(ge=-180, le=180)] | None = None
@@ -52,7 +52,7 @@ def _seen(text: str) -> str:
 
 
 class ScanFields(Closed):
-    """A scan without its code: `id` is drawn by the device, so that sending it twice counts once."""
+    """A scan without its code. The device draws `id`, so that sending the scan twice counts once."""
 
     id: UUID
     place: Place = Place()
@@ -72,7 +72,7 @@ class ScanIn(ScanFields):
 
 
 def scan_input(fields: ScanFields, code: str, who: Caller) -> ScanInput:
-    """What the ledger keeps of a scan. Raises Malformed (`unlocode`, `country`), Refused (`scan_time`)."""
+    """The scan as the ledger keeps it. Raises Malformed (`unlocode`, `country`), Refused (`scan_time`)."""
     place = fields.place
     unlocode = parse_unlocode(place.unlocode) if place.unlocode else None
     scanned_at = fields.scanned_at
@@ -99,7 +99,7 @@ def officer_told(
     repairs: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
 ) -> Told:
-    """What an officer's device told: the codes, and everything that it said about the scan."""
+    """An officer's device's report: the codes, and everything that it said about the scan."""
     return Told(
         came.symbols if isinstance(came, Pictured) else (came,),
         cut=isinstance(came, Pictured) and came.cut,
@@ -115,7 +115,7 @@ def officer_told(
 
 
 def fields_from_form(form: Mapping[str, Any]) -> ScanFields:
-    """Read a scan's fields from a form, where everything is text and an empty field was left out.
+    """Read a scan's fields from a form. All values are text, and an empty field counts as left out.
 
     Raises Malformed naming every field that is wrong.
     """

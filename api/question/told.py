@@ -1,6 +1,6 @@
-"""What a device told about one scan, and how it is understood: everything goes into one question, nothing is dropped.
+"""A device's report of one scan, and how it is understood. All of it goes into one question; nothing is dropped.
 
-Command line, pages, API, photographs and the demo all come this way, and a repaired text goes it again.
+Command line, pages, API, photographs and the demo all use this module, and so does a repaired text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from verifier.verdict.facts import Context, HowRead
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One code as it came in. `decodes`: in how many decodings of one image it was equal."""
+    """One code as it came in. `decodes`: the number of equal decodings in one image."""
 
     text: str | bytes
     carrier: Carrier = Carrier.TEXT
@@ -32,7 +32,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Pictured:
-    """The codes in one picture. `cut`: part of it never came."""
+    """The codes in one picture. `cut`: part of the picture never arrived."""
 
     symbols: tuple[Symbol, ...]
     cut: bool = False
@@ -40,7 +40,7 @@ class Pictured:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Everything a device told. Several `symbols` come from one picture, none from a picture without a code.
+    """Everything that a device reported. Several `symbols` come from one picture, none from a picture without a code.
 
     `repairs`: faults undone before, by name; `country`: where it was scanned; `scan`: an officer's own scan, as history
     sees it; `cut`: part of the picture never came; `device_time`, `keeper_time`: milliseconds since 1970 by either's
@@ -60,10 +60,10 @@ class Told:
     hosts: tuple[str, ...] = ()
 
     def repaired(self, asked: Question, text: str, name: str) -> Told:
-        """The same with the code that `asked` was about repaired, and that said.
+        """The same report with the code in question repaired, and the repair named.
 
-        In a picture that is the most telling code of the item, wherever it stands among the symbols. Raises Malformed
-        (`picture`) when it is none of them.
+        In a picture, that is the most telling code of the item, at any place among the symbols. Raises Malformed
+        (`picture`) if it is not among them.
         """
         at = next((at for at, symbol in enumerate(self.symbols) if _is_about(asked, symbol, self)), None)
         if at is None:
@@ -73,7 +73,7 @@ class Told:
 
 
 def host_of(base_url: str) -> tuple[str, ...]:
-    """The host of printed links, with its port, as `Told.hosts` wants it."""
+    """The host of printed links, with its port, in the form of `Told.hosts`."""
     return tuple(filter(None, (urlsplit(base_url).netloc,)))
 
 
@@ -83,7 +83,7 @@ def typed(text: str) -> Told:
 
 
 def understand(told: Told) -> Question:
-    """The question that was asked. Never raises: what cannot be read is an answer of its own.
+    """The question that was asked. Never raises: an unreadable text is an answer of its own.
 
     1. read every code; 2. those that name one item are judged together; 3. what else came in is named.
     """
@@ -134,7 +134,7 @@ def _question(
     now = now_ms() if told.keeper_time is None else told.keeper_time
     return Question(
         reading=reading,
-        # by whichever clock is later: no claimed time makes anything young again
+        # by the later clock: no claimed time makes anything look younger
         today=_date(max(now, now if told.device_time is None else told.device_time) // DAY),
         carrier=symbol.carrier,
         how=told.how,
@@ -155,10 +155,10 @@ def _date(days: int) -> str:
 
 
 def _items(found: Sequence[_Found]) -> list[_Found]:
-    """The codes to be judged together, the most telling first. Empty: they name several items.
+    """The codes to judge together, the most telling first. Empty if they name several items.
 
-    Codes of units first. Without any, one that could not be read is the answer: the EAN beside it says less. Other
-    things, however many, are no items of anybody here.
+    Codes of units come first. If there are none, an unreadable code is the answer, since the EAN beside it says less.
+    Other things count as no item, however many there are.
     """
     units = [one for one in found if isinstance(one.reading, ReadCode) and one.reading.code.serial is not None]
     if units:
@@ -167,7 +167,7 @@ def _items(found: Sequence[_Found]) -> list[_Found]:
     unread = [one for one in found if isinstance(one.reading, Unreadable)]
     products = [one for one in found if isinstance(one.reading, ReadCode)]
     if unread:
-        unread.sort(key=lambda one: not _repaired(one))  # what can be repaired is told apart
+        unread.sort(key=lambda one: not _repaired(one))  # repairable codes come first
         return unread[:1] if _may_be_one_item(unread) else []
     if products:
         return sorted(products, key=_telling) if len({_unit(one) for one in products}) == 1 else []
@@ -175,7 +175,7 @@ def _items(found: Sequence[_Found]) -> list[_Found]:
 
 
 def _repaired(one: _Found) -> set[tuple[str, str | None]]:
-    """Every unit that a code may name once a fault is undone: GTIN and serial."""
+    """Every unit (GTIN and serial) that a code may name once a fault is undone."""
     repairs = one.reading.repairs if isinstance(one.reading, Unreadable) else ()
     return {(repair.code.gtin, repair.code.serial) for repair in repairs}
 
@@ -201,9 +201,9 @@ def _lots(units: Sequence[_Found]) -> set[str]:
 
 
 def _not_judged(others: Sequence[_Found], first: Reading) -> tuple[str, ...]:
-    """What came in beside the item's codes and was not judged, a phrase each.
+    """Everything that came in beside the item's codes and was not judged, one phrase each.
 
-    The item's own product code says nothing more; neither does another address or text.
+    The item's own product code adds nothing; neither does another address or text.
     """
     item = first.code.gtin if isinstance(first, ReadCode) else None
     said: dict[str, None] = {}

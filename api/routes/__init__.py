@@ -1,1 +1,1 @@
-"""Routes, one noun a module. Each is a typed request, declared problems, one service call, and its answer."""
+"""Routes, one module for each noun. A route has a typed request, declared problems, one service call, an answer."""

@@ -1,4 +1,4 @@
-"""Batches: registering them, saying something about them later, and what is on record."""
+"""Batches: registering them, later statements about them, and the record of each."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ PAGE = 100
 
 @router.post("/v1/batches", tags=["makers"], summary="Register a batch", status_code=201, responses=RECEIPTS)
 async def register(request: Request, body: RegistrationIn) -> Response:
-    """Take in a signed registration whose segment was sent before.
+    """Take a signed registration. Its segment must have been sent before.
 
-    The salt is checked against its commitment and kept sealed beside the log. The same statement again gets its
-    first receipt, with status 200.
+    The salt is kept encrypted beside the log. The same statement again gets its first receipt, with status 200.
     """
     here = site(request)
     with pointing_at("statement", *OWN):
@@ -47,7 +46,7 @@ async def register(request: Request, body: RegistrationIn) -> Response:
     "/v1/batches/{batch_id}/recall", tags=["makers"], summary="Recall a batch", status_code=201, responses=RECEIPTS
 )
 async def recall(request: Request, batch_id: str, body: ChangeIn) -> Response:
-    """Take in a signed recall. Its `batch` must be the one in the address."""
+    """Take a signed recall. Its `batch` must be the one in the address."""
     return await _change(request, body, Kind.BATCH_RECALLED, batch_id)
 
 
@@ -59,13 +58,13 @@ async def recall(request: Request, batch_id: str, body: ChangeIn) -> Response:
     responses=RECEIPTS,
 )
 async def retire(request: Request, batch_id: str, body: ChangeIn) -> Response:
-    """Take in a signed retirement of units. Its `batch` must be the one in the address."""
+    """Take a signed retirement of units. Its `batch` must be the one in the address."""
     return await _change(request, body, Kind.UNITS_RETIRED, batch_id)
 
 
 @router.post("/v1/undo", tags=["makers"], summary="Take a statement back", status_code=201, responses=RECEIPTS)
 async def undo(request: Request, body: ChangeIn) -> Response:
-    """Take in a signed undo of the newest statement of its kind."""
+    """Take a signed undo of the newest statement of its kind."""
     return await _change(request, body, Kind.UNDONE, None)
 
 
@@ -92,8 +91,8 @@ async def find(
 
 @router.get("/v1/batches/{batch_id}", tags=["record"], summary="One batch", responses=problems("batch_unknown"))
 async def describe(request: Request, batch_id: str) -> Response:
-    """What anybody may know about a batch: its registration, maker, recall and retirements, the newest heads, and its
-    history: what was said about it, and what was taken back.
+    """The public record of a batch: registration, maker, recall, retirements, newest heads, and all statements ever
+    made.
     """
     here = site(request)
     batch = here.ledger.batches.find(batch_id)
@@ -107,7 +106,7 @@ async def describe(request: Request, batch_id: str) -> Response:
     responses=problems("unauthenticated", "scope_missing", "batch_unknown", "salt_missing"),
 )
 async def salt(request: Request, batch_id: str) -> Response:
-    """The salt of a batch, for authorities and entitled mirrors: with it, units can be looked up offline."""
+    """The salt of a batch, for authorities and entitled mirrors. With it they can look up units offline."""
     here = site(request)
     value = here.ledger.batches.salt(here.ledger.batches.find(batch_id))
     if value is None:

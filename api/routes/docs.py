@@ -1,4 +1,4 @@
-"""The API's description: OpenAPI as JSON, and the same as a page of our own that loads nothing from elsewhere."""
+"""The API's description: OpenAPI as JSON, and the same as a page that loads nothing from other sites."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _answer(operation: Mapping[str, Any]) -> str | None:
 
 
 def _curl(method: str, path: str, operation: Mapping[str, Any], rule: Rule, base_url: str) -> str:
-    """A command that can be pasted; what is in braces must be filled in."""
+    """A command to paste; values in braces must be filled in."""
     query = {p["name"]: _first(p) for p in operation.get("parameters", ()) if p["in"] == "query" and p.get("required")}
     url = base_url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
     words = ["curl", *(["-X", method] if method not in ("GET", "HEAD") else []), *(["-I"] if method == "HEAD" else [])]

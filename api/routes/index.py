@@ -1,4 +1,4 @@
-"""The index: where it stands, and who recomputed it."""
+"""The index: its state, and the signers that recomputed it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ router = APIRouter(route_class=Guarded)
 async def index(request: Request) -> Response:
     """The newest sealed index and the newest that others than the operator confirmed.
 
-    Absence, and "no recall", rest on the latter. Whoever confirms recomputes it from a copy of the log of its own.
+    Absence and "no recall" rest on the latter.
     """
     return reply(site(request).ledger.indexes.describe())
 
@@ -36,7 +36,7 @@ async def index(request: Request) -> Response:
     "/v1/index/confirmations", tags=["makers"], summary="Confirm an index", status_code=201, responses=RECEIPTS
 )
 async def confirm(request: Request, body: ChangeIn) -> Response:
-    """Take in an auditor's or a customs administration's signed confirmation of a sealed index."""
+    """Take an auditor's or a customs administration's signed confirmation of a sealed index."""
     here = site(request)
     with pointing_at("statement", *OWN):
         receipt = await run_in_threadpool(here.ledger.indexes.confirm, statement_in(body.statement))

@@ -1,4 +1,4 @@
-"""The ledger itself: what it was founded as and where it stands."""
+"""The ledger itself: its founding and its present state."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from verifier.record.founding import SPEC
 router = APIRouter(route_class=Guarded, tags=["record"])
 
 OUT_OF_BAND = (
-    "Compare the founding pin with one that you were given by somebody else than this server: by an authority, in "
-    "print, or from another participant. Everything else follows from it."
+    "Compare the founding pin with one that you got from somebody other than this server: from an authority, in "
+    "print, or from another participant. Everything else follows from the pin."
 )
-"""What a caller must do before any of this is worth something."""
+"""What a caller must do before trusting any of this."""
 
 
 @router.get("/v1/ledger", summary="This ledger", responses=problems("rate_limited", "unavailable"))
@@ -34,7 +34,7 @@ async def ledger(request: Request) -> Response:
 
 
 def about(here: Site) -> dict[str, Any]:
-    """What `GET /v1/ledger` says. Raises Unavailable."""
+    """The answer of `GET /v1/ledger`. Raises Unavailable."""
     founding, record = here.ledger.founding, here.ledger.record
     checkpoint = here.ledger.log.latest_checkpoint()
     final, newest = here.ledger.anchors.newest(AnchorState.FINAL), here.ledger.anchors.newest()

@@ -1,6 +1,6 @@
-"""The published log, for mirrors and for tools that are not ours: files as they stand, never the database.
+"""The published log, for mirrors and for other people's tools. It serves files as they are, never the database.
 
-What is below `/log/` proves nothing by where it comes from; whoever reads it brings the founding pin or the log's key.
+A file below `/log/` proves nothing by its origin. A reader checks it with the founding pin or the log's key.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {_OCTETS: {}}, "desc
 
 @router.get("/log/", summary="What is published here", responses=problems("rate_limited"))
 async def about(request: Request) -> Response:
-    """Origin, keys, policy and paths, to find one's way. Nothing in it is to be believed."""
+    """Origin, keys, policy and paths. Do not trust anything in it."""
     about = to_json(description(site(request).ledger.founding))
     return await content(request, about, "application/json", FRESH, packs=True)
 
@@ -61,7 +61,7 @@ async def about(request: Request) -> Response:
     responses={200: {"content": {"text/plain": {}}, "description": "A signed note."}, **problems("not_found")},
 )
 async def checkpoint(request: Request) -> Response:
-    """The newest checkpoint whose tiles are all here: the log's signature, then what witnesses have cosigned."""
+    """The newest complete checkpoint: the log's signature, then the witnesses' cosignatures."""
     note = await run_in_threadpool(site(request).ledger.published.checkpoint)
     if note is None:
         raise NotFound("couldn't find a checkpoint: none is published yet", code="checkpoint_missing")
@@ -81,9 +81,9 @@ async def tile(request: Request, rest: str) -> Response:
 async def segment(
     request: Request, root: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The segment's root.")]
 ) -> Response:
-    """The unit keys of a batch, salted: they show no serial to who does not know the salt."""
+    """The unit keys of a batch. They are salted, so they show no serial without the salt."""
     ledger, key = site(request).ledger, bytes.fromhex(root)
-    # What no entry names has only been sent here by somebody: it is no part of the log.
+    # A segment that no entry names was only uploaded by somebody; it is not part of the log.
     if key not in ledger.record.segment_roots or not ledger.segments.has(key):
         raise NotFound(f"couldn't find segment {root}: it is not here", code="segment_unpublished")
     return file(request, ledger.segments.file(key), root, _OCTETS, IMMUTABLE)
@@ -97,7 +97,7 @@ async def seal(request: Request, number: str) -> Response:
 
 
 def description(founding: Founding) -> dict[str, Any]:
-    """What `GET /log/` says."""
+    """The answer of `GET /log/`."""
     return {
         "spec": SPEC,
         "origin": founding.origin,

@@ -1,7 +1,7 @@
 """The officer's page: a code typed, pasted, photographed or wedge-scanned, and its answer, without any script.
 
-With its scripts the page stays where it is: they queue what was scanned, send one scan after the other with `X-Part:
-answer`, and put the part of the page that comes back into it. `docs/spec/officer.md` says what they promise.
+With its scripts the page stays open. They queue scans, send one after the other with `X-Part: answer`, and insert the
+part of the page that comes back. `docs/spec/officer.md` says what they promise.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from verifier.verdict.facts import Context, HowRead
 router = APIRouter(route_class=Guarded, include_in_schema=False)
 
 PLACE_COOKIE = "carnet_place"
-"""Remembers place, context and device between scans; nothing is believed because it stands there."""
-_COOKIE = 2_048  # characters of it that are read; six fields of 80 take fewer
+"""Remembers place, context and device between scans. Its values get no trust."""
+_COOKIE = 2_048  # most characters of it that are read; six fields of 80 take fewer
 
 SCANS_COOKIE = "carnet_scans"
 """Remembers the ids of this browser's last scans, so that the page can demand their seals."""
 
 _LAST = 12  # scans remembered in a browser
 LONGEST_WAIT = 366 * DAY
-"""How long a scan may have waited in a browser before it is sent, in milliseconds; no queue is older."""
+"""The longest time that a scan may wait in a browser before it is sent, in milliseconds; no queue is older."""
 NOTHING_GIVEN = "Type or scan a code, or choose a photo first."
 
 _KEPT = ("unlocode", "country", "latitude", "longitude", "context", "device")
@@ -66,9 +66,9 @@ async def page(request: Request) -> Response:
 
 @router.post("/officer")
 async def scan(request: Request) -> Response:
-    """Judge what the form brings and show the answer above the next form, or alone to the page's own script.
+    """Judge the form's code and show the answer above the next form, or alone to the page's own script.
 
-    Sending the same form again, by reloading or after a lost answer, is the same scan.
+    The same form sent again is the same scan.
     """
     form = await request.form(max_files=1, max_fields=16)
     given = {key: value for key, value in form.items() if isinstance(value, str)}
@@ -92,7 +92,7 @@ async def scan(request: Request) -> Response:
     before = [scan_id for scan_id in _last(request) if scan_id != entry.id]
     shown: dict[str, Any] = {"answer": answer, "timeline": timeline(judged.facts.sightings), "part": part}
     shown["told"] = format_retold(told)
-    if not part:  # the script keeps the list by itself
+    if not part:  # the script keeps its own list
         shown["earlier"] = await run_in_threadpool(earlier_scans, here, before, who)
     response = _page(request, kept, **shown)
     for name, cookie in ((PLACE_COOKIE, urlencode(kept)), (SCANS_COOKIE, ".".join([entry.id, *before][:_LAST]))):
@@ -103,9 +103,9 @@ async def scan(request: Request) -> Response:
 
 
 def _ask(here: Site, entry: ScanInput, told: Told, question: Question, who: Caller) -> tuple[dict[str, Any], Answer]:
-    """The answer about a scan; one that was sent before, or is being sent just now, is found by its id.
+    """The answer about a scan. A scan that was sent before, or is being sent just now, is found by its id.
 
-    Only its time may differ then: it is counted back from when the form arrived. Raises Refused (`scan_id_reused`).
+    Only its time may then differ: it is counted back from the form's arrival. Raises Refused (`scan_id_reused`).
     """
     try:
         return ask_as_officer(here, _as_kept(here, entry), told, question, who.officer)
@@ -123,12 +123,15 @@ def _as_kept(here: Site, entry: ScanInput) -> ScanInput:
 
 
 def _one_code(fields: Sequence[object]) -> str:
-    """The code among the fields of that name: one for scripts, one without. A scanner's line end is none of it."""
+    """The code among the fields of that name: one is for scripts, one for browsers without.
+
+    A scanner's line end is dropped.
+    """
     return next((text for field in fields if isinstance(field, str) and (text := field.strip("\r\n")).strip()), "")
 
 
 def _waited(text: str) -> int:
-    """How long (ms) a scan waited in the browser: a span, so that a wrong clock there moves nothing."""
+    """How long (ms) a scan waited in the browser. It is a span, so a wrong clock there does no harm."""
     if not text:
         return 0
     if not text.isascii() or not text.isdecimal() or len(text) > 15 or int(text) > LONGEST_WAIT:
@@ -139,7 +142,7 @@ def _waited(text: str) -> int:
 
 
 def signed_in_as(who: Caller) -> str:
-    """An officer as the page names them; a scan bears it, so that no other session sends it by oversight."""
+    """An officer as the page names them. A scan carries this name, so that no other session sends it by oversight."""
     return f"{who.name}, {who.country}" if who.country else who.name
 
 
@@ -152,10 +155,10 @@ def _check_officer(expected: str | None, who: Caller) -> None:
 
 
 async def _told(here: Site, scan: ScanInput, given: Mapping[str, str], photo: Any) -> Told:
-    """What the form tells. A repair that was chosen comes with what was told before, and its text takes the place of
-    the code in question, as its lead was judged.
+    """The report in the form. A chosen repair comes with the earlier report, and its text replaces the code in
+    question, as when its lead was judged.
 
-    Raises Malformed if it brings neither a code nor a photograph, which is no scan, or several codes; `picture`.
+    Raises Malformed if the form has neither a code nor a photograph, or several codes; also `picture`.
     """
     data = await photo.read() if isinstance(photo, UploadFile) else b""
     if data:
@@ -204,10 +207,10 @@ def _remembered(request: Request) -> dict[str, str]:
 
 
 def _last(request: Request) -> list[str]:
-    """The ids that this browser remembers; whose they are is asked where they are shown."""
+    """The ids that this browser remembers. Their owner is checked where they are shown."""
     return [scan_id[:80] for scan_id in request.cookies.get(SCANS_COOKIE, "").split(".") if scan_id][:_LAST]
 
 
 def _clean(given: Mapping[str, str]) -> dict[str, str]:
-    """What is remembered, short and complete; it is checked when it is used."""
+    """The remembered values, shortened and completed. They are checked when they are used."""
     return {key: given.get(key, "")[:80] for key in _KEPT} | {"context": given.get("context") or Context.IMPORT.value}

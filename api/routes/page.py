@@ -31,11 +31,11 @@ router = APIRouter(route_class=Guarded, include_in_schema=False)
 
 MEANINGS: Mapping[Verdict, str] = {
     Verdict.REGISTERED: "Its maker registered this code, and nothing on record speaks against it.",
-    Verdict.CHECK: "Something does not fit, or could not be told. The answer says what.",
+    Verdict.CHECK: "Something does not fit, or could not be known. The answer says what.",
     Verdict.STOP: "Recalled, reported stolen or destroyed, or the label contradicts the register.",
     Verdict.NOT_REGISTERED: "The company is here, and this code is not among its units.",
-    Verdict.OUTSIDE: "Nobody here answers for this company. That is no sign of anything.",
-    Verdict.UNREADABLE: "No well-formed code came in. That says nothing about the item.",
+    Verdict.OUTSIDE: "Nobody here answers for this company. This says nothing about the item.",
+    Verdict.UNREADABLE: "No well-formed code came in. This says nothing about the item.",
 }
 """What each answer means, in one sentence."""
 
@@ -53,7 +53,7 @@ async def home(
     carrier: Carrier = Carrier.TEXT,
     context: Context = Context.UNKNOWN,
 ) -> Response:
-    """The form for a code, or its answer. `carrier`: what bore it, where a link was repaired."""
+    """The form for a code, or its answer. `carrier`: the code's carrier, if a link was repaired."""
     here = site(request)
     if code is not None and code.strip():
         said = context_said(request, context)
@@ -83,7 +83,7 @@ async def batch(request: Request, batch_id: str) -> Response:
 
 @router.get("/ledger")
 async def ledger(request: Request) -> Response:
-    """The founding pin, and where the log stands."""
+    """The founding pin, and the state of the log."""
     here = site(request)
     return await packed(request, here.pages.respond("ledger.html", request, ledger=about(here)))
 
@@ -108,7 +108,7 @@ async def problem(request: Request, code: str) -> Response:
 
 @router.get("/web/{name}")
 async def asset(request: Request, name: str) -> Response:
-    """The style sheet, the scripts, the icon. With `?<version>`, as our pages name them, they stay as they are."""
+    """The style sheet, the scripts, the icon. With `?<version>`, as our pages name them, they never change."""
     if name not in _ASSETS:
         raise NotFound(f"couldn't find {name[:40]}", code="route")
     version = site(request).pages.asset_version
@@ -118,7 +118,7 @@ async def asset(request: Request, name: str) -> Response:
 
 @router.get("/favicon.ico")
 async def favicon() -> Response:
-    """Browsers ask for it whatever a page says."""
+    """Browsers ask for it even if no page names it."""
     return RedirectResponse("/web/carnet.svg", 308)
 
 

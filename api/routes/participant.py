@@ -1,4 +1,4 @@
-"""Participants: who is admitted, with which prefixes, and who is suspended."""
+"""Participants: those admitted, their prefixes, and suspensions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proof files: what anybody can check without this server."""
+"""Proof files, which anybody can check without this server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FILE: dict[int | str, dict[str, Any]] = {200: {"description": "A .tlog-proof fi
     responses={**_FILE, **problems("entry_missing", "rate_limited", "unavailable")},
 )
 async def entry(request: Request, index: Annotated[int, Path(ge=0, lt=2**63)]) -> Response:
-    """A C2SP tlog-proof file: that an entry stands in the log under a signed checkpoint."""
+    """A C2SP tlog-proof file, which shows that an entry is in the log under a signed checkpoint."""
     here = site(request)
     if index >= here.ledger.record.size:
         raise NotFound(
@@ -52,12 +52,10 @@ async def unit(
     request: Request,
     code: Annotated[str, Query(max_length=2 * LONGEST_TEXT, description="The code as read.", examples=[EXAMPLE_CODE])],
 ) -> Response:
-    """Everything the answer about a registered unit rests on, in one file that `carnet verify` checks offline.
+    """Everything behind the answer about a registered unit, in one file that `carnet verify` checks offline.
 
     Once others than the operator have confirmed an index, the file also shows that nothing was left out: no recall up
-    to its size. A caller with the scope `proof` also gets proofs that a unit is absent from the lot printed on it, or
-    that there is no such lot. Nobody else learns anything about codes that are not registered: they all get the same
-    404.
+    to its size. The scope `proof` also gets proofs that a unit or its lot is absent; everybody else gets 404.
     """
     here = site(request)
     who = caller_or_none(request)
@@ -89,12 +87,13 @@ async def lot(
     request: Request,
     gtin: Annotated[str, Query(description="GTIN of 8, 12, 13 or 14 digits.", examples=["09521234543213"])],
     lot: Annotated[
-        str | None, Query(max_length=20, description="Without it: that no lot of this product is registered.")
+        str | None,
+        Query(max_length=20, description="Without it: no lot of this product is registered."),
     ] = None,
 ) -> Response:
-    """That no batch of this GTIN and lot was registered, by the index that others than the operator confirmed.
+    """A proof that no batch of this GTIN and lot was registered, from an index that others than the operator confirmed.
 
-    For callers with the scope `proof`: to everybody else a ledger does not say which lots it does not know.
+    Nobody else may learn which lots a ledger does not know.
     """
     here = site(request)
     product, batch = parse_gtin(gtin), None if lot is None else parse_lot(lot)

@@ -1,4 +1,4 @@
-"""Officers' scans: a code as a device read it, or a photograph that is decoded here; and what became of receipts."""
+"""Officers' scans: a code as a device read it, or a photograph that is decoded here; and the state of receipts."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ _PROBLEMS = problems("malformed", "unauthenticated", "scope_missing", "scan_id_r
 async def scan(request: Request, body: Annotated[ScanIn, Body(examples=[EXAMPLE_SCAN])]) -> Response:
     """Judge a code with everything known about it, and keep the scan.
 
-    Idempotent by `id`: the same scan again gets its first answer and is not counted twice; another scan under the
-    same id is refused. The answer holds all evidence, a link to the proof file, and a receipt: the operator's signed
-    promise that the scan will be sealed in the log before a deadline. Keep it.
+    Idempotent by `id`; another scan under it is refused. The answer holds all evidence, a link to the proof file, and a
+    receipt: the signed promise to seal the scan before a deadline. Keep it.
     """
     here, who = site(request), caller_of(request)
     kept = scan_input(body, body.code, who)
@@ -66,7 +65,7 @@ async def scan_photo(
 ) -> Response:
     """Decode a photograph on the server and judge the code in it; otherwise the same as `POST /v1/scans`.
 
-    A photograph without a code, or with several product codes, is `unreadable`.
+    Without a code, or with several product codes, it is `unreadable`.
     """
     here, who = site(request), caller_of(request)
     given = {"id": id, "scanned_at": scanned_at, "device": device, "context": context.value}
@@ -96,13 +95,12 @@ async def receipt(
     request: Request,
     scan_id: Annotated[str, Path(max_length=80)],
     download: Annotated[
-        bool, Query(description="Only the file: the evidence, or the receipt while there is none.")
+        bool, Query(description="Return only the file: the evidence, or the receipt while there is no evidence yet.")
     ] = False,
 ) -> Response:
-    """The receipt of one of your own scans, and as soon as its seal is in the log the proof that the seal holds it.
+    """The receipt of one of your own scans and, once its seal is in the log, the proof that the seal holds the scan.
 
-    The evidence is checked offline with `carnet verify`, from the founding pin alone. With the scope `admin` also
-    others' scans.
+    `carnet verify` checks it offline. The scope `admin` also sees others' scans.
     """
     here = site(request)
     state = await run_in_threadpool(receipt_state, here, scan_id, caller_of(request))

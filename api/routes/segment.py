@@ -26,7 +26,7 @@ router = APIRouter(route_class=Guarded, tags=["makers"])
 Root = Annotated[
     str, Path(pattern="^0x[0-9a-f]{64}$", description="The segment's root, 0x and 64 lower-case hex digits.")
 ]
-_PIECE = MIB  # bytes gathered before they are written, so that a disk write is worth its thread
+_PIECE = MIB  # bytes gathered before a write, so that each disk write is worth its thread
 
 
 @router.head(
@@ -50,11 +50,10 @@ async def has_segment(request: Request, root: Root) -> Response:
 async def put_segment(
     request: Request, root: Root, units: Annotated[int, Query(ge=1, le=MAX_UNITS, description="Units in the segment.")]
 ) -> Response:
-    """Store the segment of a batch that is about to be registered. Sending it twice is fine.
+    """Store the segment of a batch before its registration. Sending it twice is fine.
 
-    Anybody may send one: it is named by its content, checked whole before it can be seen, and swept after a day when
-    no registration names it. What one address can send in a day is limited, and how slowly; what is refused or does not
-    come is not counted. While all places are taken, the slowest upload below the pace makes room for the next.
+    Anybody may send one. It is checked as a whole, and removed after a day if no registration names it. Uploads are
+    limited.
     """
     here = site(request)
     key = bytes.fromhex(root[2:])
@@ -69,7 +68,7 @@ async def put_segment(
                 stored = await run_in_threadpool(into.commit)
             created = stored.created
         finally:
-            if not created:  # nothing is kept, so nothing counts: not what was refused, and not what never came
+            if not created:  # nothing is kept, so nothing counts: neither refused bytes nor bytes that never came
                 here.limiter.give_back_upload(address_of(request), mib)
     body = {"root": root, "units": stored.n, "size": stored.size, "created": stored.created}
     return reply(body, 201 if stored.created else 200)
@@ -96,9 +95,9 @@ def _take_budget(here: Site, request: Request, mib: int) -> None:
 
 
 async def _receive(request: Request, upload: Upload, into: SegmentUpload) -> None:
-    """Write the body piece by piece; also when the store has the segment, so that the sender is not cut off.
+    """Write the body piece by piece, even if the store has the segment, so that the sender is not cut off.
 
-    Raises Denied (`body_late`) when more time was spent waiting for the sender than its bytes are worth.
+    Raises Denied (`body_late`) if the sender kept us waiting longer than its bytes allow.
     """
     pieces: list[bytes] = []
     gathered = 0

@@ -1,4 +1,4 @@
-"""Signing in and out. A link works once; what it opens is a session for one shift."""
+"""Signing in and out. A link works once, and opens a session for one shift."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ router = APIRouter(route_class=Guarded, include_in_schema=False)
 
 @router.get("/officer/sign-in")
 async def form(request: Request, code: str = "") -> Response:
-    """A form with one button. Opening the link signs nobody in: mail scanners and previews open links too.
+    """A form with one button. Opening the link alone signs nobody in, since mail scanners and previews open links too.
 
-    A link that opens nothing any more says so at once.
+    A link that no longer works says so at once.
     """
     here, code = site(request), code[:200]
     state, at = await run_in_threadpool(here.ledger.tokens.link_state, code) if code else (LinkState.OPEN, None)
@@ -51,7 +51,7 @@ async def sign_in(request: Request) -> Response:
 def _page(
     here: Site, request: Request, state: LinkState, at: int | None, *, code: str = "", status: int = 200
 ) -> Response:
-    """The page to sign in on; for a link that opens nothing, why (and `at` which instant), and what to do next."""
+    """The sign-in page. For a link that does not work, it says why (and `at` which instant), and what to do next."""
     if state is not LinkState.OPEN:
         code, status = "", 403
     since = format_instant(at) if at is not None else None

@@ -22,7 +22,7 @@ router = APIRouter(route_class=Guarded)
     responses={
         200: {
             "model": StatementsOut,
-            "description": "What became of each line, in their order.",
+            "description": "The outcome of each line, in order.",
         },
         **problems(
             "malformed", "not_json", "lines", "rate_limited", "body_late", "too_large", "unavailable", "stopped"
@@ -30,10 +30,8 @@ router = APIRouter(route_class=Guarded)
     },
 )
 async def statements(request: Request) -> Response:
-    """Take in 1 to 1,000 signed statements of any kinds, each with a receipt or a problem of its own.
+    """Take 1 to 1,000 signed statements of any kinds. Each gets its own receipt or problem.
 
-    Lines are independent: one that is refused takes no other along. They are taken in their order, as many at once as
-    are about different batches. The same line again gets its first receipt (`duplicate`), so a request that was not
-    answered is simply sent again.
+    Lines are independent and taken in order. The same line again gets its first receipt (`duplicate`).
     """
     return await take_many(request)

@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it can answer, and how it has been doing."""
+"""Whether the server is alive, whether it can answer, and its metrics."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ async def healthz(request: Request) -> Response:
 
 
 @router.get(
-    "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; which one is said."}}
+    "/readyz", summary="Can it answer", responses={503: {"description": "A part cannot be read; the answer names it."}}
 )
 async def readyz(request: Request) -> Response:
-    """200 when database, segments, index and writer are all there; 503 names what is not.
+    """200 if database, segments, index and writer work; 503 names the parts that do not.
 
-    `troubles`: what is late. `ages`: when the newest of each kind was made, and when the registry was last read.
+    `troubles`: tasks that are late. `ages`: when the newest of each kind was made, and when the registry was last read.
     """
     here = site(request)
     parts = await run_in_threadpool(_parts, here)
@@ -64,14 +64,14 @@ def _parts(here: Site) -> Mapping[str, str]:
         "stage": here.ready,
     }
     states = {name: _state(check) for name, check in checks.items()}
-    # A mirror that can't reach its log answers on; one whose log contradicted itself must not be taken for ready.
+    # A mirror that can't reach its log still answers. One whose log contradicted itself must not count as ready.
     if ledger.following is not None:
         states["mirror"] = "alarm" if ledger.following.alarm is not None else "ok"
     return states
 
 
 def _writes(ledger: Ledger) -> bool:
-    """Whether whoever writes this ledger could do so now: a database may answer and take nothing in."""
+    """Whether the writer of this ledger could write now. A database may answer and still refuse writes."""
     return ledger.sequencer is None or is_writable(ledger.engine)
 
 
@@ -82,7 +82,7 @@ def _held_up(ledger: Ledger) -> Trouble | None:
 
 
 def _troubles(here: Site) -> Mapping[str, Any]:
-    """What runs beside the answers and met trouble in its last round: it is tried again, and answers go on."""
+    """Background tasks that failed in their last round. They are tried again, and answers continue."""
     ledger = here.ledger
     found = {
         "writer": _held_up(ledger),
@@ -106,7 +106,7 @@ def _troubles(here: Site) -> Mapping[str, Any]:
 
 
 def _ages(here: Site) -> Mapping[str, str | None]:
-    """Instants; null for never, or where they cannot be read, which `parts` says."""
+    """Instants; null for never, or if they cannot be read, which `parts` shows."""
     ledger = here.ledger
     record, sealed = ledger.record, ledger.record.sealed_index
     instants = {

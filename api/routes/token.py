@@ -22,7 +22,7 @@ _PROBLEMS = problems("malformed", "unauthenticated", "scope_missing")
 
 
 class TokenIn(Closed):
-    """A token to be issued. `days`: how long it lasts; left out, until it is revoked."""
+    """A token to issue. `days`: how long it lasts; without it, until it is revoked."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     scopes: Annotated[list[Scope], Field(min_length=1)]
@@ -39,7 +39,7 @@ async def tokens(request: Request) -> Response:
 
 @router.post("/v1/tokens", summary="Issue a token", status_code=201, responses=_PROBLEMS)
 async def issue(request: Request, body: TokenIn) -> Response:
-    """A new token. It is shown once, here."""
+    """A new token. It is shown only once, here."""
     lifetime = body.days * DAY if body.days is not None else None
     issue_token = site(request).ledger.tokens.issue
     plain = await run_in_threadpool(issue_token, body.name, body.scopes, body.country, lifetime)
@@ -48,14 +48,14 @@ async def issue(request: Request, body: TokenIn) -> Response:
 
 @router.delete("/v1/tokens/{token_id}", summary="Revoke a token", responses={**_PROBLEMS, **problems("not_found")})
 async def revoke(request: Request, token_id: str) -> Response:
-    """End a token at once, by the id that the list shows. `again`: it had ended before, by itself or by somebody."""
+    """End a token at once, by the id that the list shows. `again`: it had ended before."""
     stored, again = await run_in_threadpool(site(request).ledger.tokens.revoke, token_id)
     return reply({"revoked": stored.id, "name": stored.name, "again": again})
 
 
 @router.get("/v1/sessions", summary="Who is signed in", responses=_PROBLEMS)
 async def sessions(request: Request) -> Response:
-    """Every open session, and every sign-in link that nobody has used yet, newest first; never what opens them."""
+    """Every open session and every unused sign-in link, newest first. Their secrets are never shown."""
     listed = await run_in_threadpool(site(request).ledger.tokens.sessions)
     return reply({"sessions": [{"kind": stored.secret.value, **_shown(stored)} for stored in listed]})
 

@@ -32,13 +32,13 @@ router = APIRouter(route_class=Guarded)
 stems = APIRouter(route_class=Guarded)  # of its own: it matches almost everything, so it comes last
 
 MOST_CODE = 2 * LONGEST_TEXT
-"""Characters of a code that are taken in at all; a code of more than half as many could not be read."""
+"""The most characters of a code that are taken in; a code of more than half as many is unreadable."""
 
 
 CONTEXT_PARAMETER: dict[str, Any] = {
     "name": "context",
     "in": "query",
-    "description": "Where in its life the item is. Not said is taken as offered for sale; only `owner` says it is not.",
+    "description": "The item's context. It counts as offered for sale unless this says `owner`.",
     "schema": {"type": "string", "enum": [context.value for context in Context], "default": "unknown"},
 }
 
@@ -54,7 +54,7 @@ _PARAMETERS: list[dict[str, Any]] = [
     {
         "name": "carrier",
         "in": "query",
-        "description": "What bore the code; `text` when it was typed.",
+        "description": "The code's carrier; `text` when it was typed.",
         "schema": {"type": "string", "enum": [carrier.value for carrier in Carrier], "default": "text"},
     },
     {
@@ -77,7 +77,7 @@ _PARAMETERS: list[dict[str, Any]] = [
 async def verify(request: Request) -> Response:
     """Answer for a code in any accepted form: Digital Link, element string, bracketed text, SGTIN URN or GTIN.
 
-    Every verdict is a 200. Looking up is counted for registered units and never moves a verdict.
+    Look-ups are counted, and never change a verdict.
     """
     query = _parameters(request.scope["query_string"].decode("latin-1"))
     code = query.get("code")
@@ -90,7 +90,7 @@ async def verify(request: Request) -> Response:
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """The query's parameters; mostly the code is the only one, and needs no list made of it."""
+    """The query's parameters. Mostly the code is the only one, and needs no list."""
     if query.startswith("code=") and "&" not in query:
         return {"code": unquote_plus(query[5:])}
     return dict(parse_qsl(query, keep_blank_values=True))
@@ -120,10 +120,10 @@ async def resolve_with_stem(request: Request) -> Response:
 async def _resolve(request: Request) -> Response:
     here = site(request)
     raw_path, (query, context) = request.scope["raw_path"], _without_context(request.scope["query_string"])
-    # As it came over the wire: an escaped slash belongs to a lot; in the unescaped path nobody could tell.
+    # As it came over the wire. An escaped slash belongs to a lot, which the unescaped path would not show.
     text = here.settings.base_url.rstrip("/") + raw_path.decode("latin-1")
     text = f"{text}?{query.decode('latin-1')}" if query else text
-    # Links come to a server out of QR codes; one without the signature its batch's labels bear is worth a look.
+    # Links reach a server from QR codes. A link without the signature that its batch's labels carry deserves a check.
     said = context_said(request, context_of(context))
     question = understand(Told((Symbol(text, Carrier.QR),), context=said, hosts=here.hosts))
     try:
@@ -138,7 +138,7 @@ async def _resolve(request: Request) -> Response:
 
 
 def _without_context(query: bytes) -> tuple[bytes, str | None]:
-    """The query of a printed link, and what was answered to the question whether the item is for sale."""
+    """The query of a printed link, and the answer to the question whether the item is for sale."""
     if b"context=" not in query:
         return query, None
     parts = query.split(b"&")

@@ -1,7 +1,8 @@
-"""Room for large bodies: many connections may each send one, and memory is bounded by what has come, not by how many.
+"""Room for large bodies. Many connections may each send one; memory is bounded by the bytes received, not by their
+number.
 
-A sender holds what it has sent and no more, and has a whole deadline, so whoever wants to fill the room pays for it in
-bytes a second, without end.
+A sender takes up only the bytes that it has sent, and has a whole deadline. So filling the room costs a steady stream
+of bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from api.site.settings import MIB
 ROOM = 64 * MIB
 """Bytes of bodies held at once, of all senders; a network has half of it."""
 SECONDS = 30.0
-"""How long a body may take. A full one of 4 MiB then needs 1.2 Mbit/s; who has less sends fewer lines at a time."""
+"""How long a body may take. A full one of 4 MiB needs 1.2 Mbit/s; a slower sender must send fewer lines at a time."""
 
 
 class Bodies:
@@ -29,7 +30,7 @@ class Bodies:
 
     @asynccontextmanager
     async def read(self, stream: AsyncIterator[bytes], network: str) -> AsyncIterator[bytes]:
-        """A whole body, held as long as the context. Raises Denied (`body_late`, `rate_limited`: no room now)."""
+        """A whole body, held as long as the context. Raises Denied (`body_late`; `rate_limited`: no room now)."""
         parts, size = list[bytes](), 0
         try:
             try:

@@ -36,7 +36,8 @@ class Limiter:
         return most - self._store.get_moving_window(f"{rate.value}/{key}", most, seconds)[1]
 
     def hit(self, rate: Rate, key: str, cost: int = 1) -> tuple[bool, dict[str, str]]:
-        """Count `cost` requests, or none; whether they may pass, and the headers that say where their caller stands.
+        """Count `cost` requests, or none. Returns whether they may pass, and the headers with the caller's remaining
+        budget.
 
         Headers as draft-ietf-httpapi-ratelimit-headers writes them, Retry-After as RFC 9110 10.2.3.
         """
@@ -55,11 +56,11 @@ class Limiter:
         """Take MiB out of today's budget of an address and of everybody; False, and nothing taken, if it is used up."""
         budgets = self._uploads(address)
         if not all(self._budgets.test(budget, "upload", key, cost=mib) for budget, key in budgets):
-            return False  # asked first: `hit` takes out of a budget also when it says no
+            return False  # asked first, because `hit` uses up budget even when it refuses
         return all(self._budgets.hit(budget, "upload", key, cost=mib) for budget, key in budgets)
 
     def give_back_upload(self, address: str, mib: int) -> None:
-        """Put MiB back that were taken and of which nothing is kept."""
+        """Put MiB back that were taken for an upload of which nothing is kept."""
         for budget, key in self._uploads(address):
             self._store.decr(budget.key_for("upload", key), mib)
 

@@ -1,4 +1,4 @@
-"""Where rate limits count: this process's memory, without threads.
+"""The store of the rate limits: this process's memory, without threads.
 
 The memory store that comes with `limits` starts a timer thread every few milliseconds which walks over every address it
 has seen; under load from many addresses that costs more than the requests. Here old addresses leave a few at a time.
@@ -34,9 +34,9 @@ class RateStore(Storage, MovingWindowSupport):
         return self.count(key, limit, expiry, amount)[0]
 
     def count(self, key: str, limit: int, expiry: int, amount: int) -> tuple[bool, float, int]:
-        """The same; whether they were counted, how many seconds until the oldest one leaves, and how many there are.
+        """The same. Returns whether they were counted, the seconds until the oldest one leaves, and how many there are.
 
-        One call for what the library's moving window asks in two: a look-up takes about as long as both.
+        One call instead of the two of the library's moving window, which together take about as long as a look-up.
         """
         now = time.time()
         window = self._window(key, expiry, now)
@@ -111,7 +111,7 @@ class RateStore(Storage, MovingWindowSupport):
         return kept[0]
 
     def _sweep(self, now: float) -> None:
-        """Let go of the keys that were used longest ago, if nothing in them counts any more."""
+        """Drop the least recently used keys if nothing in them counts any more."""
         for _ in range(_SWEPT):
             key, (window, expiry) = next(iter(self._windows.items()))
             if window and window[-1] > now - expiry:

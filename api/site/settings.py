@@ -1,4 +1,4 @@
-"""What an operator can set about the API. Everything has a default that is safe on a public address."""
+"""Settings of the API for operators. Every default is safe on a public address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MIB = 2**20
 
 
 class Rate(StrEnum):
-    """Classes of requests that are counted apart, so that looking up codes cannot starve registrations."""
+    """Classes of requests that are counted separately, so that look-ups cannot starve registrations."""
 
     LOOKUP = "lookup"
     PAGE = "page"
@@ -49,9 +49,9 @@ class ApiSettings:
     `base_url`: scheme and host of printed links; https there makes cookies secure. `public_only` leaves out everything
     that needs an account, for a listener on an open network. Upload limits are in MiB for a day: segments nobody refers
     to are swept after one, so they bound what strangers can make us keep. An upload may keep us waiting for
-    `upload_seconds`, and a second more for each `upload_rate` bytes that came; `upload_grace` takes the place of the
-    former while somebody waits for a place, which nobody does longer than `upload_wait` seconds. Decoding a photograph
-    may take 320 MiB of memory, so few are decoded at once.
+    `upload_seconds`, plus one second for each `upload_rate` bytes received. While somebody waits for a place,
+    `upload_grace` replaces `upload_seconds`. Nobody waits longer than `upload_wait` seconds. Decoding a photograph may
+    take 320 MiB of memory, so few are decoded at once.
     """
 
     base_url: str

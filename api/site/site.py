@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One listener's parts. `ready`: whether whoever started it has finished setting the stage."""
+    """One listener's parts. `ready`: whether its starter has finished setting up."""
 
     ledger: Ledger
     settings: ApiSettings
@@ -55,7 +55,7 @@ class Site:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The host of the ledger's own links, by which a piece of one is known."""
+        """The host of the ledger's own links, by which a part of such a link is recognised."""
         return host_of(self.settings.base_url)
 
 
@@ -66,13 +66,13 @@ def site(request: Request) -> Site:
 
 
 def caller_or_none(request: Request) -> Caller | None:
-    """Who calls, when a token or session was shown and is good."""
+    """The caller, if it showed a valid token or session."""
     found: Caller | None = request.scope.get("caller")
     return found
 
 
 def caller_of(request: Request) -> Caller:
-    """Who calls a route that nobody enters unknown."""
+    """The caller of a route that requires one."""
     found = caller_or_none(request)
     if found is None:
         raise Denied("couldn't tell who is calling", code="unauthenticated")

@@ -1,10 +1,11 @@
-"""Places for uploads: few at once, and whoever holds one without sending makes room for who comes.
+"""Places for uploads: few at once. An upload that holds one without sending makes room for a new one.
 
-With fixed places and a deadline alone, two networks that drip hold every place for as long as they like. So while
-somebody waits for a place, each upload owes a pace: so many bytes a second since its start, after a short grace. The
-slowest of those below it is ended. An upload that keeps the pace is never ended, and neither is one that waits for us.
+With fixed places and a deadline alone, two networks that drip could hold every place for as long as they like. So while
+somebody waits for a place, each upload must keep a pace: a number of bytes a second since its start, after a short
+grace. The slowest one below the pace is ended. An upload that keeps the pace is never ended, and neither is one that
+waits for us.
 
-Who was too slow comes behind all others for a while: else many networks that drip would only change places.
+A network that was too slow comes after all others for a while; otherwise many dripping networks would only take turns.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from dataclasses import dataclass
 from api.http.denied import Denied
 
 LOOK_SECONDS = 0.25
-"""How often uploads are looked at while somebody waits."""
+"""How often uploads are checked while somebody waits."""
 WAITING_FOR_EACH = 4
-"""How many may wait, for each place there is: a waiting sender costs a connection and what uvicorn reads ahead."""
+"""How many may wait for each place. A waiting sender costs a connection and the bytes that uvicorn reads ahead."""
 SLOW_SECONDS = 600.0
-"""How long the uploads of a network come behind others after one of them was too slow."""
+"""How long the uploads of a network come after others once one of them was too slow."""
 MOST_SLOW = 4096
-"""Networks that are remembered for it; then the one whose fault is oldest is forgotten."""
+"""The most networks that are remembered as too slow; beyond it the oldest is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What an upload owes. Seconds are those that we waited for its sender, never those that it waited for us.
+    """The pace that an upload must keep. Seconds count only while we wait for its sender, not while it waits for us.
 
     `rate`: bytes a second. `patience`: seconds before the rate counts while nobody waits, `grace` while somebody does.
     `wait`: how long somebody waits for a place.
@@ -54,7 +55,7 @@ class Upload:
 
     @property
     def was_slow(self) -> bool:
-        """Whether it was cut off, or kept us waiting below the pace for a part of the grace and left by itself."""
+        """Whether it was cut off, or left by itself after keeping us waiting below the pace for part of the grace."""
         waited = self._waited
         return self._late or (waited > self._pace.grace / 3 and self._received < self._pace.rate * waited)
 
@@ -67,7 +68,7 @@ class Upload:
         return self._received / seconds if below else None
 
     def end(self) -> None:
-        """Have it make room: what waits for its next piece gives up."""
+        """End it to make room: the wait for its next piece gives up."""
         self.ended = True
         if self._timer is not None and not self._timer.expired():
             self._timer.reschedule(asyncio.get_running_loop().time())
@@ -106,9 +107,9 @@ class Uploads:
     def __init__(self, most: int, pace: Pace) -> None:
         self._most, self._share, self._pace = most, max(1, most // 2), pace
         self._sending: set[Upload] = set()
-        self._waiting: dict[Upload, asyncio.Future[None]] = {}  # who came first stands first
+        self._waiting: dict[Upload, asyncio.Future[None]] = {}  # in order of arrival
         self._of: Counter[str] = Counter()
-        self._slow: dict[str, float] = {}  # network -> when it was last too slow; the oldest stands first
+        self._slow: dict[str, float] = {}  # network -> when it was last too slow, oldest first
         self._timer: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
@@ -147,22 +148,22 @@ class Uploads:
             self._waiting.pop(upload, None)
 
     def _fill(self) -> None:
-        """Give free places away."""
+        """Assign free places."""
         while self._waiting and len(self._sending) < self._most:
             upload = min(self._waiting, key=self._rank)
             turn = self._waiting.pop(upload)
-            if not turn.done():  # else its sender has just given up
+            if not turn.done():  # otherwise its sender has just given up
                 self._sending.add(upload)
                 turn.set_result(None)
 
     def _rank(self, upload: Upload) -> tuple[bool, int]:
-        """Lower goes first, of equals who came first: who was not too slow, then whose network is sending least."""
+        """Rank in the queue, lower first, then by arrival: networks that were never slow, then those sending least."""
         slow = self._slow.get(upload.network)
         is_slow = slow is not None and asyncio.get_running_loop().time() - slow < SLOW_SECONDS
         return is_slow, sum(one.network == upload.network for one in self._sending)
 
     def _turn_away_for(self, upload: Upload) -> None:
-        """Have the last in rank wait no more. Raises Denied (`rate_limited`) if that is the one that comes."""
+        """Turn away the last in rank. Raises Denied (`rate_limited`) if that is the newcomer."""
         last = max(reversed(self._waiting), key=self._rank)
         if self._rank(last) <= self._rank(upload):
             raise _full()
@@ -177,13 +178,13 @@ class Uploads:
             del self._slow[next(iter(self._slow))]
 
     def _look_later(self) -> None:
-        """Nothing more while nobody waits."""
+        """Stop checking while nobody waits."""
         loop = asyncio.get_running_loop()
         due = loop.time() + LOOK_SECONDS
         self._timer = loop.call_at(due, self._look, due) if self._waiting else None
 
     def _look(self, due: float) -> None:
-        """End as many of the slowest as there are others waiting."""
+        """End as many of the slowest uploads as there are others waiting."""
         now = asyncio.get_running_loop().time()
         # If this loop was busy, bytes may have come that no upload has seen yet: they get until the next look.
         if now - due < LOOK_SECONDS:

@@ -1,11 +1,11 @@
-// The officer's page: what the wedge reads and the form holds goes into the queue; answers come into the page, which
-// never navigates under a scan. Without this script the form is posted and the page comes anew.
+// The officer's page: readings of the wedge and the form go into the queue; answers are inserted into the page, which
+// stays open during scans. Without this script the form is posted and the whole page is loaded.
 "use strict";
 (() => {
   const queue = window.carnetQueue;
   const form = document.getElementById("scan");
   const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
-  if (!form) { // the sign-in page: what waits is said there too
+  if (!form) { // the sign-in page also names the scans that wait
     const note = document.getElementById("waiting");
     queue.load();
     const waits = queue.waiting();
@@ -137,13 +137,13 @@
     const waits = plural(queue.waiting().length, "scan");
     const words = what === "signed out"
       ? `${why || "Nobody is signed in here any more"}. ${waits} not sent yet: kept in this browser until you sign in again. `
-      : `${waits} not sent yet: ${why}. They are kept in this browser and tried again by themselves. `;
+      : `${waits} not sent yet: ${why}. They are kept in this browser, which tries again. `;
     if (trouble.firstChild.data !== words) trouble.firstChild.data = words;
     trouble.querySelector("a").hidden = what !== "signed out";
     trouble.hidden = false;
   };
 
-  // 4. Leaving keeps the queue, and says so.
+  // 4. Leaving keeps the queue, with a message.
   const out = document.getElementById("out");
   out.addEventListener("submit", (event) => {
     const waits = queue.waiting().length;
@@ -151,7 +151,7 @@
     event.preventDefault();
     out.dataset.asked = "yes";
     out.querySelector("span").textContent = `${plural(waits, "scan")} not sent yet: kept in this browser for your next sign-in.`;
-    out.querySelector("button").textContent = "Sign out all the same";
+    out.querySelector("button").textContent = "Sign out anyway";
   });
   window.addEventListener("beforeunload", (event) => { if (!queue.keeps() && queue.busy()) event.preventDefault(); });
 
@@ -170,7 +170,7 @@
         form.elements.longitude.value = coords.longitude.toFixed(4);
         locate.textContent = "Position taken";
       },
-      () => { locate.textContent = "No position to be had; type it in"; },
+      () => { locate.textContent = "No position available; type it in"; },
       { enableHighAccuracy: false, timeout: 10000 },
     ));
   }

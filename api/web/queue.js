@@ -6,7 +6,7 @@
   const LONGEST = 30000; // ms between two tries
   const PATIENCE = 60000; // ms for an answer; a photograph gets more, by its size
   const SLOWEST = 2; // bytes a millisecond: a third of the slowest line that we promise to work on
-  const FAULTS = 5; // answers that are a fault of the server's before a scan steps aside for the next
+  const FAULTS = 5; // answers with a fault of the server after which the next scan is tried first
 
   // 1. The store: one key a scan, so that two tabs never write one thing. Photographs need the bigger store.
   const items = new Map();
@@ -50,7 +50,7 @@
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   };
 
-  // 2. Sending. What cannot be sent just now is tried again; what the server refuses stays, with its reason.
+  // 2. Sending. A scan that cannot be sent just now is tried again; a refused one stays, with its reason.
   let busy = false, timer = 0, tries = 0;
   const queue = window.carnetQueue = { officer: null, changed: () => {}, answered: () => {}, said: () => {} };
   const waiting = () => [...items.values()].filter((item) => !item.hold);
@@ -102,7 +102,7 @@
 
   const send = async (item) => {
     const sent = await body(item);
-    if (!sent) return refused("the photograph was not kept over the load of the page: take it again");
+    if (!sent) return refused("the photograph was lost when the page was loaded: take it again");
     const limit = new AbortController();
     const size = sent instanceof FormData ? sent.get("photo").size : 0;
     const clock = setTimeout(() => limit.abort(), PATIENCE + size / SLOWEST);
@@ -149,7 +149,7 @@
     if (told.kind === "signed out") { queue.changed(item, "waits for sign-in"); queue.said("signed out", told.why); return false; }
     tries += 1;
     const after = Math.max(told.after, Math.min(LONGEST, 500 * 2 ** tries));
-    queue.changed(item, `${told.why}: tried again by itself`);
+    queue.changed(item, `${told.why}: will be tried again`);
     queue.said("later", told.why);
     timer = setTimeout(run, after);
     return false;
@@ -157,7 +157,7 @@
   const keepsStill = (item) => {
     try { return !keeps || localStorage.getItem(PREFIX + item.id) !== null; } catch { return true; }
   };
-  // One tab sends at a time where the browser can say so; elsewhere the ids see to it that nothing counts twice.
+  // One tab sends at a time if the browser can arrange it; otherwise the ids make sure that nothing counts twice.
   const alone = (work) => (navigator.locks ? navigator.locks.request("carnet-queue", work) : work());
   const run = async () => {
     if (busy || !queue.officer) return;

@@ -1,5 +1,5 @@
-// The page demands its seals: each scan's receipt is remembered in this browser, and each is asked for until the seal
-// holds it. The server's word is not enough: leaf and path are hashed here. What is signed, `carnet receipt check` checks.
+// The page checks its seals: this browser remembers each scan's receipt, and asks until a seal holds the scan. The
+// server's word is not enough: leaf and path are hashed here. `carnet receipt check` checks the signatures.
 "use strict";
 (() => {
   const EVERY = 10000; // ms between two looks
@@ -37,7 +37,7 @@
 
   const holds = async (receipt, evidence) => {
     if (!evidence || !evidence.membership || canonical(evidence.receipt) !== canonical(receipt)) return false;
-    if (!window.isSecureContext) return true; // no hashing on plain http elsewhere than on this machine: said as that
+    if (!window.isSecureContext) return true; // browsers hash on plain http only for this machine; the message says so
     const { position, path } = evidence.membership;
     const seal = evidence.entries
       .map((entry) => JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(entry.data), (c) => c.charCodeAt(0)))))
@@ -76,7 +76,7 @@
     const { scan } = receipt, own = sent()[id];
     if (scan.id !== id) return "it is of another scan";
     if (!own) return "";
-    if (Date.parse(receipt.deadline) > own.at + LONGEST) return "its deadline lies further ahead than any promise can";
+    if (Date.parse(receipt.deadline) > own.at + LONGEST) return "its deadline is further ahead than any promise allows";
     const { fields, code, officer, verdict } = own;
     if (code && asRead(code) !== scan.code) return `it has the code ${scan.code.slice(0, 80) || "nothing"}`;
     if (bare(fields.unlocode) !== bare(scan.unlocode)) return `it has the place ${scan.unlocode || "nowhere"}`;
@@ -93,7 +93,7 @@
 
   // A scan may stand on the page twice: as the present answer and in the list.
   const places = (id) => document.querySelectorAll(`[data-receipt="${CSS.escape(id)}"]`);
-  const known = new Map(); // scan id -> what was last said of its promise
+  const known = new Map(); // scan id -> the last message about its promise
   const show = (id, kind, words) => {
     known.set(id, [kind, words]);
     for (const item of places(id)) {
@@ -112,7 +112,7 @@
       if (receipt) keep(id, receipt);
       const wrong = receipt ? differs(receipt, id) : "";
       if (wrong) {
-        show(id, "broken", `The receipt is not for what was sent: ${wrong}. Keep the receipt.`);
+        show(id, "broken", `The receipt does not fit the scan: ${wrong}. Keep the receipt.`);
         return true;
       }
       if (receipt && told && await holds(receipt, told.evidence)) {
@@ -120,7 +120,7 @@
         const { [id]: _, ...rest } = sent();
         remember(rest);
         show(id, "kept", window.isSecureContext ? "Sealed in the log."
-          : "Sealed, the server says; without https this page could not check it. The proof can be checked elsewhere.");
+          : "The server says that it is sealed. Without https this page cannot check that; the proof can be checked elsewhere.");
         return true;
       }
       if (told && told.evidence) {
@@ -128,7 +128,7 @@
         return false;
       }
     } catch { /* the next look asks again */ }
-    if (late) show(id, "broken", "The time is up, and this scan is not sealed. Keep the receipt.");
+    if (late) show(id, "broken", "The deadline has passed, and this scan is not sealed. Keep the receipt.");
     return false;
   };
 

@@ -1,4 +1,4 @@
-// What a hand scanner types. A line of the field is a reading: Enter ends it, here or before this script came, and the
+// Input of a hand scanner. A line of the field is a reading. Enter ends it, also before this script has loaded, and the
 // queue takes it from there. The field is the record; the log of keys beside it tells a scanner from a person.
 "use strict";
 (() => {
@@ -42,7 +42,7 @@
     else if (gap <= FAST) burst.quick += 1;
     burst.keys += 1;
     burst.log += typed || "";
-    if (typed === null) burst.whole = false; // what this key put down only the field knows
+    if (typed === null) burst.whole = false; // only the field knows what this key typed
   };
   // Scanners send GS as Ctrl+] or F8, which type nothing.
   const separates = (event) =>
@@ -57,7 +57,7 @@
     || (event.altKey && !event.ctrlKey && event.key.length === 1);
   const insert = (text) => field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
 
-  // A key on the bare page or on a button goes into the field: so there is one record, and it is seen.
+  // A key pressed on the bare page or on a button goes into the field, so there is one visible record.
   const home = (node) => {
     if (writable(node)) return node;
     field.focus({ preventScroll: true });
@@ -138,10 +138,10 @@
     let text = held;
     if (one.whole && (one.node !== field || one.log.length > held.length)) text = one.log;
     if (one.node === field && !what.wedge) {
-      what.note = text === one.log ? "sent as the keys said: the field had taken less of them"
-        : "sent as the field held it: the keys alone did not tell all of it";
+      what.note = text === one.log ? "sent as typed by the keys: the field missed some of them"
+        : "sent as the field held it: the keys alone did not show all of it";
     }
-    if (one.node !== field && !one.whole) what.hold = "some keys could not be told: scan it again with the cursor in the field";
+    if (one.node !== field && !one.whole) what.hold = "some keys could not be read: scan it again with the cursor in the field";
     if (one.node !== field) one.node.value = one.before; // a scan is no device name and no country
     finish(text, one.node === field ? one.before : field.value, what);
     field.focus({ preventScroll: true });
@@ -154,7 +154,7 @@
   };
   wedge.send = byHand;
 
-  // 3. Lines. Those that came without this script count as typed: nobody knows how fast.
+  // 3. Lines. Those that came before this script count as typed, since their speed is unknown.
   const UNSEEN = { wedge: false, note: "taken from the field: it came before the page was ready", hold: "", since: 0 };
   const drain = () => {
     while (wedge.take && field.value.includes("\n")) {
@@ -169,8 +169,8 @@
   };
   wedge.drain = () => { if (ready()) drain(); };
 
-  // 4. Loads. What the page before this one had not given away stands in the session's store.
-  const HEAD = "cut off when the page was loaded anew: scan it again";
+  // 4. Loads. The session's store holds what the page before this one had not sent.
+  const HEAD = "cut off when the page was loaded: scan it again";
   const REST = "perhaps the rest of a scan that the load of the page cut off: scan it again";
   const ready = () => {
     if (field) return true;

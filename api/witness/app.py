@@ -1,6 +1,6 @@
 """The application of a witness: one address that writes, two that read. Errors are plain text, one line.
 
-Answers are made in threads, because each waits for a disk; the store decides which of two requests comes first.
+Answers are made in threads, because each waits for a disk. The store decides which of two requests comes first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RATE = "600/minute"
 """Requests from one address (an IPv6 /64) in a moving window: a log that signs every second and asks twice has 120."""
 
 RETRY_SECONDS = 5
-"""After how many seconds a client whose request could not be decided may ask again."""
+"""Seconds after which a client may ask again if its request could not be decided."""
 
 
 def create_app(witness: Witness, rate: str = RATE) -> FastAPI:
@@ -61,7 +61,7 @@ def create_app(witness: Witness, rate: str = RATE) -> FastAPI:
 
 
 async def _bounded(request: Request) -> bytes:
-    """The body. Raises HTTPException (413) as soon as there is more of it than a request may have."""
+    """The body. Raises HTTPException (413) as soon as it is larger than a request may be."""
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -91,7 +91,7 @@ def _on_http(_request: Request, error: Exception) -> Response:
 
 
 def _on_error(_request: Request, error: Exception) -> Response:
-    """Nothing was cosigned, or it is not known whether it was: the client asks again and is told the size."""
+    """Nothing was cosigned, or the outcome is unknown: the client asks again and learns the size."""
     assert isinstance(error, CarnetError)  # noqa: S101 - what it is registered for
     if isinstance(error, Refused) and error.code == "precondition":
         return PlainTextResponse(f"{error}\n", 412)

@@ -107,7 +107,7 @@ def decode_revert(data: bytes) -> Revert:
                     values = abi_decode(signature.inputs, arguments)
                     return Revert(signature.name, dict(zip(signature.names, map(_plain, values), strict=True)))
     except DecodingError:
-        pass  # somebody else's error with our selector, or cut data: the selector still says something
+        pass  # somebody else's error with our selector, or cut data: the selector is still useful
     return Revert("0x" + selector.hex(), {"data": "0x" + arguments.hex()})
 
 

@@ -43,7 +43,7 @@ class AnchoredEvent:
 
 
 class EvmChain(Transactions):
-    """One EVM chain with the two contracts of a ledger, once `use` or the deployments have named them."""
+    """One EVM chain with the two contracts of a ledger. `use` or the deployments name the contracts."""
 
     registry: str = ""
     anchor: str = ""
@@ -160,7 +160,7 @@ class EvmChain(Transactions):
         return read_logs(self.rpc, {"address": address, "topics": list(topics)}, first, last)
 
     def latest_time(self) -> int:
-        """The time of the newest block (ms); chains may idle, so it is no clock. Raises Unavailable."""
+        """The time of the newest block (ms). Chains may idle, so do not use it as a clock. Raises Unavailable."""
         block = self.rpc.call("eth_getBlockByNumber", "latest", False)
         return int(block["timestamp"], 16) * 1000
 

@@ -43,12 +43,12 @@ class JournalEntry:
 
     @property
     def pending(self) -> bool:
-        """Whether nothing is known of it since it was written down."""
+        """Whether its outcome is not known yet."""
         return self.block_hash is None and self.dropped is None
 
 
 class Journal:
-    """The journal at `path`. Everything but the constructor wants `locked` around it.
+    """The journal at `path`. Every method needs `locked` around it.
 
     Several processes may hold one: each reads what the others appended when it takes the lock.
     """
@@ -123,7 +123,7 @@ class Journal:
             added = file.read()
             whole = added[: added.rfind(b"\n") + 1]
             if len(whole) < len(added):
-                # Cut off while it was written, so nothing was sent on the strength of it.
+                # Cut off while it was written, so its transaction was not sent.
                 file.truncate(self._offset + len(whole))
         for line in whole.splitlines():
             try:

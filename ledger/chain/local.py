@@ -1,7 +1,7 @@
 """The chain of a ledger: an RPC URL if there is one, else a local node whose past is replayed from the journal.
 
-A Hardhat node forgets everything when it ends. Started with the same genesis time and fed the same transactions
-at the same block times, it arrives at the same addresses and block hashes. That is checked, and said.
+A Hardhat node forgets everything when it ends. A new one with the same genesis time and the same transactions at the
+same block times gets the same addresses and block hashes. This is checked, and the result reported.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class LocalChain:
 
     @property
     def url(self) -> str:
-        """Where the node answers now."""
+        """The node's present address."""
         return self._rpc.url if self._rpc else ""
 
     def open(self) -> None:
@@ -92,7 +92,7 @@ class LocalChain:
         except RpcError:
             raise
         except Unavailable:
-            # The process that had started the node may have ended, and the node with it.
+            # The process that started the node may have ended, and the node with it.
             self.open()
             return self._call(method, *params)
 
@@ -150,7 +150,7 @@ class LocalChain:
 
     def _join(self) -> bool:
         recorded, genesis = self._recorded(), self._journal.genesis
-        # A copy of a home brings the address of the original's node along: another home, so not ours.
+        # A copy of a home contains the address of the original's node, which belongs to another home.
         if genesis is None or recorded.get("home") != str(self._home):
             return False
         probe = Rpc(recorded["url"], timeout=_PROBE_SECONDS)
@@ -202,7 +202,7 @@ class LocalChain:
             for entry in entries:
                 self._transmit(entry)
         except RpcError:
-            return False  # it was taken the first time, so the journal is not what it was
+            return False  # the node took it the first time, so the journal was changed
         return True
 
     def _mismatch(self, first: str, genesis: Genesis, entries: list[JournalEntry]) -> None:

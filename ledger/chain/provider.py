@@ -25,7 +25,7 @@ class Node(JSONBaseProvider):
     def __init__(self, url: str, timeout: float) -> None:
         super().__init__()
         self._url, self._timeout = url, timeout
-        # Nodes close what is idle after five seconds (Node.js); ours would be used again in that very moment.
+        # Nodes close idle connections after five seconds (Node.js). Ours could be used again at that moment.
         limits = httpx.Limits(keepalive_expiry=2.0)
         self._client = open_client(url, secret=without_password(url) != url, timeout=timeout, limits=limits)
         weakref.finalize(self, self._client.close)
@@ -39,7 +39,7 @@ class Node(JSONBaseProvider):
         return self.decode_rpc_response(self._post(self.encode_rpc_request(method, params)))
 
     def _post(self, request: bytes) -> bytes:
-        """What the node answers, whatever its status: some say in a body of 400 why they refuse."""
+        """The node's answer, whatever its status: some nodes give the reason of a refusal in the body of a 400."""
         body, headers = b"", {"Content-Type": "application/json"}
         posted = self._client.stream("POST", self._url, content=request, headers=headers)
         with Deadline(self._timeout).running(), posted as response:

@@ -16,8 +16,8 @@ LOG_RANGE = 5_000
 def read_logs(rpc: Caller, query: Mapping[str, Any], first: int, last: int) -> Iterator[Mapping[str, Any]]:
     """The events of blocks first to last that match `address` and `topics`, in the chain's order.
 
-    Nodes limit such a question by blocks or by results, each in words and codes of its own. So whatever is refused is
-    asked again in halves, down to one block; what is refused then is no answer. Raises Unavailable.
+    Nodes limit such a question by blocks or by results, each with its own words and codes. So a refused range is asked
+    again in halves, down to one block. A refusal of one block counts as no answer. Raises Unavailable.
     """
     start, width = first, LOG_RANGE
     while start <= last:
@@ -32,7 +32,7 @@ def read_logs(rpc: Caller, query: Mapping[str, Any], first: int, last: int) -> I
         # The order is the chain's own, but a node behind a cache has been seen to answer otherwise.
         yield from sorted(logs, key=_place)
         start = end + 1
-        # A limit by results holds where events are dense: behind it, more is asked for again, by and by.
+        # A limit by results matters where events are dense. After such a place the range grows again step by step.
         width = min(LOG_RANGE, width + max(1, width // 8))
 
 

@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 20.0
 class RpcError(Unavailable):
     """The node answered with an error. `data` is the revert data if it gave any, else empty.
 
-    Where it means a refusal, callers turn it into one; otherwise there is simply no answer.
+    If it means a refusal, callers turn it into one. Otherwise it counts as no answer.
     """
 
     default_code = "chain_error"

@@ -24,9 +24,9 @@ RESEND_SECONDS = (0.2, 0.5, 1.0, 2.0)
 """Pauses after an answer that got lost; the same bytes can be mined only once."""
 _POLL_SECONDS = 0.1
 FEE_RISE = 9 / 8
-"""What a node asks of a transaction that replaces another (Geth: 10 %; 12.5 % where the base fee rises so much)."""
+"""How much more a replacing transaction must pay (Geth: 10 %; 12.5 % if the base fee rises that much)."""
 FEE_CEILING = 10
-"""Times the fee that the node asks now: what a replacement never goes beyond."""
+"""The ceiling for a replacement, as a multiple of the fee that the node asks now."""
 _GAS_FREE = {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
 _CLOCK_ERRORS = {"RegistryIssuedInFuture", "RegistryEffectiveTimeOutOfRange"}
 """A rehearsal may run at the time of the last block, hours ago on an idle chain; these may be its mistake."""
@@ -104,7 +104,7 @@ class Transactions:
         self.close()
 
     def close(self) -> None:
-        """Let go of the chain; a local node that was started for it ends."""
+        """Close the chain; a local node that was started for it ends."""
         if self._close is not None:
             self._close()
 
@@ -241,7 +241,7 @@ class Transactions:
         Raises ChainRefused with the contract's custom error, Refused (`chain_refused`) by the node, Unavailable.
         """
         self._rehearse(to, data, gas)
-        # One at a time: two threads would be given the same nonce.
+        # One at a time: two threads would get the same nonce.
         with self._lock:
             signed = self.build(self.relay, to, data, gas)
             self._send_surely(signed)

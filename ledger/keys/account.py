@@ -1,8 +1,8 @@
-"""eth-account, imported here and nowhere else, because of what comes with it.
+"""eth-account, imported only here, because of its side effects.
 
 It loads py_ecc, which raises Python's recursion limit to 100,000: a JSON text of that depth, from anybody, would then
 overrun the C stack and end the process instead of being refused. So the limit is put back. It also takes half a second
-to load; what only reads and verifies does without.
+to load; code that only reads and verifies does not need it.
 """
 
 from __future__ import annotations

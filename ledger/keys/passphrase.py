@@ -1,4 +1,4 @@
-"""Encryption of key files by a passphrase, when one is given; without one they lie as plain 0600 files.
+"""Encryption of key files with a passphrase, if there is one; without one they are plain files of mode 0600.
 
 The passphrase comes from CARNET_KEY_PASSPHRASE or from the file that CARNET_KEY_PASSPHRASE_FILE names, never from an
 argument: arguments show in process lists.
@@ -60,7 +60,7 @@ def open_secret(sealed: Mapping[str, Any], phrase: bytes | None, context: bytes)
         raise Malformed(
             f"couldn't open the key: it is encrypted; set {VARIABLE} or {VARIABLE}_FILE", code="passphrase_needed"
         )
-    # The cost is ours alone: a changed file must not be able to ask for all memory, or for next to no work.
+    # Only we choose the cost: a changed file must not be able to demand all memory, or almost no work.
     if set(sealed) != _SEALED_KEYS or {name: sealed[name] for name in SCRYPT} != SCRYPT or sealed["kdf"] != "scrypt":
         raise Malformed(f"couldn't open the key: expected scrypt with {SCRYPT}", code="key_file")
     try:

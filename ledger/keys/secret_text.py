@@ -1,4 +1,4 @@
-"""Secrets as text: read from files as editors and shells write them, and kept out of everything that is said.
+"""Secrets as text: read from files as editors and shells write them, and kept out of all output.
 
 A file may begin with a byte order mark, be UTF-16 as PowerShell writes it, and end its line with CR LF.
 """
@@ -10,7 +10,7 @@ import json
 from urllib.parse import quote
 
 SECRET_MIN = 8
-"""Characters; a shorter text would be found in innocent words. Tokens have 43, passphrases should have more."""
+"""Characters; shorter texts would match innocent words. Tokens have 43, passphrases should have more."""
 HIDDEN = "[secret]"
 
 _told: set[str] = set()
@@ -29,7 +29,7 @@ def trimmed(text: str) -> str:
 
 
 def keep_unsaid(secret: str) -> str:
-    """Have `without_secrets` hide this text in all that this process says; returns it."""
+    """Make `without_secrets` hide this text in all output of this process; returns the text."""
     if len(secret) >= SECRET_MIN:
         forms = (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe=""))
         _told.update(form for form in forms if len(form) >= SECRET_MIN)
@@ -37,7 +37,7 @@ def keep_unsaid(secret: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A text for people or programs in which no secret stands that this process was given."""
+    """The text without any secret that this process was given."""
     for secret in sorted(_told, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text

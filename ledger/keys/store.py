@@ -123,7 +123,7 @@ class KeyStore:
         return self._file(name).exists()
 
     def destroy(self, name: str) -> None:
-        """Overwrite and remove a key, for good. Raises NotFound (`key_unknown`), Unavailable (`home`)."""
+        """Overwrite and remove a key for ever. Raises NotFound (`key_unknown`), Unavailable (`home`)."""
         if name not in self:
             raise _unknown(name, self._folder)
         overwrite_and_unlink(self._file(name))
@@ -205,7 +205,7 @@ def _public_part(value: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _context(public: Mapping[str, str]) -> bytes:
-    """What the ciphertext is bound to, so that one key's file cannot be given to another."""
+    """The context that the ciphertext is bound to, so that one key's file cannot replace another's."""
     return json.dumps(dict(public), sort_keys=True).encode()
 
 

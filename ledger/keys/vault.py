@@ -1,4 +1,4 @@
-"""The vault: one server key that seals values beside the log, batch salts above all."""
+"""The vault: one server key that encrypts values beside the log, mainly batch salts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NONCE = 12  # bytes; random ones serve 2^32 values of one key, NIST SP 800-38D 
 
 
 class Vault:
-    """Seals and unseals with AES-256-GCM."""
+    """Encrypts and decrypts with AES-256-GCM."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)

@@ -1,1 +1,1 @@
-"""Logs kept by others, as they publish them: read over HTTP or from a copied folder, and believed only by the pin."""
+"""Other people's published logs: read over HTTP or from a copied folder, and trusted only through the pin."""

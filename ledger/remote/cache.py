@@ -1,7 +1,7 @@
-"""Files of a foreign log kept on this machine: what lets an interrupted audit go on where it was.
+"""Files of a foreign log kept on this machine, so that an interrupted audit can continue.
 
-Each is kept under its published path, after the SHA-256 of its content, which is compared when it is read back. So a
-disk that forgets a bit costs one more request and accuses nobody.
+Each is kept under its published path, preceded by the SHA-256 of its content, which is compared when it is read back.
+So a flipped bit on the disk costs one more request and accuses nobody.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class FileCache:
         self.folder = folder / pin.hex()
 
     def read(self, path: str) -> bytes | None:
-        """The content kept under a published path, or None when it is not here or not what was kept."""
+        """The content kept under a published path; None if it is missing or damaged."""
         target = self.folder / path
         try:
             data = target.read_bytes()
@@ -42,7 +42,7 @@ class FileCache:
         return content
 
     def write(self, path: str, content: bytes) -> None:
-        """Keep a file. Not synced: one that is lost is fetched again. Raises Unavailable (`cache`)."""
+        """Keep a file. It is not synced, since a lost one is fetched again. Raises Unavailable (`cache`)."""
         target = self.folder / path
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
         try:
@@ -61,7 +61,7 @@ class FileCache:
             (self.folder / path).unlink(missing_ok=True)
 
     def keep_head(self, size: int, note: bytes) -> None:
-        """Keep a signed note for ever: one day it may contradict another."""
+        """Keep a signed note for ever, since it may contradict another one some day."""
         self.write(f"{_NOTES}/{size}-{hashlib.sha256(note).hexdigest()[:16]}", note)
 
     def heads(self) -> Iterator[bytes]:

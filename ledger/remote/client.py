@@ -1,8 +1,8 @@
-"""One way to open an HTTP client: whole deadlines, no redirects, and nothing of the environment that could mislead it.
+"""The one way to open an HTTP client: whole deadlines, no redirects, and no misleading settings of the environment.
 
-This machine is always reached directly: a proxy from the environment cannot see our loopback, and a token would end in
-it. Other addresses, private ones among them, go by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY as everywhere. A
-proxy carries https blindly; plain http it reads, so what bears a secret does not go that way.
+This machine is always reached directly: a proxy from the environment cannot see our loopback, and would get the token.
+Other addresses, also private ones, follow HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY as usual. A proxy cannot read
+https, but it can read plain http, so requests with a secret do not use a proxy for plain http.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from verifier.errors import Malformed
 
 
 def open_client(url: str, *, secret: bool = False, **options: Any) -> httpx.Client:
-    """A client for what lies at or below `url`, and for nothing else. Close it when done.
+    """A client for addresses at or below `url`, and for no others. Close it when done.
 
     `secret`: whether requests bear a token or password. `options`: as httpx takes them, without redirects and proxies.
     Raises Malformed (`url`, `proxy`).
@@ -46,5 +46,5 @@ def open_client(url: str, *, secret: bool = False, **options: Any) -> httpx.Clie
 
 
 def _by_proxy(client: httpx.Client, url: str) -> bool:
-    # httpx has no public way to ask; a test with a real proxy holds this to its purpose.
+    # httpx has no public way to ask; a test with a real proxy checks that this works.
     return client._transport_for_url(httpx.URL(url)) is not client._transport

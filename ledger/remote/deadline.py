@@ -1,8 +1,8 @@
-"""Whole deadlines for HTTP, from the first byte that is sent to the last one that is read, and an end before them.
+"""Whole deadlines for HTTP, from the first byte sent to the last one read, and a way to end requests earlier.
 
-A client's timeouts hold for one read of a socket each. A server that sends a byte of a header every few seconds never
-meets them, and would hold its reader for good. Here every read, write and connect gets what is left of the whole; to
-connect means to look the host's name up and to try its addresses.
+A client's timeouts apply to each read of a socket. A server that sends a byte of a header every few seconds never
+reaches them, and would hold its reader for ever. Here every read, write and connect gets the rest of the whole
+deadline. To connect means to look the host's name up and to try its addresses.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import httpx
 from ledger.remote.lookup import LOOKUPS
 
 CONNECT_SECONDS = 30.0
-"""For a connection where nobody says how long it may take."""
+"""For a connection without a given deadline."""
 _UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
 
 
 class Deadline:
-    """So many seconds from now. Requests made while it is `running` get no more than what is left of them."""
+    """A number of seconds from now. Requests made while it is `running` get only the time that is left."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
@@ -41,7 +41,7 @@ class Deadline:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """What this thread sends and reads meanwhile is bounded. An outer deadline that ends sooner holds as well."""
+        """Bounds what this thread sends and reads meanwhile. An outer deadline that ends sooner still applies."""
         outer = _UNTIL.get()
         token = _UNTIL.set(self._until if outer is None else min(outer, self._until))
         try:
@@ -50,7 +50,7 @@ class Deadline:
             _UNTIL.reset(token)
 
     def over(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """The same pieces, each waited for under this deadline. What the taker does between them is not bounded."""
+        """The same pieces, each awaited under this deadline. The consumer's own work between them is not bounded."""
         each = iter(pieces)
         while True:
             with self.running():
@@ -61,16 +61,16 @@ class Deadline:
 
 
 def bounded(client: httpx.Client) -> httpx.Client:
-    """Have a client heed the deadline that runs in the calling thread; returns the client."""
+    """Make a client obey the deadline that runs in the calling thread; returns the client."""
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx.HTTPTransport):
-            # httpx has no public way to a backend of its own; a test with a slow server holds this to its purpose.
+            # httpx has no public way to set a backend; a test with a slow server checks that this works.
             transport._pool._network_backend = _Backend(transport._pool._network_backend)
     return client
 
 
 def cut(client: httpx.Client) -> None:
-    """End what other threads send and read through a `bounded` client: it fails at once, and so does what comes later.
+    """End all requests of other threads through a `bounded` client. They fail at once, and so do later ones.
 
     Closing a socket does not wake the thread that reads from it; shutting it down does.
     """
@@ -88,7 +88,7 @@ class _Backend(httpcore.NetworkBackend):
         self._lock = Lock()
 
     def cut(self) -> None:
-        """Open no more, and end those that are open."""
+        """Open no more connections, and end the open ones."""
         with self._lock:
             if not self._ended.done():
                 self._ended.set_result(None)
@@ -118,7 +118,7 @@ class _Backend(httpcore.NetworkBackend):
         addresses = LOOKUPS.addresses(host, port, until, self._ended)
         last: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for at, address in enumerate(addresses):
-            # An address where nobody answers must leave time for the others.
+            # An address that does not answer must leave time for the others.
             share = max(0.001, until - time.monotonic()) / (len(addresses) - at)
             try:
                 stream = self._inner.connect_tcp(address, port, share, local_address, socket_options)
@@ -146,7 +146,7 @@ class _Stream(httpcore.NetworkStream):
             raise
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """What has come."""
+        """Read the bytes that have come."""
         return self._inner.read(max_bytes, _left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -154,13 +154,13 @@ class _Stream(httpcore.NetworkStream):
         self._inner.write(buffer, _left(timeout))
 
     def close(self) -> None:
-        """Let go."""
+        """Close."""
         self._inner.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Go on encrypted. Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
+        """Continue with TLS. Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
         with self._held():
             encrypted = self._inner.start_tls(ssl_context, server_hostname, _left(timeout))
         return _Stream(encrypted, self._keep)
@@ -186,7 +186,7 @@ class _Stream(httpcore.NetworkStream):
             yield
 
     def get_extra_info(self, info: str) -> Any:
-        """What the connection tells about itself."""
+        """Details of the connection."""
         return self._inner.get_extra_info(info)
 
 

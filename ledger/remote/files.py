@@ -1,4 +1,4 @@
-"""Published files by their path: what every reader of a foreign log needs of a server, or of a copied folder."""
+"""Published files by their path: the port through which a foreign log is read from a server or a copied folder."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _MISSING = {"tile": "tile_missing", "segment": "segment_not_found", "seal": "sea
 
 
 class PublishedFiles(Protocol):
-    """Files below `/log/`. Safe for threads. Nothing that comes is believed, but its size is bounded."""
+    """Files below `/log/`. Safe for threads. The bytes are not trusted, but their size is bounded."""
 
     @property
     def name(self) -> str:
-        """Where they come from, for people."""
+        """Their source, for people."""
         ...
 
     def read(self, path: str, limit: int) -> bytes:
@@ -47,7 +47,7 @@ class PublishedFiles(Protocol):
         ...
 
     def end(self) -> None:
-        """Read no more. What other threads read at this moment fails with Unavailable."""
+        """Stop reading. Reads of other threads at this moment fail with Unavailable."""
         ...
 
 

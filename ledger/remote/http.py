@@ -1,4 +1,4 @@
-"""Published files over HTTP: bounded in size and time, tried again where that can help, and from one host only."""
+"""Published files over HTTP: bounded in size and time, retried if that can help, and from one host only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SLOWEST = 64 * 1024
 ATTEMPTS = 5
 """How often one file is asked for."""
 PAUSE = 0.4
-"""Seconds before the second attempt; doubled for each further one, and spread, so that readers do not march in step."""
+"""Seconds before the second attempt; doubled for each further one, and randomised to spread readers out."""
 PAUSE_MAX = 15.0
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
@@ -43,7 +43,7 @@ class HttpFiles:
         self._base = log_url(url)
         self._ended = Event()
         self._sleep = sleep or self._ended.wait
-        # An answer that sends its reader on, or unpacks to more than was asked for, is none.
+        # A redirect, or an answer that unpacks to more than was asked for, counts as no answer.
         self._client = open_client(
             self._base,
             headers={"User-Agent": "carnet", "Accept-Encoding": "identity"},
@@ -78,7 +78,7 @@ class HttpFiles:
                 attempt += 1
 
     def stream(self, path: str, limit: int) -> Iterator[bytes]:
-        """See `PublishedFiles.stream`. What has been given out cannot be asked for again: it is tried once."""
+        """See `PublishedFiles.stream`. It is tried only once, since pieces that were given out cannot be taken back."""
         try:
             yield from self._pieces(path, limit)
         except _Again as again:
@@ -125,12 +125,12 @@ class HttpFiles:
 
 
 def _seconds(limit: int) -> float:
-    """What one answer of up to `limit` bytes may take."""
+    """The seconds that one answer of up to `limit` bytes may take."""
     return ANSWER_SECONDS + limit / SLOWEST
 
 
 class _Again(Exception):
-    """It may work another time, after `pause` seconds."""
+    """It may work at another attempt, after `pause` seconds."""
 
     def __init__(self, message: str, pause: float | None = None) -> None:
         super().__init__(message)
@@ -138,7 +138,7 @@ class _Again(Exception):
 
 
 def log_url(url: str) -> str:
-    """The address of a published log, with its last slash: of a server `…/log/`, an address of that kind as it is.
+    """The address of a published log, with its last slash: `…/log/` of a server; such an address stays as it is.
 
     Raises Malformed (`url`) unless it is https, or http to this machine.
     """

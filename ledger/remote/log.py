@@ -70,7 +70,7 @@ class SaltClient:
         self._client.close()
 
     def __call__(self, batch_id: str) -> bytes | None:
-        """The salt that is given; whether it is the right one its commitment tells. None for any other answer."""
+        """The salt in the answer; the batch's commitment shows whether it is right. None for any other answer."""
         try:
             with Deadline(ANSWER_SECONDS).running():
                 response = self._client.get(f"/v1/batches/{batch_id}/salt")

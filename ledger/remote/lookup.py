@@ -1,8 +1,8 @@
-"""Looking up the address of a host's name, with an end.
+"""Looking up the addresses of a host's name, with a deadline.
 
-`getaddrinfo` has no deadline, and no way to stop it: with name servers that are silent it blocks for minutes, and what
-hangs in it stays a thread. So a few threads look names up, whoever wants an address waits for it as long as it has
-time, and one name is looked up once for all who want it. Many names that hang hold these few threads and no more.
+`getaddrinfo` has no deadline and cannot be stopped: with silent name servers it blocks for minutes, and its thread
+stays. So a few threads look names up. Each caller waits for an address only as long as it has time, and one name is
+looked up once for all callers. Names that hang block only these few threads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _Place = tuple[str, int]
 
 
 class Lookups:
-    """A bounded number of threads that look names up, for every thread. None is kept when there is nothing to do."""
+    """A bounded number of threads that look names up for all other threads.
+
+    None is kept when there is nothing to do.
+    """
 
     def __init__(self, threads: int = THREADS, queued: int = QUEUED, busy_seconds: float = BUSY_SECONDS) -> None:
         self._most, self._queued, self._busy_seconds = threads, queued, busy_seconds
@@ -40,7 +43,7 @@ class Lookups:
     def addresses(self, host: str, port: int, until: float, gone: Future[None]) -> list[str]:
         """The addresses of a host, as texts, the best first; those of an address are itself.
 
-        `until`: an instant of the monotonic clock (s). `gone`: when it is done, nobody wants the answer any more.
+        `until`: an instant of the monotonic clock (s). `gone`: once it is done, nobody wants the answer any more.
         Raises httpcore.ConnectTimeout: no answer until then, or too many others wait for theirs. httpcore.ConnectError:
         there is no such name, or nobody wants it any more.
         """
@@ -96,7 +99,7 @@ class Lookups:
                 found, failed = _look_up(*place), None
             except Exception as error:
                 found, failed = [], error
-            with self._lock:  # whoever asks from now on wants a new answer
+            with self._lock:  # later callers want a new answer
                 del self._asked[place]
             if failed is None:
                 answer.set_result(found)

@@ -11,13 +11,13 @@ from verifier.errors import CarnetError, ProofInvalid, Unavailable
 from verifier.segment.view import MAX_UNITS, Layout, SegmentView
 
 FREE_FLOOR = 2**28
-"""Bytes left free on the disk of whoever audits."""
+"""Bytes left free on the auditor's disk."""
 ATTEMPTS = 3
-"""How often a segment is asked for whose answer breaks off."""
+"""How often a segment is requested if its answer breaks off."""
 
 
 class RemoteSegments:
-    """Fetches what is not here. A segment that does not check is not kept, and not fetched twice."""
+    """Fetches missing segments. A segment that fails its check is not kept, and not fetched again."""
 
     def __init__(self, files: PublishedFiles, folder: Path) -> None:
         self._files = files
@@ -50,7 +50,7 @@ class RemoteSegments:
                 self._store.check(root, n)
                 return
             except ProofInvalid:
-                self._store.discard(root)  # ours went bad, or it was never this one: what the log has counts
+                self._store.discard(root)  # our copy is damaged, or was never this segment: the log's copy counts
         fetch_segment(self._files, self._store, root, n)
 
 

@@ -1,4 +1,4 @@
-"""A published log as an audit reads it: files are fetched ahead, and those that lead to the signed root are kept."""
+"""A published log as an audit reads it. Files are fetched ahead, and kept if they lead to the signed root."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ AHEAD = 8
 """Bundles, with their tiles, asked for before they are needed."""
 
 LOOKS = (0.0, 1.0, 3.0, 6.0)
-"""Seconds to wait before each look for a newer checkpoint: ten in all, several times what publishing takes, and what a
-cache in between may be late."""
+"""Seconds to wait before each look for a newer checkpoint: ten in all, enough for publishing and a cache in between."""
 
 SegmentSource = Callable[[bytes, int], SegmentView]
 _NO_LOG = (Malformed, ProofInvalid, NotFound, Refused)
-"""What a log that does not hold says; no answer (Unavailable) says nothing and is passed on."""
+"""The errors of a log that does not hold. Unavailable (no answer) says nothing and is passed on."""
 
 
 class PublishedSource:
@@ -70,7 +69,7 @@ class PublishedSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._files.end()  # what was read ahead is of no more use, and a slow log would keep Ctrl-C waiting
+            self._files.end()  # files read ahead are of no more use, and a slow log would keep Ctrl-C waiting
         self._pool.shutdown(cancel_futures=True)
 
     def size(self) -> int:
@@ -133,7 +132,7 @@ class PublishedSource:
         return data
 
     def _raw(self, level: Level, n: int, width: int) -> bytes:
-        """What `CheckedTiles` reads, which checks it by itself."""
+        """The bytes for `CheckedTiles`, which checks them itself."""
         kept = self._cache.read(tile_path(level, n, width)) if self._cache is not None else None
         return kept if kept is not None else self._serve(level, n, width)
 
@@ -165,7 +164,7 @@ class PublishedSource:
 
 
 def read_founding(fetch: Callable[[Level, int, int], bytes], size: int, pin: bytes, known: Rules = KNOWN) -> Founding:
-    """Entry 0 of a log of `size` entries, believed because of the pin (32 bytes).
+    """Entry 0 of a log of `size` entries, trusted because of the pin (32 bytes).
 
     Raises ProofInvalid (`pin`), Malformed, RulesUnknown, NotFound, Unavailable.
     """
@@ -177,4 +176,4 @@ def _claimed_size(note: bytes) -> int:
     try:
         return claimed_head(note).size
     except Malformed:
-        return 0  # the audit says what is wrong with it
+        return 0  # the audit reports what is wrong with it

@@ -1,4 +1,4 @@
-"""URLs of databases, nodes and witnesses: as they may be shown, and as they may be asked."""
+"""URLs of databases, nodes and witnesses: without passwords for display, and checked before use."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from verifier.errors import Unavailable
 from verifier.tree.note import MAX_NOTE_SIZE
 
 CONNECT_SECONDS = 3.0
-"""To be reached at all."""
+"""Seconds to connect."""
 ANSWER_SECONDS = 10.0
 """From the first byte sent to the last one read. A witness answers in milliseconds, for once in seconds."""
 
@@ -22,11 +22,11 @@ class HttpWitness:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        # Redirects are not followed: what is sent is signed by nobody, it goes where the configuration says or nowhere.
+        # Redirects are not followed: requests are not signed, so they go only where the configuration says.
         self._http = open_client(
             url,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            headers={"Accept-Encoding": "identity"},  # what is packed small could unpack to more than we read
+            headers={"Accept-Encoding": "identity"},  # a small packed answer could unpack to more than we read
         )
 
     def add_checkpoint(self, body: bytes) -> WitnessReply:
@@ -59,7 +59,7 @@ class HttpWitness:
 
 
 def _read(response: httpx.Response) -> bytes:
-    """The body, cut off beyond what a note can have: whatever more there is, it is none."""
+    """The body, cut off at the largest note: anything longer is no note."""
     body = b""
     for chunk in response.iter_raw():
         body += chunk

@@ -1,1 +1,1 @@
-"""What the ledger does: one service a noun. Services know ports and the verifier, never a concrete adapter."""
+"""The ledger's services, one for each noun. Services know ports and the verifier, never a concrete adapter."""

@@ -1,4 +1,4 @@
-"""Where the ledger's bytes lie: database, files, and the schema of both.
+"""The storage of the ledger's bytes: database, files, and the schema of both.
 
 Imports `verifier` and `ledger.ports`; no service, no chain.
 """

@@ -46,7 +46,7 @@ class AnchorTable:
         return _anchor(row) if row is not None else None
 
     def final_size(self) -> int | None:
-        """The size of the newest final anchor this process knows of: every answer names it, so it costs no read."""
+        """The size of the newest final anchor known to this process. It costs no read, since every answer names it."""
         if self._final is None:
             row = self._newest_in.first(state=AnchorState.FINAL.value)
             self._final = int(row[0]) if row is not None else 0

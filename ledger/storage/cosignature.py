@@ -36,7 +36,7 @@ class CosignatureTable:
         self._last = Query(engine, select(func.max(_of.size)).where(_of.name == bindparam("name")))
 
     def put(self, cosignature: Cosignature) -> None:
-        """Keep one; a newer one takes the place of an older of the same witness and size. Durable when it returns."""
+        """Keep one; a newer one replaces an older one of the same witness and size. Durable when it returns."""
         key = {"of_size": cosignature.size, "of_name": cosignature.name}
         value = {"time_s": cosignature.time, "line": cosignature.line}
         # If we stop before this commits, restart asks the witness again: it gives the same size again, later.

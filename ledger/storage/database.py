@@ -1,9 +1,9 @@
 """One database behind the ledger: SQLite or PostgreSQL through SQLAlchemy, with the durability a record needs.
 
 Drivers never open a transaction by themselves here: single reads are autocommitted, and BEGIN is ours. Writes go
-through `writing`, which on SQLite takes the write lock at once; a read that becomes a write later could not wait
-for that lock and would fail. Threads of one process queue for it here: SQLite lets those who wait sleep and try again,
-in no order, so that on a busy machine one of them can run into the timeout.
+through `writing`, which on SQLite takes the write lock at once; a read that becomes a write later could not wait for
+that lock and would fail. Threads of one process queue for it here. SQLite would let waiting threads sleep and retry in
+no order, so that one of them could run into the timeout on a busy machine.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from verifier.errors import Malformed, Stopped, Unavailable
 
 BUSY_TIMEOUT_MS = 10_000  # a writer waits this long for its turn, and then for the lock of SQLite's other processes
 POSTGRESQL_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
-"""Unless the URL says otherwise, in seconds: libpq would wait for minutes, and for a host that is gone two hours."""
-ORPHAN_TIMEOUT_MS = 60_000  # after which a server ends a transaction, and lets its locks go, whose client is gone
+"""In seconds, unless the URL says otherwise: libpq would wait for minutes, and two hours for a host that is gone."""
+ORPHAN_TIMEOUT_MS = 60_000  # after which a server ends the transaction of a client that is gone, and releases its locks
 _WRITE = "carnet_write"
 _IMMUTABLE = "carnet_immutable"
 
@@ -129,15 +129,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def _let_go(engine: Engine, connection: Connection) -> None:
-    """Forget every pooled connection: they may lead to a server that has become a standby, or is gone."""
+    """Drop every pooled connection: its server may have become a standby, or be gone."""
     connection.invalidate()
     engine.dispose()
 
 
 def is_writable(engine: Engine) -> bool:
-    """Whether a write would be let begin now: no standby, no read-only file. Raises Unavailable.
+    """Whether a write could begin now: no standby, no read-only file. Raises Unavailable.
 
-    It says nothing of room on the disk: that shows when something is written.
+    It says nothing about room on the disk, which only a write shows.
     """
     if engine.dialect.name != "sqlite":
         return bool(Query(engine, select(func.current_setting("transaction_read_only"))).all()[0][0] == "off")
@@ -155,10 +155,11 @@ def is_writable(engine: Engine) -> bool:
 
 
 def flush(engine: Engine) -> None:
-    """Make durable what the database gives back, whatever became of the writes that put it there.
+    """Make everything that the database returns durable, whatever the outcome of the writes behind it.
 
-    PostgreSQL does that by itself when it starts again after a failed fsync. SQLite may read from its write-ahead log
-    what the disk never took: it is copied into the database file, and that synced. Raises Unavailable.
+    PostgreSQL does this by itself when it restarts after a failed fsync. SQLite may read pages from its write-ahead log
+    that never reached the disk; so the log is copied into the database file, and the file is synced. Raises
+    Unavailable.
     """
     if engine.dialect.name != "sqlite":
         return
@@ -275,22 +276,22 @@ def _raw_on_postgresql(element: raw, compiler: SQLCompiler, **options: Any) -> s
 
 
 def unavailable(error: Exception) -> Unavailable:
-    """The error as what a caller can act on: the database gave no answer."""
+    """The error in a form that a caller can act on: the database gave no answer."""
     return Unavailable(f"couldn't use the database: {_cause(error)}", code="database")
 
 
 def _cause(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     lines = str(cause).splitlines()
-    # SQLite's driver would go on with the very bytes that are no text.
+    # SQLite's driver would add the bytes that are no text.
     return lines[0].partition(" with text ")[0] if lines else type(cause).__name__
 
 
 def _connect_sqlite(_dialect: Any, record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
-    """Open the file, made for its owner only. On a medium that is read only as a file that nobody changes.
+    """Open the file, readable by its owner only. On a read-only medium, open it as a file that never changes.
 
-    SQLite would write beside it even to read: the index of a write-ahead log. Raises Unavailable (`database`) for one
-    whose log was not emptied into it: what stands there could not be read.
+    To read, SQLite would still write the index of a write-ahead log beside it. Raises Unavailable (`database`) if
+    entries are left in that log, since they could not be read.
     """
     path = Path(arguments[0])
     record.info[_IMMUTABLE] = path.exists() and not os.access(path.parent, os.W_OK)

@@ -1,4 +1,4 @@
-"""Evidence in a mirror's home: files that are never overwritten, and the alarm that outlives a restart."""
+"""Evidence in a mirror's home: files that are never overwritten, and the alarm, which survives a restart."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ALARM = "alarm.json"
 
 
 class EvidenceFolder:
-    """The folder. An alarm stays until somebody who has looked at it removes `alarm.json`."""
+    """The folder. An alarm stays until somebody has checked it and removes `alarm.json`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def keep(self, name: str, data: bytes) -> str:
-        """Keep a file for ever; a name that is taken by something else gets a number. Raises Unavailable (`home`)."""
+        """Keep a file for ever. If other content has its name, it gets a number. Raises Unavailable (`home`)."""
         stem, dot, suffix = name.partition(".")
         for number in range(1, 1_000):
             chosen = name if number == 1 else f"{stem}-{number}{dot}{suffix}"

@@ -38,7 +38,7 @@ _ROWS = select(schema.open_entry.c.idx, schema.open_entry.c.data, schema.open_en
 
 
 class LogStore(LogReader):
-    """One log's only writer. After an outcome that is not known it refuses to write until that is settled."""
+    """One log's only writer. After an unknown outcome it refuses to write until that is settled."""
 
     def __init__(self, engine: Engine, log_id: bytes) -> None:
         super().__init__(engine, log_id)
@@ -80,10 +80,10 @@ class LogStore(LogReader):
             raise
 
     def settle(self) -> LogHead:
-        """Find out what is stored after an outcome that was not known, and be writable again.
+        """Find out what is stored after an unknown outcome, and become writable again.
 
-        Read under the lock that a commit on its way would hold, and with a write of its own: a disk that is full, or a
-        standby that only reads, is not settled. Raises Unavailable; Stopped (`commit_unknown`, or `lost_the_race`,
+        It reads under the lock that a running commit would hold, and makes a write of its own, so that a full disk or a
+        read-only standby does not count as settled. Raises Unavailable; Stopped (`commit_unknown`, or `lost_the_race`,
         `checkpoint_fork`, after which nothing can be settled).
         """
         if self._stopped is not None and self._stopped.code != "commit_unknown":
@@ -92,7 +92,7 @@ class LogStore(LogReader):
             row = connection.execute(_HEAD, {"of_log": self._log_id}).first()
             connection.execute(_TOUCH, {"of_log": self._log_id})
         if self._stopped is not None:
-            # A commit that was reported lost may lie in files that were never made durable; then this writes it anew.
+            # A commit that was reported lost may be in files that were never made durable; then this writes it anew.
             flush(self._engine)
         self._stopped = None
         return LogHead(*row) if row else EMPTY_HEAD

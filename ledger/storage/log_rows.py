@@ -1,4 +1,4 @@
-"""Rows beside the log that are derived from it, read one after another: what an audit compares with the entries."""
+"""Rows beside the log that are derived from it, read one after another for an audit to compare with the entries."""
 
 from __future__ import annotations
 

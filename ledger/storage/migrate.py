@@ -1,4 +1,4 @@
-"""Which schema a database has, and bringing it to ours.
+"""The schema of a database, and how it is brought to ours.
 
 The writer migrates when it opens; a reader never changes a database, so it refuses one that is not at its own version.
 Alembic is loaded only when there is something to do: opening a database that is current costs one read.

@@ -5,8 +5,8 @@
     tile/entries/<N>[.p/<W>]        entries, written once
     seal/<number>                   sorted leaves of one seal of scans, written once
 
-The files are a copy of what the database holds, so that readers never touch the database. Whoever reads them checks
-them against a signed root; nothing here is believed.
+The files are a copy of the database's content, so that readers never touch the database. Readers check them against a
+signed root; nothing here is trusted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PublishedFolder:
                 return None
 
     def size(self) -> int:
-        """Entries under the published checkpoint; 0 before the first.
+        """The number of entries under the published checkpoint; 0 before the first.
 
         Raises Unavailable (`published`), ProofInvalid (`published_damaged`): remove the folder, it is written anew.
         """
@@ -57,8 +57,8 @@ class PublishedFolder:
             raise ProofInvalid(f"couldn't use the published checkpoint: {error}", code="published_damaged") from error
 
     def tile(self, tile: Tile) -> bytes:
-        """The bytes of a tile or bundle. A partial one that has grown since is the prefix of what it grew into, also
-        where its own size was signed and never published.
+        """The bytes of a tile or bundle. A partial one that has grown since is the prefix of the larger one, even if
+        its own size was signed but never published.
 
         Raises NotFound (`tile_missing`), Unavailable (`published`).
         """
@@ -71,7 +71,7 @@ class PublishedFolder:
         return data
 
     def _grown(self, tile: Tile) -> bytes | None:
-        """The prefix of the narrowest wider one, or None if there is none."""
+        """The prefix of the narrowest wider tile, or None if there is none."""
         partial = (self._folder / tile_path(tile.level, tile.n, tile.width)).parent
         with _unavailable(f"look into {partial.name}"):
             names = os.listdir(partial) if partial.is_dir() else []
@@ -95,7 +95,7 @@ class PublishedFolder:
             return (self._folder / f"seal/{number}").is_file()
 
     def put(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write files that are there for ever, each path below the folder; all are durable when this returns.
+        """Write files that stay for ever, each path below the folder; all are durable when this returns.
 
         A file that is there already must hold the same bytes. When a full tile is there, its partial ones are removed.
 
@@ -154,7 +154,7 @@ class PublishedFolder:
 
 
 def _write(target: Path, data: bytes) -> None:
-    """Write a file under a name nobody asks for, and give it its own name when its bytes are on the disk."""
+    """Write a file under a temporary name, and give it its own name when its bytes are on the disk."""
     temporary = target.with_name(f".{target.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     with os.fdopen(descriptor, "wb") as file:

@@ -104,7 +104,7 @@ statement = table(
     hash_column("statement_id", unique=True),
     required("idx", Int64),
 )
-"""Which entry brought which signed statement: a repeat is found, and a statementId cannot be used twice."""
+"""The entry of each signed statement: repeats are found, and a statementId cannot be used twice."""
 
 checkpoint = table(
     "checkpoint",
@@ -147,7 +147,7 @@ anchor = table(
 # --- secret: what is kept encrypted beside the log -----------------------------------------------------------------
 
 secret = table("secret", Column("name", Text, primary_key=True), required("sealed", LargeBinary))
-"""Values sealed with a server key, batch salts above all. Never in the log, never in a message."""
+"""Values encrypted with a server key, mainly batch salts. Never in the log, never in a message."""
 
 # --- detail: what may have to be erased ----------------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ seal = table(
 """The sorted leaves of every seal, padding included, one after another; written before the entry that seals them."""
 
 lookup = table("lookup", hash_column("subject", primary_key=True), required("times", Int64), required("last_ms", Int64))
-"""How often the public looked a registered unit up. Never moves a verdict."""
+"""How often the public looked a registered unit up. Never changes a verdict."""
 
 # --- token: hashes of what opens doors -----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Seals in the database: which one is open, and the leaves of those that were closed.
+"""Seals in the database: the number of the open one, and the leaves of closed ones.
 
 The open seal is the one after the last row. A scan learns its number inside its own transaction, and a seal is closed
 in a transaction that waits for those: no scan can slip into a seal that is closed, whichever process keeps it.
@@ -19,7 +19,7 @@ from verifier.foreign import shown
 from verifier.scan.receipt import scan_leaf
 
 DEADLINE = "seal_deadline_ms"
-"""Stands in a scan's kept response, beside what was answered: until when (ms) it was promised to be sealed."""
+"""A key in a scan's kept response, beside the answer: the promised deadline of its seal (ms)."""
 
 _LOCK = 0x6361726E736C  # PostgreSQL advisory lock: "carnsl"; scans share it, closing a seal takes it alone
 _PAGE = 1_000  # rows read at a time
@@ -53,7 +53,7 @@ class SealTable:
         return int(self._next.all()[0][0])
 
     def waiting(self) -> int:
-        """How many kept scans were promised a place in a seal that is not closed yet."""
+        """The number of kept scans with a promised place in a seal that is not closed yet."""
         return int(self._waiting.all(number=self.open_number())[0][0])
 
     def leaves(self, number: int) -> bytes | None:
@@ -93,7 +93,7 @@ class SealTable:
                 connection.execute(insert(seal).values(number=number, leaves=leaves))
 
     def promised(self) -> Iterator[PromisedScan]:
-        """Every scan with a promise, by rising number of its seal: what an audit compares with the leaves."""
+        """Every scan with a promise, by rising number of its seal, for an audit to compare with the leaves."""
         number, after = -1, b""
         while rows := self._promised.all(seal=number, after=after):
             for scan_id, in_seal, salt, body, response in rows:

@@ -1,7 +1,7 @@
 """The segment store: a folder of files named by their roots, each checked before it can be seen.
 
-A file is written once and never changed, so many processes read it without a lock, and a copy of
-the folder is a backup. Which files are needed is known to the log alone.
+A file is written once and never changed, so many processes read it without a lock, and a copy of the folder is a
+backup. Only the log knows which files are needed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class SegmentStore:
         return self._folder.file(root).exists()
 
     def file(self, root: bytes) -> Path:
-        """Where the segment with that root (32 bytes) lies, if it is here."""
+        """The file of the segment with that root (32 bytes), if it is here."""
         return self._folder.file(root)
 
     def open(self, root: bytes, n: int) -> SegmentView:
@@ -84,7 +84,7 @@ class SegmentStore:
         with self._views_lock:
             self._views[root, n] = view
             while len(self._views) > self._max_open:
-                self._views.popitem(last=False)  # unmapped when its last user lets go of it
+                self._views.popitem(last=False)  # unmapped when its last user drops it
         return view
 
     def claim(self, root: bytes) -> SegmentHeader:
@@ -125,7 +125,7 @@ class SegmentStore:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a path on the store's file system for building a segment; what is left there is removed."""
+        """Give a path on the store's file system for building a segment. A file left there is removed."""
         with tempfile.TemporaryDirectory(dir=self._folder.incoming, prefix="build-") as folder:
             yield Path(folder) / f"new{SUFFIX}"
 

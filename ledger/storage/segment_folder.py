@@ -44,7 +44,7 @@ class SegmentFolder:
 
     @property
     def incoming(self) -> Path:
-        """Where unchecked bytes go; below `path`, because a rename is atomic within one file system only."""
+        """The folder for unchecked bytes; below `path`, because a rename is atomic within one file system only."""
         return self.path / "incoming"
 
     def file(self, root: bytes) -> Path:
@@ -88,7 +88,7 @@ class SegmentFolder:
             yield
 
     def admit(self, root: bytes, header: bytes, n: int | None) -> SegmentHeader:
-        """Look at the first 128 bytes of a file to come: is it the one named, and is there room for it?
+        """Check the first 128 bytes of a coming file: is it the named one, and is there room for it?
 
         Raises ProofInvalid (`segment_header`, `segment_root`, `segment_count`, `segment_empty`), Refused
         (`segment_too_large`), Unavailable (`disk_floor`).

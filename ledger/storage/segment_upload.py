@@ -15,7 +15,7 @@ _FLOOR_EVERY: Final = 2**26  # bytes received between two looks at the free spac
 
 
 class SegmentUpload:
-    """Takes a segment piece by piece; nothing of it can be seen until `commit`. Leaving the block discards it.
+    """Takes a segment piece by piece. Nobody can see any of it until `commit`. Leaving the block discards it.
 
     Raises ProofInvalid, Refused and Unavailable as `SegmentStore.put` does, as soon as the bytes so far
     show it, so a wrong upload is refused after its first 128 bytes.
@@ -62,7 +62,7 @@ class SegmentUpload:
             self._file.write(chunk)
 
     def commit(self, progress: Progress | None = None) -> StoredSegment:
-        """Check the whole and make it visible and durable. If it is here already that is as good."""
+        """Check the whole and make it visible and durable. It is fine if the segment is here already."""
         if self._stored is not None:
             return self._stored
         if self._header is None:
@@ -84,7 +84,7 @@ class SegmentUpload:
         if not self._folder.hold(self._root):
             return None
         with unavailable("store the segment"):
-            self._folder.sync()  # whoever put it here may have been stopped before its name was durable
+            self._folder.sync()  # its first writer may have been stopped before its name was durable
         header = self._folder.claim(self._root)
         check_count(header, self._n)
         return StoredSegment(n=header.n, root=self._root, size=Layout(header.n).size, created=False)

@@ -1,7 +1,7 @@
-"""The newest checkpoint this log's key has ever signed, in a file of its own that no backup holds.
+"""The newest checkpoint that this log's key has ever signed, in a file of its own outside of backups.
 
-A database can be restored from an old copy; what has been signed and shown to somebody cannot be taken back. This
-file remembers it, so that a log restored too far back is noticed before it forks.
+A database can be restored from an old copy, but a signed head that somebody has seen cannot be taken back. This file
+remembers it, so that a log restored too far back is noticed before it forks.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ledger.storage.schema import token
 
 
 class TokenTable:
-    """Secrets by hash; what opens a door is not in here."""
+    """Secrets by hash; the secrets themselves are not in here."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -63,7 +63,7 @@ class TokenTable:
         return [_stored(row) for row in self._of_kind.all(secret=secret.value)]
 
     def forget(self, kinds: Collection[Secret], before: int, most: int) -> int:
-        """Delete up to `most` that are over, in one transaction; how many it were."""
+        """Delete up to `most` ended ones in one transaction; returns how many."""
         ended = func.coalesce(token.c.ended_ms, token.c.expires_ms)
         over = select(token.c.digest).where(token.c.secret.in_([kind.value for kind in kinds]), ended < before)
         with writing(self._engine) as connection:

@@ -1,6 +1,6 @@
 """A witness's memory: an SQLite database of its own, with the trusted keys, the last heads and everything seen.
 
-Never restore it from a backup: what was cosigned since would be forgotten, and could be contradicted.
+Never restore it from a backup: the witness would forget later cosignatures, and could contradict them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from verifier.tree.witness import Head
 SCHEMA = 1
 """Version of the tables, kept as SQLite's user_version."""
 MAX_UNPROVED = 10_000
-"""Heads kept of one log that were neither cosigned nor contradict a kept one: a log's key can sign without end."""
+"""Heads kept of one log that are neither cosigned nor a contradiction: a log's key can sign without end."""
 
 metadata = MetaData()
 trusted_key = Table(
@@ -74,7 +74,7 @@ seen = Table(
 
 
 def _key(text: str) -> VerifierKey | None:
-    """A stored key; None for one that is refused today. One such row must not stop the witness for other logs."""
+    """A stored key; None if today's rule refuses it. One such row must not stop the witness for other logs."""
     try:
         return VerifierKey.parse(text)
     except Malformed:
@@ -105,7 +105,7 @@ class WitnessDatabase:
         return [key for _, key in self._keys() if key is not None]
 
     def unusable(self) -> Sequence[str]:
-        """Vkeys that were trusted once and that the rule for keys refuses now: they open nothing."""
+        """Vkeys that were trusted once but are refused by today's rule for keys; they count for nothing."""
         return [text for text, key in self._keys() if key is None]
 
     def keys(self, origin: str) -> Sequence[VerifierKey]:
@@ -172,7 +172,10 @@ def _replace(connection: Connection, origin: str, last: Cosigned | None, new: Co
 
 
 def _keep(connection: Connection, new: Seen, is_cosigned: bool) -> None:
-    """Keep a head once. Beyond the limit only what was cosigned, or contradicts a head of the same size, is kept."""
+    """Keep a head once.
+
+    Beyond the limit only cosigned heads, and heads that contradict one of the same size, are kept.
+    """
     same_size = (seen.c.origin == new.origin, seen.c.size == new.head.size)
     known = {row.root: row.cosigned for row in connection.execute(select(seen).where(*same_size))}
     if new.head.root in known:

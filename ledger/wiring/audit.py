@@ -1,6 +1,6 @@
-"""The wiring of audits: of a home's storage, opened without believing it, and of a log that others publish.
+"""The wiring of audits: of a home's storage, opened without trusting it, and of a log that others publish.
 
-Opening a ledger folds its entries and stops at the first that does not hold; an audit has to go on.
+Opening a ledger folds its entries and stops at the first that does not hold; an audit must continue.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def audit_ledger(
         stack.callback(engine.dispose)
         require_current(engine)
         # A copy for an auditor comes without the keys; then nobody can look at the salts.
-        # A mirror has the salts that it was given, which is no promise.
+        # A mirror has only the salts that it was given, so missing ones are no fault.
         kept = (home.keys / FILE).exists() and config.mirror_of is None
         vault = Vault.open(home.keys) if kept else None
         return audit_home(
@@ -97,11 +97,11 @@ def audit_url(
     former: Former | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Audit a log that a server publishes, believing only the pin (SHA-256 of entry 0's bytes).
+    """Audit a log that a server publishes, trusting only the pin (SHA-256 of entry 0's bytes).
 
-    `cache`: where files that belong to the log are kept, so that the next audit goes on from them; without it nothing
-    is. `chain_rpc`: a node of the ledger's chain that the auditor trusts. Raises Malformed (`url`), NotFound
-    (`not_published`), Refused (`other_log`), Unavailable.
+    `cache`: the folder that keeps the log's files for the next audit; without it none are kept. `chain_rpc`: a node of
+    the ledger's chain that the auditor trusts. Raises Malformed (`url`), NotFound (`not_published`), Refused
+    (`other_log`), Unavailable.
     """
     with ExitStack() as stack:
         folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="carnet-audit-")))

@@ -1,6 +1,6 @@
 """The wiring of a mirror: a home that holds a verified copy of somebody else's log.
 
-The first look makes the home: `ledger.json` says whose copy it is, and names the pin that everything is believed by.
+The first look makes the home: `ledger.json` names the copied log and the pin that all trust rests on.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ class MirrorPlan:
 
 @contextmanager
 def open_mirror(home: Home, plan: MirrorPlan, on_alarm: Callable[[Alarm], None]) -> Iterator[tuple[Ledger, Mirroring]]:
-    """Open a mirror's copy for answering, brought up to date once; `start()` of what comes with it goes on from there.
+    """Open a mirror's copy for answering, brought up to date once; `start()` of the returned mirroring continues from
+    there.
 
-    A log that cannot be reached, or that says what does not check, is a `trouble` once there is a copy, and an error
-    before. So is an `alarm`.
+    A log that cannot be reached, or does not hold, is a `trouble` once there is a copy, and an error before. So is an
+    `alarm`.
 
     Raises Refused (`founded`, `other_log`, `writer_busy`), Malformed (`url`, `pin_needed`), Unavailable, ProofInvalid,
     NotFound (`not_published`).
@@ -108,7 +109,7 @@ def _prepare(home: Home, plan: MirrorPlan, files: HttpFiles) -> None:
                 code="other_log",
             )
         if config.mirror_of != url:
-            home.save_config(replace(config, mirror_of=url))  # the log has moved; the pin says that it is the same
+            home.save_config(replace(config, mirror_of=url))  # the log has moved; the pin shows that it is the same
         return
     if plan.pin is None:
         raise Malformed(

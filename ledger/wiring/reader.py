@@ -1,4 +1,4 @@
-"""The wiring of a ledger as it is read; `ledger.wiring.writer` adds what writes.
+"""The wiring of a ledger for reading; `ledger.wiring.writer` adds the parts that write.
 
 `open_ledger` opens a founded ledger; founding one is another command, in `ledger.wiring.founding`. An opened ledger is
 a context: what was started (writer, threads, a local chain) ends with it.
@@ -51,7 +51,7 @@ from verifier.tree.checkpoint import Checkpoint
 from verifier.tree.merkle import Frontier
 from verifier.tree.note import Note
 
-if TYPE_CHECKING:  # what speaks to a chain takes a second to load, and most commands need none
+if TYPE_CHECKING:  # code that speaks to a chain takes a second to load, and most commands need no chain
     from ledger.chain.operator import LedgerChain
     from ledger.keys.account import LocalAccount
 
@@ -148,7 +148,7 @@ def _reader(
 def _tip(
     log: LogStore, record: Record, anchors: AnchorTable, witnessed: WitnessedHead, clock: Clock
 ) -> Callable[[], AsOf]:
-    """What answers rest on; the parts that cost a read are read again only when the log has grown or anchored."""
+    """The basis of answers. Parts that cost a read are read again only when the log has grown or anchored."""
     kept: dict[str, Any] = {}
 
     def tip() -> AsOf:

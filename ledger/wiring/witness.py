@@ -47,9 +47,8 @@ def create_witness(home: Home, name: str) -> VerifierKey:
     """Make a witness in a home of its own: a key of type 0x04 under `name`, and an empty memory.
 
     Raises:
-        Refused: there is a witness (`witness_exists`), or a ledger (`founded`): who runs a log is no witness of it.
-        Malformed: the name cannot name a key (`key_name`).
-        Unavailable: the folder cannot be written.
+        Refused: there is a witness (`witness_exists`), or a ledger (`founded`), whose operator cannot witness it.
+        Malformed: the name cannot name a key (`key_name`). Unavailable: the folder cannot be written.
     """
     check_name(name)
     check_text("name", name, at="name")
@@ -65,7 +64,7 @@ def create_witness(home: Home, name: str) -> VerifierKey:
     key = keys.load_ed25519(WITNESS_KEY) if WITNESS_KEY in keys else keys.create_ed25519(WITNESS_KEY)
     WitnessDatabase(_database(home)).close()
     vkey = key.cosigner_key(name).verifier
-    # If we stop before this line, a home without witness.json remains; the same command goes on with its key.
+    # If we stop before this line, a home without witness.json remains; the same command continues with its key.
     write_file(_file(home), json.dumps({"format": FORMAT, "vkey": vkey.format()}, indent=2).encode() + b"\n")
     return vkey
 
@@ -75,7 +74,7 @@ def open_witness(home: Home) -> Iterator[OpenWitness]:
     """Open the witness of a home. Raises NotFound (`no_witness`), Malformed (`config`), Refused, Unavailable."""
     key = _read(home)
     if not _database(home).exists():
-        # An empty memory would cosign anything again, also what contradicts what it has forgotten.
+        # An empty memory would cosign anything again, even a head that contradicts a forgotten one.
         raise Unavailable(
             f"couldn't open the witness in {home.path}: its memory, witness.db, is gone; a new name and key are needed",
             code="witness_memory",

@@ -1,4 +1,4 @@
-"""The wiring of a writer: the signer, the sequencer, and what a running server does by itself."""
+"""The wiring of a writer: the signer, the sequencer, and the background work of a running server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def wire_writer(
 
 
 def wire_upkeep(ledger: Ledger, connect: Callable[[], tuple[LedgerChain, Anchoring]], stack: ExitStack) -> None:
-    """Upkeep, and what mirrors the registry as soon as the chain is there."""
+    """Upkeep, which also mirrors the registry as soon as the chain is there."""
     sequencer = ledger.sequencer
     assert sequencer is not None  # noqa: S101  (only a writer keeps a ledger up)
 
@@ -103,7 +103,10 @@ def log_key(home: Home, origin: str) -> SigningKey:
 
 
 def _highest(ledger: Ledger, config: LedgerConfig, report: Report) -> Seen:
-    """What others hold of this log; who was not reached is reported, since a start with signed_head goes on."""
+    """The heads of this log that others hold.
+
+    Parties that were not reached are reported; a start with signed_head continues.
+    """
     asked = cosigners(ledger.founding.policy, config.witnesses)
     seen = ask(
         ledger.founding.log_keys,
@@ -143,7 +146,7 @@ def _taking_many(ledger: Ledger, sequencer: Sequencer, stack: ExitStack) -> None
 
 
 def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:
-    """The publisher, and whoever asks the witnesses when entry 0 names some that can be reached."""
+    """The publisher, and the part that asks witnesses if entry 0 names some that can be reached."""
     policy, witnessed = ledger.founding.policy, ledger.witnessed
     if policy is not None:
         ledger.witnessing = Witnessing(

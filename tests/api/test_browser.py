@@ -272,7 +272,7 @@ def test_the_page_demands_its_seals(stage: Stage, officer: playwright.Page) -> N
     [
         ({"scan": {"officer": "somebody else"}}, "it has the officer somebody else"),
         ({"scan": {"code": ""}}, "it has the code nothing"),
-        ({"deadline": "9999-12-31T23:59:59.999Z"}, "further ahead than any promise can"),
+        ({"deadline": "9999-12-31T23:59:59.999Z"}, "further ahead than any promise allows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -298,4 +298,4 @@ def test_a_page_that_hears_nothing_by_the_deadline_turns_red(stage: Stage, offic
     officer.get_by_role("button", name="Check", exact=True).click()
     officer.wait_for_selector("p[data-receipt]")
     let_time_pass_until(officer, "p.promise-broken")
-    assert "time is up" in officer.locator("p[data-receipt]").inner_text()
+    assert "deadline has passed" in officer.locator("p[data-receipt]").inner_text()

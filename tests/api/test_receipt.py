@@ -219,7 +219,7 @@ def test_the_officer_s_page_keeps_an_eye_on_promises(own: Stage) -> None:
             seals(own)._promise = promised
         after = page.get("/officer").text
         assert after.count("promise-broken") == 1, "red as soon as the time is up"
-        assert "not sealed, and its time is up" in after
+        assert "not sealed; overdue" in after
         seals(own).round()
         assert "sealed too late" in page.get("/officer").text
         page.cookies.set("carnet_scans", "not.an.id." + ids[0], path="/officer")

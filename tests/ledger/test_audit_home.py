@@ -153,7 +153,7 @@ def new_entry(entry: Any) -> NewEntry:
 def test_a_sound_home_passes_with_everything_in_it(kept: Kept) -> None:
     report = kept.audit()
     assert report.findings == ()
-    assert report.notes[0] == "this log has no witnesses: nobody says that others were shown the same"
+    assert report.notes[0] == "this log has no witnesses: nobody vouches that others were shown the same"
     assert [note.partition(",")[0] for note in report.notes[1:]] == [
         f"stale: nothing was recorded since {format_instant(report.recorded_at)}"
     ], "a story's clock stands still"

@@ -32,7 +32,7 @@ from verifier.tree.note_key import SigningKey
 from verifier.tree.tiles import TILE_WIDTH
 
 PREFIX = "9521234"
-NO_WITNESSES = "this log has no witnesses: nobody says that others were shown the same"
+NO_WITNESSES = "this log has no witnesses: nobody vouches that others were shown the same"
 PAGES = ("audit.md", "statement.md", "entry.md", "index.md")
 SIZE = 13
 """Entries of `built`."""

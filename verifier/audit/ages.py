@@ -1,8 +1,8 @@
-"""The ages of an audit: how old the newest of everything is, and what has stopped although the log goes on.
+"""The ages of an audit: the age of the newest entry of each kind, and what has stopped although the log continues.
 
-An operator can hide behind silence: no more anchors, no more seals, a log that stands still. Nothing that is there is
-wrong then, so what is not there is said. Only time in which the log was written to is held against it: a server that
-was off for a week owes no seals for that week.
+An operator can hide behind silence: no more anchors, no more seals, a log that stands still. Then nothing that is there
+is wrong, so the audit reports what is missing. Only time in which the log was written to counts against it: a server
+that was off for a week owes no seals for that week.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ AGE_LIMIT = DAY
 
 
 PAUSE = 6 * HOUR
-"""Milliseconds that count at most between two entries: what is longer is a pause of the whole log."""
+"""The most milliseconds that count between two entries; a longer gap is a pause of the whole log."""
 
 
 class AgeAudit:
-    """Sees every entry, and remembers since when something is missing, in milliseconds of writing."""
+    """Sees every entry, and remembers how long something has been missing, in milliseconds of writing."""
 
     def __init__(self, findings: Findings, *, served: bool) -> None:
-        """`served`: the log is published, so that somebody keeps it up; in a home it is only said what is old."""
+        """`served`: the log is published, so somebody must keep it up. In a home, old things are only noted."""
         self._findings, self._served = findings, served
         self._written, self._last = 0, 0
         self._waiting: dict[str, int] = {}
@@ -46,7 +46,7 @@ class AgeAudit:
         if index in self.watched:
             self._before[index] = self._written
         sealed, newest = record.sealed_index, record.seals[-1] if record.seals else None
-        # Seals are made also when nothing is scanned: a log that never made one owes it like one that stopped. So is
+        # Seals are made even if nothing is scanned, so a log that never made one is as late as one that stopped. So is
         # the index, by rules that list decisions.
         self._wait("scan_seal", waiting=newest is None or newest.index != index)
         unsealed = record.index.changes > (sealed.changes if sealed is not None else 0)
@@ -64,7 +64,10 @@ class AgeAudit:
             self._waiting["anchor"] = since
 
     def tell(self, now: int | None) -> Mapping[str, int | None]:
-        """Say what has stopped and how old the log is; returns the instants (ms). `now` None: a copy of unknown age."""
+        """Report what has stopped and how old the log is. Returns the instants (ms).
+
+        `now` None: a copy of unknown age.
+        """
         for name, since in self._waiting.items():
             if self._written - since > AGE_LIMIT:
                 self._stopped(name)

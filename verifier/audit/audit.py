@@ -1,7 +1,7 @@
-"""The audit: a whole log recomputed from its bytes, believing nobody who stores it.
+"""The audit: a whole log recomputed from its bytes, without trusting its keeper.
 
 Every leaf, link, tile, root, signature, standing and right is derived anew; so are segments and, with a node of the
-chain, anchors and decisions. It goes on after a finding where it can, so that one flipped bit does not hide another.
+chain, anchors and decisions. It continues after a finding if it can, so that one flipped bit does not hide another.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from verifier.tree.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, wid
 
 
 class AuditSource(Protocol):
-    """Where a log is read from: a home, a folder of published files, a server. Every answer is checked.
+    """The source of a log: a home, a folder of published files, a server. Every answer is checked.
 
-    Methods raise NotFound or ProofInvalid, which the audit reports under the place it asked for, or Unavailable,
-    which ends it: no answer is no finding.
+    Methods raise NotFound or ProofInvalid, which the audit reports under the requested place. They raise Unavailable
+    for no answer, which is no finding and ends the audit.
     """
 
     def size(self) -> int:
-        """How many entries are said to be here."""
+        """How many entries the source claims to have."""
         ...
 
     def tile(self, level: Level, n: int, width: int) -> bytes:
@@ -57,7 +57,7 @@ class AuditSource(Protocol):
     def newest(self, size: int, /) -> bytes | None:
         """The newest signed checkpoint by now, read anew; None from a copy, which has no now.
 
-        `size`: how many entries it should cover. A log that is served is asked again for as long as publishing takes.
+        `size`: how many entries it should cover. A served log is asked again for as long as publishing may take.
         """
         ...
 
@@ -122,7 +122,7 @@ class AuditedRecord(Record):
         pass
 
     def _check_seal(self, seal: Seal) -> None:
-        """A gap is reported where it is, and not again at every seal behind it."""
+        """A gap is reported where it is, and not again at every later seal."""
         expected, self._next_seal = self._next_seal, seal.number + 1
         if seal.number != expected:
             raise Refused(f"couldn't follow the seals: got number {seal.number}, expected {expected}", code="seal_gap")
@@ -170,7 +170,7 @@ class Auditor:
         if first is not None:
             self.chain.read(first)
             self._ages.watched = {0, self.chain.head} | self.chain.sizes
-        # Asked after checkpoints and anchors: a log that grows meanwhile must not seem shorter than what is signed.
+        # Asked after checkpoints and anchors, so that a growing log does not seem shorter than what is signed.
         size = self._source.size()
         if size == 0:
             self.findings.add("entry 0", "entry_missing", "couldn't find a log: there are no entries here")
@@ -215,14 +215,17 @@ class Auditor:
         """Called when the record has taken one more entry in, or stepped over it."""
 
     def shown(self) -> bool:
-        """Whether anybody was shown anything of this log, so that witnesses could have cosigned it."""
+        """Whether any of this log was published, so that witnesses could have cosigned it."""
         return True
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
         """Called when the entries have been read, if there was a founding among them."""
 
     def _first_entry(self, size: int) -> Founding | None:
-        """The founding, read ahead: it says which contracts to ask. Not believed before the pin is compared."""
+        """The founding, read ahead because it names the contracts to ask.
+
+        It is not trusted before the pin is compared.
+        """
         try:
             data = self._source.tile("entries", 0, width_of("entries", 0, size))
             record = Record(self._source.segment, self.record.known)
@@ -327,7 +330,7 @@ class Auditor:
         self.findings.doubt(at, error.code, words, told=False)
 
     def _check_signature(self, index: int, at: str, entry: Entry) -> None:
-        """A wrong signature is a finding, and the rules are checked all the same."""
+        """A wrong signature is a finding; the rules are checked all the same."""
         domain = self.record.founding.domain
         try:
             if index < self._verified_before:

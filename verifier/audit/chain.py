@@ -1,7 +1,7 @@
-"""The chain's side of an audit: what the two contracts said, by raw events, against what the log says.
+"""The chain's side of an audit: raw events of the two contracts, compared with the log.
 
-Nobody is accused at first sight: what does not fit is looked at again with a fresh view of the chain, for the log and
-the chain both move while they are read. What a node leaves out or does not know is said as not checked.
+Nobody is accused at first sight. Whatever does not fit is compared again with a fresh view of the chain, since the log
+and the chain both move while they are read. Whatever a node leaves out or does not know is listed as not checked.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class ChainAudit:
     def compare(self, roots: Mapping[int, bytes], size: int, now: int, *, whole: bool = True) -> list[Anchored]:
         """Compare anchors and decisions. Returns the anchors that are still to be compared.
 
-        Of those beyond the log nothing can be said without a newer head; others came while the entries were read.
-        `now`: the instant (ms) for which the age of what is missing is told. `whole`: every entry was read; of a log
-        read in part nobody can tell which decisions it lacks.
+        Anchors beyond the log need a newer head; others came while the entries were read. `now`: the instant (ms) for
+        which the age of what is missing is told. `whole`: every entry was read; a log read in part does not show which
+        decisions it lacks.
         """
         if self.view is None or self._chain is None:
             return []
@@ -90,7 +90,7 @@ class ChainAudit:
         return [anchor for anchor in self.anchors if anchor.size > size or anchor.size not in roots]
 
     def _look(self) -> bool:
-        """Read the chain; what kept us from it is said. A view that cannot be had again is no view."""
+        """Read the chain, or report what prevented it. A view that cannot be read again does not count."""
         assert self._chain is not None  # noqa: S101  (callers have looked)
         assert self._founding is not None  # noqa: S101
         self.view = None
@@ -124,7 +124,7 @@ class ChainAudit:
             yield Doubt("decisions", "chain_incomplete", f"couldn't compare decisions: {left_out}", told=False)
 
     def _wait(self, now: int) -> None:
-        """What the registry decided and the log does not say: for a while that is how things go, then it is hidden."""
+        """Decisions of the registry that the log lacks. For a while this is normal; after that, the log hides them."""
         assert self.view is not None  # noqa: S101
         assert self._chain is not None  # noqa: S101
         try:
@@ -143,7 +143,7 @@ class ChainAudit:
             self._unanswered(error)
 
     def _unanswered(self, error: CarnetError) -> None:
-        """The auditor's own node accuses nobody by its silence or its nonsense."""
+        """Silence or nonsense from the auditor's own node accuses nobody."""
         self._findings.doubt("chain", error.code, f"couldn't check anchors and decisions: {error}", told=False)
 
 

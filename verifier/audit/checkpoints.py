@@ -12,7 +12,7 @@ from verifier.tree.checkpoint import Checkpoint
 
 
 class CheckpointAudit:
-    """Takes every kept note; says which sizes to derive roots for, and compares them afterwards."""
+    """Takes every kept note, names the sizes to derive roots for, and compares the roots afterwards."""
 
     def __init__(self, notes: Iterable[bytes], findings: Findings) -> None:
         self._findings = findings
@@ -21,7 +21,7 @@ class CheckpointAudit:
 
     @property
     def sizes(self) -> set[int]:
-        """The sizes that the notes claim, not believed yet."""
+        """The sizes that the notes claim, not verified yet."""
         return {head.size for _, head in self._notes if head}
 
     @property

@@ -14,13 +14,15 @@ from verifier.record.participant import Mirrored
 from verifier.record.statement import CLOCK_SKEW, digest
 
 MIRROR_LIMIT = DAY
-"""Milliseconds within which a decision of the registry has to stand in the log (docs/spec/audit.md). The writer takes
-no registrations on an older reading of the registry; it reads it every few seconds."""
+"""Milliseconds within which a decision of the registry must be in the log (docs/spec/audit.md).
+
+The writer reads the registry every few seconds, and takes no registrations on an older reading.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something that does not hold, or (`told` False) that could not be told. See `audit_report.Finding`."""
+    """Something that does not hold or, with `told` False, could not be known. See `audit_report.Finding`."""
 
     at: str
     code: str
@@ -61,16 +63,16 @@ def doubts(
 def block_by(recorded_at: int, now: int) -> int:
     """The instant (ms) by which the block of a mirrored decision had been made, if the log is right.
 
-    An entry dated more than a day after the auditor's clock is no witness of that: `now` counts then. Within a day the
+    An entry dated more than a day after the auditor's clock does not show that; `now` counts then. Within a day the
     auditor's clock may be slow.
     """
     return recorded_at if recorded_at <= now + DAY else now
 
 
 def _unseen(view: RegistryView, index: int, one: Mirrored, latest: int) -> Doubt:
-    """The registry does not count it. A node that has not come so far cannot know; but no log mirrors what is to come.
+    """The registry does not count it. A node that is behind cannot know, but no log mirrors a future decision.
 
-    Else an invented decision, dated into the far future, could not be told as long as that lasts.
+    Otherwise an invented decision, dated into the far future, would stay unknown until then.
     """
     newest = view.newest
     if one.block_time > latest + CLOCK_SKEW:

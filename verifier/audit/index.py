@@ -1,4 +1,4 @@
-"""The index in an audit: who stands for the newest one."""
+"""The index in an audit: who confirmed the newest one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from verifier.record.record import Record
 
 
 def index_notes(record: Record) -> list[str]:
-    """What an audit says about who stands for the newest index: nothing where the log shows that somebody else does."""
+    """An audit's notes on who confirmed the newest index; none if the log shows that it was somebody else."""
     if record.sealed_index is None:
         return []
     sealed = record.confirmed_index
     if sealed is None:
-        return ["nobody but the operator has confirmed an index: that nothing was left out is its own word elsewhere"]
+        return ["nobody but the operator has confirmed an index, so only its own word says that nothing was left out"]
     who = independence(record.standing, sealed)
     notes = [f"the confirmation in entry {one.entry} does not count: {one.why}" for one in who.confirmers if one.why]
     if not who.shown:

@@ -1,7 +1,7 @@
-"""Anchors that were made while a log was audited: whether it, or a newer head of it, explains them.
+"""Anchors that were made during an audit: whether the log, or a newer head of it, explains them.
 
-A log grows while it is read, and its contract grows with it: the two clocks meet at no instant. So a head is asked for
-again after the anchors were read. An honest log publishes before it anchors, so that this head covers every anchor.
+A log grows while it is read, and so does its contract; the two are never read at the same instant. So the audit asks
+for a head again after reading the anchors. An honest log publishes before it anchors, so this head covers every anchor.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def compare_later(
 ) -> None:
     """Compare anchors with the `audited` size and root (32 bytes), or with a newer signed head where one is beyond it.
 
-    `note` None: there is none to be had, as of a copied folder; then nothing can be told of what is beyond. Raises
-    Unavailable.
+    `note` None: there is no newer head, as with a copied folder; then nothing can be said about anchors beyond it.
+    Raises Unavailable.
     """
     size, root = audited
     most = max(anchor.size for anchor in anchors)
@@ -65,7 +65,7 @@ def compare_later(
 
 
 def _compare_within(anchors: Sequence[Anchored], fetch: Fetch, audited: tuple[int, bytes], findings: Findings) -> None:
-    """Anchors of what was audited, which came after it was decided at which sizes its roots are needed."""
+    """Anchors of audited entries that came after the sizes for roots were fixed."""
     try:
         _compare(anchors, CheckedTiles(fetch, *audited), findings)
     except (ProofInvalid, NotFound) as error:  # a damaged tile, which is a finding of its own

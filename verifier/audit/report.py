@@ -1,4 +1,4 @@
-"""What an audit says: findings, each with its place, a stable code and what it means, and what was counted."""
+"""The result of an audit: findings, each with its place, a stable code and its meaning, and counts."""
 
 from __future__ import annotations
 
@@ -11,38 +11,41 @@ from verifier.errors import CarnetError, Malformed, Unavailable
 from verifier.instant import format_instant
 
 FINDINGS_MAX = 1_000
-"""Findings of one code kept in full; more are counted. One flipped bit makes a handful, a forged log as many as it has
-entries; by code, so that they do not crowd out the one that convicts."""
+"""Findings of one code that are kept in full; more are only counted.
+
+One flipped bit makes a handful, a forged log as many as it has entries. The limit is by code, so that they do not crowd
+out the finding that convicts.
+"""
 
 Progress = Callable[[str, int, int], None]
-"""Takes what is being checked, how much of it is done, and how much there is."""
+"""Called with the part that is being checked, how much of it is done, and how much there is."""
 
 MEANINGS: Mapping[str, str] = {
     "pin": "this is another log than the one this audit was asked about",
     "leaf_differs": "the entry's bytes and its stored leaf hash do not belong together: one of them was changed",
     "chain_broken": "the entry does not follow the one before it as stored: one of them was changed, added or removed",
     "clock": "the entry claims to be older than one before it",
-    "signature_wrong": "whoever is named as author did not sign this; it was altered, or made for another log",
-    "signature_high_s": "the signature is the twin of another one, which no honest writer lets in",
-    "signature_form": "the signature is none at all",
+    "signature_wrong": "the named author did not sign this; it was altered, or made for another log",
+    "signature_high_s": "the signature is the twin of another one, which an honest writer refuses",
+    "signature_form": "the signature is malformed",
     "expired": "the statement was recorded after it had expired",
-    "lifetime": "the statement claims a longer life than any may have",
+    "lifetime": "the statement claims a longer life than is allowed",
     "not_yet_valid": "the statement was recorded before it was issued",
     "not_admitted": "its author was no participant when it was recorded",
     "suspended": "its author was suspended when it was recorded",
-    "not_entitled": "its author had no right to say this",
+    "not_entitled": "its author had no right to sign this",
     "prefix_not_held": "its author did not hold the company prefix when it was recorded",
     "not_approved": "fewer countries approved this decision than must",
     "kind_not_yet": "the ledger's rules did not have such an entry when it was recorded",
     "rules_differ": "the countries signed other rules under this number than those that are known by it",
     "rules_unknown": "the ledger goes on by rules that came after this program; nothing is wrong, a newer one reads on",
     "mirror_gap": "a decision of the registry is missing before this one",
-    "mirror_unseen": "the log says that the registry decided this, and the registry's contract does not",
-    "mirror_differs": "the log says something else of a decision than the registry and its block do",
-    "decision_unmirrored": "the log keeps a decision of the registry from whoever reads it",
+    "mirror_unseen": "the log says that the registry decided this, but the registry's contract does not",
+    "mirror_differs": "the log, and the registry and its block, say different things about a decision",
+    "decision_unmirrored": "the log hides a decision of the registry from its readers",
     "tile_differs": "a stored hash of the tree is not that of the entries below it",
     "tile_length": "a stored piece of the tree is cut short or too long",
-    "file_size": "a published file is larger than any of its kind may be; it was not read to its end",
+    "file_size": "a published file is larger than its kind may be; it was not read to its end",
     "bundle_length": "a stored bundle of entries can't be taken apart; the entries in it can't be checked",
     "entry_missing": "entries are missing from storage",
     "tile_missing": "a piece of the tree is missing from storage",
@@ -52,21 +55,21 @@ MEANINGS: Mapping[str, str] = {
     "signature_missing": "this is not signed by the log's key",
     "signature_invalid": "the log's key did not sign this",
     "cosignature_invalid": "the witness named did not sign this head, or its line was changed",
-    "cosignature_unknown": "a line bears a witness's name or key id and is not that witness's: it was changed",
+    "cosignature_unknown": "a line has a witness's name or key id but is not by that witness: it was changed",
     "quorum_missing": "the witnesses that the founding asks for have not confirmed any head kept here",
     "backdated": "the entry claims to be older than a head that witnesses saw without it",
     "postdated": "the entry claims to be younger than a head that witnesses saw with it",
-    "since_differs": "what was audited before is not the beginning of this log: history was rewritten, and the signed "
+    "since_differs": "this log does not begin with what was audited before: history was rewritten, and the signed "
     "heads of both reports prove it",
     "since_missing": "this log is shorter than it was when it was audited before: it was rolled back",
     "anchor_foreign": "the contract accepted another history than the one stored here",
     "anchor_ahead": "the contract accepted more entries than are stored here: this log was rolled back",
     "anchor_gap": "the node leaves out anchors that the contract has accepted",
-    "anchor_unread": "an anchor is of more entries than this copy holds, or of a damaged part, and was not compared",
+    "anchor_unread": "an anchor covers more entries than this copy holds, or a damaged part, and was not compared",
     "anchor_taken_back": "the chain has taken a block back in which this was anchored",
     "chain_other": "the node that was asked belongs to another chain",
     "chain_contract": "the node that was asked knows no such contract at its newest block",
-    "chain_behind": "the node that was asked has not come so far",
+    "chain_behind": "the node that was asked is behind",
     "chain_incomplete": "the node that was asked leaves out events that the contract counts",
     "chain_event": "the node that was asked answers nonsense",
     "chain_error": "the node that was asked refuses to answer",
@@ -81,37 +84,37 @@ MEANINGS: Mapping[str, str] = {
     "unit_unknown": "units were reported that the batch does not contain",
     "not_cumulative": "units were dropped from a report that may only grow",
     "supersedes": "the statement does not name the one that it replaces",
-    "statement_id_reused": "one statement stands in the log twice",
-    "lot_registered": "one lot stands in the log twice",
-    "index_differs": "the index does not cover what the log says: something was left out of it, or put in",
+    "statement_id_reused": "one statement is in the log twice",
+    "lot_registered": "one lot is in the log twice",
+    "index_differs": "the index does not match the log: something was left out of it, or added",
     "index_unsealed": "somebody confirmed an index that this log does not hold",
     "signed_head_ahead": "more was signed than is stored here: storage was restored from an old copy",
-    "signed_head_differs": "the newest head ever signed is not of the history stored here",
-    "log_head_differs": "what storage says of its own end is not what its entries give",
+    "signed_head_differs": "the newest head ever signed does not belong to the history stored here",
+    "log_head_differs": "storage names another end of the log than its entries give",
     "fold_differs": "openings go on from a saved state that the entries do not give: delete the file, and find out how",
     "statement_row": "the index of statements is wrong: a repeat could be taken in, or a new one refused",
-    "cosignature_row": "what is kept about a cosignature is not what its line says",
-    "published_differs": "a file for mirrors and strangers is not the copy of what is stored",
-    "checkpoint_row": "the index of checkpoints does not say what the checkpoint says",
-    "anchor_row": "what is kept about an anchor is not what the contract said",
-    "salt_missing": "a batch's salt is not here, so nothing can be said about its units",
+    "cosignature_row": "the stored details of a cosignature differ from its line",
+    "published_differs": "a published file differs from what is stored",
+    "checkpoint_row": "the index of checkpoints differs from the checkpoint",
+    "anchor_row": "the stored details of an anchor differ from the contract's event",
+    "salt_missing": "a batch's salt is missing here, so nothing can be said about its units",
     "salt_mismatch": "a batch's salt is not the one that its maker committed to",
     "seal": "the entry is no seal of scans",
-    "seal_gap": "a seal of scans is missing before this one, or stands in the log twice",
-    "seal_missing": "the leaves of a seal are not to be had, so officers can't be shown whether it holds their scans",
+    "seal_gap": "a seal of scans is missing before this one, or is in the log twice",
+    "seal_missing": "the leaves of a seal are missing, so officers can't see whether it holds their scans",
     "seal_length": "the leaves of a seal are cut short or too long",
     "seal_count": "leaves were added to a seal or taken out of it",
     "seal_unsorted": "the leaves of a seal are out of order, so a scan could be shown both present and absent",
     "seal_root": "the leaves are not those that were sealed: a scan was added, changed or dropped afterwards",
-    "seal_scan": "a kept scan is not in the seal that it was promised a place in, or it was changed since",
-    "seal_late": "a scan was sealed after the instant that was promised for it",
-    "seal_overdue": "a scan was promised to be sealed by now, and is not",
-    "anchors_stopped": "the log is written to, and its heads are no longer shown to the contract",
-    "index_seals_stopped": "the log is written to, and its index is no longer sealed: absence rests on nothing new",
-    "scan_seals_stopped": "the log is written to, and scans are no longer sealed",
-    "scan_row": "what is kept about a scan can't be read",
+    "seal_scan": "a kept scan is missing from its promised seal, or it was changed since",
+    "seal_late": "a scan was sealed after its promised deadline",
+    "seal_overdue": "the promised deadline of a scan has passed, and it is not sealed",
+    "anchors_stopped": "the log is written to, but its heads are no longer anchored",
+    "index_seals_stopped": "the log is written to, but its index is no longer sealed: absence rests on an old one",
+    "scan_seals_stopped": "the log is written to, but scans are no longer sealed",
+    "scan_row": "the stored details of a scan can't be read",
 }
-"""What a code means for whoever relies on the log; codes not listed explain themselves by their sentence."""
+"""What a code means for people who rely on the log. For codes that are not listed, the finding's sentence is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,9 @@ class AuditReport:
     """The result of an audit: the head that the entries give, counts, findings, and what was not or not yet there.
 
     `root` and `chain_head` are 32 bytes; `more` is the number of findings beyond those kept. `pin`: the one that was
-    asked about; `checkpoint`: the newest note that the log's key signed. `not_checked`: what was to be checked and
-    could not be told, which is neither right nor wrong. `ages`: when (ms) the newest entry, scan seal and index seal
-    were recorded, and the block of the newest anchor; None for never or unknown.
+    asked about; `checkpoint`: the newest note that the log's key signed. `not_checked`: checks without a result, which
+    are neither right nor wrong. `ages`: when (ms) the newest entry, scan seal and index seal were recorded, and the
+    block of the newest anchor; None for never or unknown.
     """
 
     size: int
@@ -157,7 +160,7 @@ class AuditReport:
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was asked could be checked, and holds."""
+        """Whether every requested check could be made, and holds."""
         return not self.findings and not self.not_checked
 
     def to_json(self) -> dict[str, Any]:
@@ -212,7 +215,7 @@ class Findings:
         self._kept: Counter[str] = Counter()
 
     def add(self, at: str, code: str, words: str) -> None:
-        """Keep one finding, or count it when there are very many of its code."""
+        """Keep one finding, or only count it when there are very many of its code."""
         if self._kept[code] < FINDINGS_MAX:
             self._kept[code] += 1
             self.list.append(Finding(at, code, words))
@@ -220,14 +223,17 @@ class Findings:
             self.more += 1
 
     def doubt(self, at: str, code: str, words: str, *, told: bool) -> None:
-        """Keep a finding or, `told` False, what could not be told; that once for each place and code."""
+        """Keep a finding or, with `told` False, an open check, the latter once for each place and code."""
         if told:
             self.add(at, code, words)
         elif not any((one.at, one.code) == (at, code) for one in self.not_checked):
             self.not_checked.append(Finding(at, code, words))
 
     def refused(self, at: str, error: CarnetError) -> None:
-        """Keep what a rule or a reader said. No answer is no finding: it ends the audit, and Unavailable is raised."""
+        """Keep the error of a rule or a reader as a finding.
+
+        Unavailable is no finding: it is raised and ends the audit.
+        """
         if isinstance(error, Unavailable):
             raise error
         self.add(at, error.code, str(error))

@@ -1,4 +1,4 @@
-"""The seals of an audit: where the leaves are to be had, they are exactly those that the entry commits to."""
+"""The seals of an audit: available leaves must be exactly those that the entry commits to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SealAudit:
     """Checks the leaves of every seal of a log, after its entries."""
 
     def __init__(self, read: SealReader | None, findings: Findings, progress: Progress) -> None:
-        """`read`: where leaves come from; None: they are not looked at, and the report says so."""
+        """`read`: the source of leaves. None: leaves are not checked, and the report says so."""
         self._read, self._findings, self._progress = read, findings, progress
 
     def run(self, seals: Sequence[Sealed]) -> None:

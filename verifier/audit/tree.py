@@ -46,7 +46,7 @@ class TreeCheck:
         hashes = self._open[level - 1]
         hashes.append(node)
         if len(hashes) == TILE_WIDTH:
-            # full with the last leaf taken in, so its number follows from how many there are
+            # full with the last leaf, so its number follows from the count of leaves
             self._compare(level, (self._frontier.size >> TILE_HEIGHT * (level + 1)) - 1, hashes)
             self._carry(level + 1, root_of(hashes))
             hashes.clear()

@@ -1,7 +1,7 @@
-"""The witnesses of an audit: every cosignature, the quorum that entry 0 asks for, and the log's clock against theirs.
+"""The witnesses of an audit: every cosignature, the quorum of entry 0, and the log's clock compared with theirs.
 
-A witness says when it saw a head. So what stands below that head was recorded before, and what stands above it after:
-an operator who dates an entry back contradicts the witnesses.
+A witness says when it saw a head. So entries below that head were recorded before, and entries above it after. An
+operator that dates an entry back contradicts the witnesses.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WitnessAudit:
         anything of this log was published, so that witnesses could have seen it.
         """
         if founding.policy is None:
-            self._findings.notes.append("this log has no witnesses: nobody says that others were shown the same")
+            self._findings.notes.append("this log has no witnesses: nobody vouches that others were shown the same")
             return
         witnessed: dict[int, int] = {}
         for head in heads:
@@ -58,7 +58,7 @@ class WitnessAudit:
             self._findings.count("cosignatures")
             if line.error is not None:
                 self._findings.add(f"cosignature of {line.name} at {at}", "cosignature_invalid", str(line.error))
-        # A tool must pass over signatures of strangers. One with half of a witness's identity is none of those.
+        # A tool must ignore signatures of strangers. A line with half of a witness's identity is not a stranger's.
         keys = founding.policy.witnesses.values() if founding.policy is not None else ()
         known = {(key.name, key.key_id) for key in (*keys, *founding.log_keys)}
         for stray in Note.parse(head.raw).signatures:

@@ -1,1 +1,1 @@
-"""What an EVM node says of a ledger's two contracts, decoded from raw events."""
+"""An EVM node's view of a ledger's two contracts, decoded from raw events."""

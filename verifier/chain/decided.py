@@ -1,6 +1,6 @@
-"""What the registry decided, read from its own event: the struct that was signed, by its ABI encoding alone.
+"""Decisions of the registry, read from its own events: the signed struct, decoded from its ABI encoding alone.
 
-The event also names the digest that was signed, so a struct that was read wrongly, or made up, shows by itself.
+The event also names the signed digest, so a struct that was read wrongly or made up is detected.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Events of the two contracts, decoded from what `eth_getLogs` returns, without any library that talks to a chain.
 
-The reader is the verifier's own node: a log that checks with somebody else's node rests on that somebody.
+The reader is the verifier's own node. A check with somebody else's node rests on trust in that somebody.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Block:
 class ChainReader(Protocol):
     """A node of the ledger's chain. Every method raises Unavailable when it gives no answer.
 
-    An empty answer of `logs` is no denial: nodes prune, and nodes lag. `call` asks the contract itself.
+    An empty answer of `logs` is no denial, since nodes prune and lag. `call` asks the contract itself.
     """
 
     def chain_id(self) -> int:
@@ -64,7 +64,7 @@ class ChainReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where on the chain an event stands. `block_hash` and `transaction` are 0x and 64 lower hex."""
+    """The position of an event on the chain. `block_hash` and `transaction` are 0x and 64 lower hex."""
 
     block_number: int
     block_hash: str

@@ -1,7 +1,7 @@
-"""What a node says of a ledger's two contracts at one block: all their events, and whether these are all.
+"""A node's view of a ledger's two contracts at one block: their events, and whether these are complete.
 
-Silence is no denial. A node may lag, prune its logs, or cut an answer short, and it says nothing of that. So the events
-are counted against the contracts' own state at the same block: what is missing then was left out by the node.
+Silence is no denial. A node may lag, prune its logs, or cut an answer short without saying so. So the events are
+counted against the contracts' own state at the same block: missing ones were left out by the node.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RegistryView:
 
     @property
     def decisions_missing(self) -> str | None:
-        """Why the decisions are not all that there are, or None when they are."""
+        """Why the decisions are incomplete, or None if they are complete."""
         if len(self.executed) == self.decided and set(self.executed) == set(range(1, self.decided + 1)):
             return None
         return f"the registry counts {self.decided} decisions, and the node gives {len(self.executed)}"
@@ -53,7 +53,7 @@ class ChainView(RegistryView):
 
     @property
     def anchors_missing(self) -> str | None:
-        """Why the anchors are not all that there are, or None when they are."""
+        """Why the anchors are incomplete, or None if they are complete."""
         previous, root = 0, bytes(32)
         for anchor in self.anchors:
             if anchor.previous_size != previous or anchor.size <= previous:
@@ -83,7 +83,7 @@ def read_registry(chain: ChainReader, founding: Founding) -> RegistryView:
     """Read the registry alone at the node's newest block.
 
     Raises Unavailable (`chain_other`: a node of another chain; `chain_contract`: no contract there) and ProofInvalid
-    (`chain_event`: events that are none).
+    (`chain_event`: invalid events).
     """
     return _registry(chain, founding, _newest(chain, founding))
 

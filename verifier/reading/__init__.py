@@ -1,1 +1,1 @@
-"""From what a device sent to a code: GS1's rules, the forms a code takes, and the faults of devices."""
+"""From a device's text to a code: GS1's rules, the forms of a code, and the faults of devices."""

@@ -1,4 +1,4 @@
-"""One text, one code: finds out which form a text is in and reads it literally, without any repair."""
+"""One text, one code: finds the form of a text and reads it literally, without any repair."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from verifier.reading.symbology import Carries, carries, split_symbology
 _SGTIN = re.compile(
     r"urn:epc:(?:id:sgtin:|tag:sgtin-(?:96|198):[0-7]\.)([0-9]{6,12})\.([0-9]{1,7})\.(.*)", re.IGNORECASE
 )
-_GTIN_DIGITS = 15  # digits alone, up to here, were meant as a GTIN; the shortest element string with one has 16
+_GTIN_DIGITS = 15  # up to this many digits alone were meant as a GTIN; the shortest element string with a GTIN has 16
 _ELEMENT_STRING_ATTEMPT = re.compile(r"01[0-9A-Za-z]{14}|01[0-9]{7}")
 _WEB = re.compile(r"https?:", re.IGNORECASE)
 _SECOND_LINK = re.compile(r"(?<!^)(?<!=)https?://", re.IGNORECASE)  # behind = it is a value of the query
@@ -29,7 +29,7 @@ _COMPOSITE = re.compile(
 
 
 class Foreign(StrEnum):
-    """Why a text that was read well is no product code: none of these says anything about the item."""
+    """Why a text that was read well is no product code. None of these says anything about the item."""
 
     LINK = "link"
     TEXT = "text"
@@ -37,11 +37,11 @@ class Foreign(StrEnum):
 
 
 def parse_code(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None = None) -> UnitCode | Foreign:
-    """Read a text as the code it is, or say what else it is.
+    """Read a text as a code, or say what else it is.
 
-    `symbology` is the device's AIM identifier (`]d2`), if it gave one apart from the text. Digits alone are a GTIN
-    before anything else, unless the identifier says that they are AI data. Raises Malformed when the text was meant as
-    a GS1 code and is broken.
+    `symbology` is the device's AIM identifier (`]d2`), if it was given separately from the text. Digits alone are read
+    as a GTIN first, unless the identifier says that they are AI data. Raises Malformed when the text was meant as a GS1
+    code and is broken.
     """
     within, text = split_symbology(text)
     symbology = within or symbology
@@ -111,7 +111,7 @@ def _parse_elements(text: str, carrier: Carrier, *, meant_as_gs1: bool) -> UnitC
 
 
 def _parse_sgtin(company: str, item: str, serial: str, carrier: Carrier) -> UnitCode:
-    """EPC Tag Data Standard 6.3.1: the indicator stands before the item reference, the check digit nowhere."""
+    """EPC Tag Data Standard 6.3.1: the indicator comes before the item reference; there is no check digit."""
     if len(company) + len(item) != 13:
         raise Malformed(
             f"couldn't read the SGTIN: got {len(company) + len(item)} digits of company and item, expected 13",

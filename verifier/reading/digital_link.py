@@ -1,7 +1,7 @@
 """GS1 Digital Links: codes written as web addresses, and the paths of them that a server receives.
 
 GS1 Digital Link: URI Syntax 1.2 (cited as DL). Values are escaped in the path and compared unescaped. The address is
-read as text; nothing here or behind it opens one.
+only read as text; Carnet never opens it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from verifier.reading.gs1 import Carrier, CodeForm, Gtin, UnitCode, parse_gtin, 
 SIGNATURE_KEY = "s"
 """The query key of the label signature. It holds a non-digit, as DL 4.9.1 asks of extensions."""
 
-# DL 4.4: all lower or all capital, nothing between; user names in front of a host only serve to mislead
+# DL 4.4: all lower case or all capitals, not mixed; user names before a host only mislead
 _ADDRESS = re.compile(r"(?:https?|HTTPS?)://(?P<host>[^/?#@\\\s]+)(?P<path>/[^?#]*)(?:\?(?P<query>[^#]*))?(?:#.*)?")
 _BASE = re.compile(r"https?://[^/?#@\\\s]+(?:/[^/?#\\\s]+)*")
 _NOT_IN_LINKS = re.compile(r"[^!-~]")  # RFC 3986 2; the rest of ASCII is read where it should be escaped
@@ -58,7 +58,7 @@ def parse_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode:
 
 
 def read_digital_link(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
-    """The same for any key: None is a well-formed link of something else, such as a pallet (00) or a place (414)."""
+    """The same for any key. None means a well-formed link of something else, such as a pallet (00) or a place (414)."""
     address = _ADDRESS.fullmatch(text)
     if _NOT_IN_LINKS.search(text):
         raise Malformed(
@@ -79,8 +79,8 @@ def parse_digital_link_path(
 ) -> UnitCode:
     """Read the path and query of a Digital Link as they came over the wire, still escaped, with or without a stem.
 
-    An escaped slash belongs to a value, so a path that a server has already unescaped will not do. Raises as
-    `parse_digital_link` does, save `scheme`.
+    An escaped slash belongs to a value, so the path must not be unescaped before. Raises as `parse_digital_link` does,
+    except `scheme`.
     """
     return _of_gtin(_parse(_text(raw_path), _text(query), carrier))
 
@@ -137,7 +137,7 @@ def is_digital_link(text: str) -> bool:
 
 
 def shows_another_key(text: str) -> bool:
-    """Whether a text is a web address with the sound value of another key than a GTIN, whatever else is wrong in it."""
+    """Whether a text is a web address with a valid value of a key other than a GTIN, whatever else is wrong in it."""
     address = _ADDRESS.fullmatch(text)
     segments = address["path"].removesuffix("/").split("/") if address else ()
     start = _find_key(segments)
@@ -173,7 +173,7 @@ def _find_key(segments: Sequence[str]) -> int | None:
 
 
 def _qualifiers(key: str, segments: Sequence[str]) -> dict[str, str]:
-    """The values behind a key. DL 4.8: one of its sequences in its order, each AI at most once."""
+    """The values after a key. DL 4.8: one of its sequences in order, each AI at most once."""
     ais = list(segments[::2])
     sequences = RULES[key].qualifiers or ()
     if ais and not any(ais == [ai for ai in sequence if ai in ais] for sequence in sequences):
@@ -190,7 +190,7 @@ def _qualifiers(key: str, segments: Sequence[str]) -> dict[str, str]:
 
 
 def _parse_query(query: str, root: str, values: Mapping[str, str]) -> tuple[str | None, dict[str, str]]:
-    """Return the label signature and the AIs; other keys are extensions that are none of ours."""
+    """Return the label signature and the AIs. Other keys are other people's extensions."""
     found: dict[str, str] = {}
     for part in filter(None, query.split("&")):
         key, equals, value = part.partition("=")
@@ -206,7 +206,7 @@ def _parse_query(query: str, root: str, values: Mapping[str, str]) -> tuple[str 
 
 
 def _check_attribute(key: str, value: str, root: str, values: Mapping[str, str]) -> None:
-    """DL 4.9: a key of digits only is an AI that may stand in a query and has no place in this path."""
+    """DL 4.9: a key of digits only is an AI. It must be allowed in a query and not belong in this path."""
     rule = RULES.get(key)
     fits = any(key in sequence and values.keys() <= set(sequence) for sequence in RULES[root].qualifiers or ())
     if rule is not None and (not rule.query or key == root or key in values or fits):
@@ -215,7 +215,7 @@ def _check_attribute(key: str, value: str, root: str, values: Mapping[str, str])
 
 
 def _path_gtin(text: str) -> Gtin:
-    if len(text) != 14 and text.isascii() and text.isdigit():  # DL 4.5.1: shorter GTINs are padded by who writes
+    if len(text) != 14 and text.isascii() and text.isdigit():  # DL 4.5.1: the writer pads shorter GTINs
         raise Malformed(
             f"couldn't read the GTIN: got {len(text)} digits behind /01/, expected 14", code="gtin_length", at="gtin"
         )

@@ -1,8 +1,8 @@
 """GS1 element strings: application identifiers (AIs) and values in a row, and the same in brackets.
 
-Fields of variable length end at a group separator (GS, 0x1D) or at the end of the text. A device that drops the
-separator makes one field swallow the next without any error, so nothing is read here that only length limits cut apart.
-GS1 General Specifications 7.8; the rules of each AI come from `verifier.reading.ai`.
+Fields of variable length end at a group separator (GS, 0x1D) or at the end of the text. If a device drops the
+separator, one field swallows the next without any error. So fields that only length limits would separate are not read
+here. GS1 General Specifications 7.8; the rules of each AI come from `verifier.reading.ai`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from verifier.reading.gs1 import Carrier, CodeForm, Gtin, Lot, Serial, UnitCode,
 from verifier.reading.recoded import BLANKS
 
 GS = "\x1d"
-"""Group separator: what a scanner sends for FNC1 behind a field of variable length."""
+"""Group separator: what a scanner sends for FNC1 after a field of variable length."""
 
-_MOST_ELEMENTS = 64  # fields of one code; own limit, against texts made of nothing but AIs
+_MOST_ELEMENTS = 64  # fields of one code; own limit, against texts that hold nothing but AIs
 _BRACKET = re.compile(r"(?<!\\)\((\d{2,4})\)", re.ASCII)
 
 
 def parse_element_string(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
-    """Read an element string without symbology identifier. None: well formed, but it names no product (no AI 01).
+    """Read an element string without its symbology identifier. None: well formed, but it names no product (no AI 01).
 
     Raises Malformed (`element_string`, `element`, `duplicate_ai`, and what the parsers of the values raise).
     """
@@ -34,8 +34,8 @@ def parse_element_string(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode
 def parse_bracketed(text: str, carrier: Carrier = Carrier.TEXT) -> UnitCode | None:
     """Read the form that people read, `(01)09506000134352(21)ABC`, with or without spaces around the values.
 
-    Values may hold brackets; one around two to four digits starts a field unless a backslash stands before it. Only
-    `BLANKS` are dropped: a separator beside a value is refused with it. None and Raises as above.
+    Values may hold brackets. A bracket around two to four digits starts a field, unless a backslash comes before it.
+    Only `BLANKS` are dropped; a value with a separator beside it is refused. None and Raises as above.
     """
     starts = list(_BRACKET.finditer(text))
     if not starts or starts[0].start() != 0:
@@ -67,7 +67,7 @@ def split_elements(text: str) -> list[tuple[str, str]]:
 
 
 def unit_code(elements: Iterable[tuple[str, str]], carrier: Carrier, form: CodeForm) -> UnitCode | None:
-    """Check each element and its company, and make the code of them. None without AI 01. Raises Malformed."""
+    """Check each element and those beside it, and make a code of them. None without AI 01. Raises Malformed."""
     values: dict[str, str] = {}
     for ai, value in elements:
         if ai not in values:
@@ -121,7 +121,7 @@ def format_element_string(
 ) -> str:
     """Write an element string with separators where they are needed, fields of fixed length first.
 
-    `gtin` has 14 digits. Raises Malformed like the parsers, so what is written can be read.
+    `gtin` has 14 digits. Raises Malformed like the parsers, so every written string can be read.
     """
     elements = [("01", gtin), *(extra or {}).items()]
     elements.sort(key=lambda element: element[0] != "01" and not _rule_at(element[0]).fixed)
@@ -132,7 +132,7 @@ def format_element_string(
 
 
 def join_elements(elements: Sequence[tuple[str, str]]) -> str:
-    """Write (AI, value) in the order given, unchecked, with a separator behind each variable field but the last."""
+    """Write (AI, value) in the order given, unchecked, with a separator after each variable field except the last."""
     parts = [ai + value + ("" if _rule_at(ai).fixed else GS) for ai, value in elements]
     return "".join(parts).removesuffix(GS)
 

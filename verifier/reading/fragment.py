@@ -1,8 +1,8 @@
-"""Fragments: texts that are a piece of one of our codes, or more than one, and so no foreign code.
+"""Fragments: texts that are part of one of our codes, or several of them, and therefore no foreign code.
 
-A scanner that types loses characters at either end, and a person copies a part. Such a text was not read well, whoever
-sent it: it says nothing about the item. Only what shows no piece of a code, no application identifiers and no host that
-the caller knows is another thing.
+A scanner that types may lose characters at either end, and a person may copy only a part. Such a text was not read
+well, and says nothing about the item. A text counts as another thing only if it shows no piece of a code, no
+application identifiers and no host that the caller knows.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _AGAIN = "scan or type it again, whole"
 
 
 def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
-    """What of a code a text is a piece of, as one sentence, or None when it shows none.
+    """Which part of a code a text is, as one sentence; None when it shows no part of one.
 
-    The text was read and is no code. `hosts` are those that the caller knows, such as the ledger's own; with a port
-    where they have one.
+    The text was read before and is no code. `hosts` are those that the caller knows, such as the ledger's own, with
+    their ports.
     """
     return _find(text, {CANONICAL_HOST, *(host.lower() for host in hosts)}, set())
 
@@ -79,7 +79,7 @@ def _find(text: str, known: Collection[str], seen: set[str]) -> str | None:
 
 
 def _meant_as_code(text: str) -> bool:
-    """Whether a text is a code or was meant as one. Digits alone would be too easily."""
+    """Whether a text is a code or was meant as one. Digits alone are not enough."""
     try:
         return not isinstance(parse_code(text), Foreign)
     except Malformed:
@@ -87,10 +87,10 @@ def _meant_as_code(text: str) -> bool:
 
 
 def find_covered(text: str) -> str | None:
-    """What a well-formed text hides that says of itself that it names no product, as one sentence; None if nothing.
+    """The product code hidden in a well-formed text that claims to name no product, as one sentence; or None.
 
     It may be a link that names a product in its stem and then something else, or a symbol that announces another
-    application and holds a product's code all the same. Whoever prints such a thing must not choose how it is judged.
+    application but holds a product's code. The printer of such a code must not choose how it is judged.
     """
     if _LINK.match(text) is not None:
         if any(_is_gtin(found[1]) for found in _STEM_WITH_KEY.finditer(urlsplit(text).path)):
@@ -106,7 +106,7 @@ def find_covered(text: str) -> str | None:
 
 
 def _inside(text: str) -> Iterator[str]:
-    """A text as a reader would write it, and what is packed into it."""
+    """A text as a reader would write it, and the texts encoded inside it."""
     yield plain(text)
     yield from packed(text)
 
@@ -139,7 +139,7 @@ def _cut_at_its_end(text: str, host: str) -> bool:
 
 
 def _shows(text: str, host: str) -> bool:
-    """Whether a host stands in a text, whole, or cut at its front and with a path behind it."""
+    """Whether a text contains a host, either whole, or cut at its front and followed by a path."""
     if re.search(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])", text):
         return True
     first, slash, _ = text.partition("/")

@@ -31,11 +31,11 @@ CSET82 = "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklm
 
 _OUTSIDE_CSET82 = re.compile(f"[^{re.escape(CSET82)}]")
 _GTIN_LENGTHS = (8, 12, 13, 14)
-_GTIN8_ZEROS = "00000"  # behind the indicator; also in a GTIN-14 made from a GTIN-8
+_GTIN8_ZEROS = "00000"  # after the indicator; also in a GTIN-14 made from a GTIN-8
 
 
 class Carrier(StrEnum):
-    """What bore the code. TEXT is typed, pasted, or from a device that does not say."""
+    """The carrier of the code. TEXT: typed, pasted, or from a device that does not say."""
 
     QR = "qr"
     DATAMATRIX = "datamatrix"
@@ -54,7 +54,7 @@ class CodeForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnitCode:
-    """One GS1 code as read. Without a serial it names a product, without a lot any batch of its GTIN may hold it.
+    """One GS1 code as read. Without a serial it names a product. Without a lot, any batch of its GTIN may hold it.
 
     `signature` is the text of `s` as read (None: there was none; it may be damaged); `extra` holds further AIs, such
     as 17 for an expiry date, by their digits.
@@ -69,7 +69,7 @@ class UnitCode:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
-@lru_cache(4096)  # a maker's batches are of few products
+@lru_cache(4096)  # a maker's batches belong to few products
 def parse_gtin(text: str) -> Gtin:
     """Read a GTIN of 8, 12, 13 or 14 digits and pad it to 14.
 
@@ -107,18 +107,18 @@ def parse_serial(text: str) -> Serial:
 def prefix_matches(prefix: str, gtin: str) -> bool:
     """Whether a GTIN-14 was issued under a company prefix.
 
-    A prefix is matched from digit 2, behind the packaging indicator. A GTIN-8 has a GS1-8 prefix of its own, which the
-    register writes with "00000" before it, so that one rule serves both and no UPC prefix takes a GTIN-8.
+    A prefix is matched from digit 2, after the packaging indicator. A GTIN-8 has a GS1-8 prefix of its own. The
+    register writes it with "00000" before it, so that one rule serves both and no UPC prefix matches a GTIN-8.
     """
     return gtin.startswith(prefix, 1)
 
 
 @lru_cache(maxsize=4_096)  # a shipment has few products, and the table of ranges is long
 def gs1_office(gtin: str) -> str | None:
-    """Who issued the prefix range of a GTIN-14, in words, or None for a range that nobody has been given.
+    """The office that issued the prefix range of a GTIN-14, in words; None for a range that nobody has.
 
     The office says where a company became a member, never where goods were made. Ranges that no company can hold are
-    named as what they are: 02, 04 and 20-29 restricted circulation, 952 demonstrations, 977-979 books and serials.
+    named: 02, 04 and 20-29 are for restricted circulation, 952 for demonstrations, 977-979 for books and serials.
     """
     of_gtin8 = gtin.startswith(_GTIN8_ZEROS, 1)
     found = GS18Prefix.extract(gtin[6:]) if of_gtin8 else GS1Prefix.extract(gtin[1:])

@@ -1,7 +1,7 @@
-"""Keyboard layouts: what comes in when a scanner types US keys and the computer takes them for another layout.
+"""Keyboard layouts: the text that arrives when a scanner types US keys and the computer uses another layout.
 
-A wedge scanner sends key positions, not characters. Each layout maps what the computer saw back to what the scanner
-meant. A text is undone whole or not at all: every character of it must be one that the layout's keys give.
+A wedge scanner sends key positions, not characters. Each layout maps the computer's characters back to the scanner's. A
+text is undone as a whole or not at all: the layout's keys must give every character of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MARKS = {
     "\u0300": "`", "\u0301": "´", "\u0302": "^", "\u0303": "~", "\u0304": "¯", "\u0306": "˘", "\u0307": "˙",
     "\u0308": "¨", "\u030a": "˚", "\u030b": "˝", "\u030c": "ˇ", "\u0327": "¸", "\u0328": "˛",
 }  # fmt: skip
-"""The marks of dead keys, and what is seen when no letter takes the mark: a Windows computer shows it by itself."""
+"""The marks of dead keys, and the character that Windows shows when no letter takes the mark."""
 _ANYWHERE = frozenset(" \t\r\n\x1d\x1c\x1e")  # from keys that no layout moves
 _CODE_AT_ALL = re.compile(r"01|\d{8}|sgtin", re.IGNORECASE)
 _LINK_SHAPE = re.compile(r"(.)(?!\1)(.)\2(.)(.)?(.)(.)\6(?:(?!\6).){2,80}\6(?:.{1,80}\6)??..\6.{14}(?:\6|.?$)")
@@ -44,9 +44,9 @@ class Layout:
 
 
 def undone(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What a text may have been before a layout changed it, and the names of the layouts that give just this.
+    """What a text may have been before a layout changed it, and the names of the layouts that give exactly this.
 
-    Only where something besides letters and digits was changed: of letters alone, Z is as likely a Z as it is a Y.
+    Only if a character other than letters and digits was changed. Among letters alone, a Z is as likely a Z as a Y.
     """
     if text.isascii() and text.isalnum():
         return
@@ -59,9 +59,9 @@ def undone(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def swapped_letters(text: str) -> str | None:
-    """The text with Y and Z exchanged, as a German keyboard gives it, where nothing else would show that; or None.
+    """The text with Y and Z exchanged, as a German keyboard gives it, if nothing else would show that; or None.
 
-    Letters and digits stay where they are on such a keyboard, save these two. Any other sign speaks for itself.
+    Except for these two, letters and digits are the same on such a keyboard. Any other changed sign would show it.
     """
     if not any(letter in text for letter in "yzYZ") or not all(one in _QWERTZ_KEEPS for one in text):
         return None
@@ -69,10 +69,10 @@ def swapped_letters(text: str) -> str | None:
 
 
 def unknown_layout(text: str) -> bool:
-    """Whether a text has the form of a link with a GTIN, sign by sign, although hardly a sign of it is the right one.
+    """Whether a text has the form of a link with a GTIN, sign by sign, although hardly any sign is the right one.
 
-    `https://` has its second and third sign alike, and its seventh and eighth; and the latter, a slash, stands around
-    the key of two signs and before the 14 of the GTIN. No language that is typed looks like that.
+    In `https://` the second and third signs are equal, and so are the seventh and eighth. The latter, a slash, also
+    encloses the two signs of the key and comes before the 14 of the GTIN. No typed language looks like that.
     """
     return not text.startswith(("http", "HTTP")) and _LINK_SHAPE.match(text) is not None
 
@@ -90,7 +90,7 @@ def layouts() -> tuple[Layout, ...]:
 def _layout(name: str, keys: str) -> Layout:
     """1. keys that give a character; 2. dead keys, whose mark melts with the next letter or stands alone.
 
-    A character that two keys give is left out: which of them was meant would be a guess.
+    A character that two keys give is left out, since choosing one of the keys would be a guess.
     """
     pairs = list(zip(keys, US, strict=True))
     seen: dict[str, str] = {}
@@ -111,4 +111,4 @@ def _layout(name: str, keys: str) -> Layout:
 
 _SWAP = str.maketrans("yzYZ", "zyZY")
 _QWERTZ_KEEPS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!%,.") | _ANYWHERE
-"""What a German, Austrian, Czech (with Shift) or Swiss keyboard leaves where it is, save Y and Z."""
+"""The characters that are the same on a German, Austrian, Czech (with Shift) or Swiss keyboard, except Y and Z."""

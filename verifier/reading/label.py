@@ -1,8 +1,8 @@
-"""Label signatures: what a printed code proves by itself, checked without any network.
+"""Label signatures: a printed code's own proof, checked without any network.
 
-A key made for one batch signs each unit; the public half stands in the batch's registration. The signature is printed
-as `?s=` in base32 over A-X and 2-9, which scanners that fold case or swap Y and Z cannot damage. It proves that the
-holder of the batch's key wrote this code, and nothing about how many times the code was printed since.
+A key made for one batch signs each unit. The batch's registration holds the public half. The signature is printed as
+`?s=` in base32 over A-X and 2-9, which scanners that fold case or swap Y and Z cannot damage. It proves that the holder
+of the batch's key wrote this code. It does not show how many times the code was printed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _L = 2**252 + 27742317777372353535851937790883648493  # RFC 8032 5.1: the order 
 
 
 class LabelCheck(StrEnum):
-    """What checking a printed signature says."""
+    """The result of checking a printed signature."""
 
     VALID = "valid"
     WRONG = "wrong"
@@ -64,7 +64,7 @@ def decode_signature(text: str) -> bytes:
             code="label_text",
         )
     signature = base64.b32decode(text.upper().encode("ascii").translate(_TO_RFC4648) + b"=")
-    if encode_signature(signature) != text.upper():  # pad bits: else eight texts would stand for one signature
+    if encode_signature(signature) != text.upper():  # pad bits: otherwise eight texts would mean one signature
         raise Malformed("couldn't read the label signature: its pad bits are not zero", code="label_text")
     return signature
 
@@ -87,7 +87,7 @@ def verify_label(public: bytes, log_id: bytes, gtin: str, lot: str, serial: str,
         signature = decode_signature(text)
     except Malformed:
         return LabelCheck.MALFORMED
-    if int.from_bytes(signature[32:], "little") >= _L:  # RFC 8032 5.1.7, else S + L would be a second signature
+    if int.from_bytes(signature[32:], "little") >= _L:  # RFC 8032 5.1.7; otherwise S + L would be a second signature
         return LabelCheck.WRONG
     try:
         key.verify(signature, label_message(log_id, gtin, lot, serial))

@@ -1,6 +1,6 @@
-"""What a label says besides its product, lot and serial: dates and whatever else its code holds.
+"""The other fields of a label, besides product, lot and serial: dates and whatever else its code holds.
 
-A field that was printed and read is compared with the register, or is named as not compared. None is dropped.
+Every field that was read is compared with the register, or is named as not compared. None is dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Printed = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def printed_fields(*codes: UnitCode) -> Printed:
-    """What codes of one item say besides product, serial and the first one's lot."""
+    """The fields of one item's codes besides product, serial and the first code's lot."""
     found: dict[str, dict[str, None]] = {}
     for code in codes:
         for ai, value in code.extra.items():

@@ -1,7 +1,7 @@
-"""Reading: from what a device sent to a code, to something else that was read well, or to "could not read".
+"""Reading: turns a device's text into a code, something else that was read well, or "could not read".
 
-Nothing is repaired silently and no address is opened. Where a device fault can be undone by name, the repaired codes
-are offered beside the literal reading.
+Nothing is repaired silently and no address is opened. If a named device fault can be undone, the repaired codes are
+offered beside the literal reading.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _AROUND = " \t\r\n\ufeff\u200b"
 class ReadCode:
     """A well-formed GS1 code with a GTIN, read literally.
 
-    `suspects` names faults that the text shows although it reads without error; then `repairs` holds the candidates.
-    If the literal code is registered, a suspicion is dropped. If it is not, `find_repairs` knows more.
+    `suspects` names faults that the text shows although it reads without error; `repairs` then holds the candidates. If
+    the literal code is registered, a suspicion is dropped. If it is not, `find_repairs` finds more candidates.
     """
 
     text: str
@@ -81,12 +81,13 @@ def read(
     machine_read: bool = False,
     hosts: Collection[str] = (),
 ) -> Reading:
-    """Read what a device sent. Never raises: what cannot be read is an answer of its own.
+    """Read a device's text. Never raises: an unreadable text is an answer of its own.
 
-    `carrier` says what bore the code; `symbology` is the device's AIM identifier such as `]d2`, if it gave one apart
-    from the text; `machine_read` says that a decoder gave the text although nobody knows what bore it. A text that is
-    no code is another thing when a decoder read it, and half a code when somebody typed it. `hosts` are those that the
-    caller knows, such as the ledger's own, with a port where they have one: what shows one of them is no other thing.
+    `carrier` is the code's carrier. `symbology` is the device's AIM identifier such as `]d2`, if it was given
+    separately from the text. `machine_read` says that a decoder gave the text although the carrier is unknown. A text
+    that is no code counts as another thing when a decoder read it, and as half a code when somebody typed it. `hosts`
+    are those that the caller knows, such as the ledger's own, with their ports; a text that shows one of them is never
+    another thing.
     """
     decoded = _decode(text, symbology)
     if isinstance(decoded, Unreadable):

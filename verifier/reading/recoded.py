@@ -1,7 +1,7 @@
-"""Texts whose every character a program or a keyboard has written in another form, and what they were before.
+"""Texts that a program or a keyboard has written in another form, character by character, and what they were before.
 
-Each form is undone for the whole text or not at all, without a guess. `fragment` looks at the same through them, so
-that nobody makes a code "another thing, read well" by how it is written.
+Each form is undone for the whole text or not at all, without a guess. `fragment` also looks through these forms, so
+that nobody can pass a code off as "another thing, read well" by the way it is written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 
 class Form(StrEnum):
-    """The form in which every character of a text stands. The names are those of the repairs."""
+    """The form in which every character of a text is written. The names are those of the repairs."""
 
     ENCODED = "encoded"
     DOUBLED = "doubled"
@@ -26,7 +26,7 @@ class Form(StrEnum):
 
 
 BLANKS = " \t\r\n\u00a0"
-"""Blanks around a value that say nothing: space, tab, line ends, no-break space. Separators are not among them."""
+"""Blanks around a value that mean nothing: space, tab, line ends, no-break space. Separators are not among them."""
 
 _SHORTEST = 8  # characters of a code: an EAN-8
 _MOST_PARTS = 32  # pieces of one address that are looked into; own limit
@@ -92,14 +92,14 @@ def round_brackets(text: str) -> str:
 def plain(text: str) -> str:
     """A text as a reader would write it: percent escapes undone twice, western digits, narrow signs, round brackets.
 
-    Programs that pass links on escape what they pass on, once or twice. For looking into a text, not for reading it.
+    Programs that forward links escape them once or twice. This is for looking into a text, not for reading it.
     """
     unescaped = unquote(unquote(text)) if "%" in text else text
     return round_brackets(western_digits(unescaped))
 
 
 def packed(text: str) -> Iterator[str]:
-    """What stands as base64, base32 or hex text in the parts of a text, such as the query of a web address."""
+    """Texts encoded as base64, base32 or hex in the parts of a text, such as the query of a web address."""
     parts = _PARTS.split(text)
     pieces = dict.fromkeys([*parts, *(piece for part in parts for piece in part.split("/"))])
     for piece in islice((one for one in pieces if len(one) >= _SHORTEST), _MOST_PARTS):
@@ -107,7 +107,10 @@ def packed(text: str) -> Iterator[str]:
 
 
 def _decoded(text: str) -> Iterator[tuple[str, str]]:
-    """Text that another one holds: ASCII and separators, else chance makes letters look like one. With the coding."""
+    """A text encoded in another one, with its coding.
+
+    Only ASCII and separators count: random letters may decode too.
+    """
     if _ENTITIES.fullmatch(text):
         codes = map(int, re.findall("[0-9]+", text))
         yield from (("HTML", shown) for shown in _shown(bytes(min(code, 255) for code in codes)))

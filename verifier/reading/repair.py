@@ -1,8 +1,8 @@
-"""Repairs: each undoes one named fault of a device, and shows what the code would then be.
+"""Repairs: each undoes one named fault of a device, and shows the code that would result.
 
-A repair is offered, never applied silently. It moves, removes or translates what the device did to the whole text; no
-character is guessed and a short serial is never completed. Repairs come from the text alone, so that nobody learns from
-them what is registered.
+A repair is offered, never applied silently. It undoes what the device did to the whole text by moving, removing or
+translating characters. No character is guessed and a short serial is never completed. Repairs come from the text alone,
+so that nobody learns from them what is registered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from verifier.reading.symbology import AI_DATA, split_symbology
 MOST_REPAIRS = 16
 """Candidates for one text. docs/spec/codes.md: each one that an officer looks up counts as a look-up."""
 
-_MOST_UNCOMMON = 6  # candidates with AIs that are rarely swallowed; own limit, so that they crowd nothing out
+_MOST_UNCOMMON = 6  # candidates with AIs that are rarely swallowed; own limit, so that they leave room for others
 _UNKNOWN_SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _SCHEME_ALL_CAPITAL = re.compile(r"(?:HTTPS?://[^a-z/?#]+/|URN:EPC:)")
@@ -62,7 +62,7 @@ class RepairName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One candidate: the repaired text, the code it reads as, and what the device would have done."""
+    """One candidate: the repaired text, the code that it reads as, and the device's supposed fault."""
 
     name: RepairName
     text: str
@@ -73,7 +73,7 @@ class Repair:
 def find_repairs(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | None = None) -> tuple[Repair, ...]:
     """The repairs of a text that read as another code than the text itself, at most 16, each code once.
 
-    The surest first. Where separators alone make a code of a text that is none, no keyboard is suspected as well.
+    The surest come first. If separators alone turn a text into a code, no keyboard is suspected as well.
     """
     literal = _parse(text, carrier, symbology)
     seen = {_identity(literal)} if literal else set()
@@ -94,7 +94,7 @@ def find_repairs(text: str, carrier: Carrier = Carrier.TEXT, symbology: str | No
 def find_suspects(text: str, code: UnitCode) -> tuple[RepairName, ...]:
     """The faults that a text shows although it reads without error: one field may have swallowed another.
 
-    A serial may hold these characters by itself. If the code as read is registered, the suspicion is dropped.
+    A serial may really hold these characters. If the code as read is registered, the suspicion is dropped.
     """
     suspects = []
     if code.form is CodeForm.ELEMENT_STRING and next(with_lost_separators(text), None) is not None:
@@ -117,8 +117,8 @@ _LINES = re.compile(r"[ \t\r\n]+")
 def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
     """Every repaired text, the surest fault first.
 
-    1. what is done to the whole text, and shows; 2. what stands for a separator, or is missing from an address; 3. what
-    may as well be the value's own: separators that are gone, an EAN; 4. keys.
+    1. visible changes of the whole text; 2. replaced separators, and missing parts of an address; 3. faults that may as
+    well be part of a value: lost separators, an EAN; 4. keys.
     """
     yield from _whole(text, literal)  # 1
     yield from _separators_shown(text, literal)  # 2
@@ -136,7 +136,7 @@ def _attempts(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
 def _whole(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
     """Frames, repetition, other forms of every character, brackets, composites, caps lock.
 
-    Faults of different kinds may come together where one of them is seen by itself.
+    Faults of different kinds may come together if one of them is visible on its own.
     """
     plain = text.strip(_FRAME)
     if plain != text:
@@ -158,7 +158,7 @@ def _whole(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
 
 
 def _keys(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
-    """A layout that changed anything which can be told from letters has spoilt the form as well."""
+    """A layout that changed any sign other than letters has broken the form as well."""
     if literal is None:
         for meant, names in undone(text):
             explanation = f"The scanner's US keys may have been read as {' or '.join(names)} ones."
@@ -193,7 +193,7 @@ def _separators_shown(text: str, literal: UnitCode | None) -> Iterator[_Attempt]
 
 
 def _separators_lost(text: str, literal: UnitCode | None) -> Iterator[tuple[bool, _Attempt]]:
-    """Each with whether all the AIs that were swallowed are common ones."""
+    """Candidates, each with whether all swallowed AIs are common ones."""
     if literal is not None and literal.form is not CodeForm.ELEMENT_STRING:
         return
     for (ai, *swallowed), repaired in with_lost_separators(text):
@@ -214,7 +214,7 @@ def _brackets(text: str) -> Iterator[_Attempt]:
 
 
 def _escaped_twice(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
-    """A link whose escapes were escaped once more: a value of it holds an escape after it was unescaped."""
+    """A link whose escapes were escaped once more: a value still holds an escape after unescaping."""
     explanation = "The link was escaped twice: a program took % for a character of its own."
     if literal is None:
         if _SCHEME.match(text) is None and "%2F" in text.upper():
@@ -228,9 +228,9 @@ def _unescaped_once(text: str) -> str:
 
 
 def _caps_lock_shows(text: str) -> bool:
-    """Whether the case of something that is not free to be in either speaks for caps lock.
+    """Whether caps lock shows in a part of the text whose case is fixed.
 
-    A scheme with its host, or a symbology identifier. Lots and serials are free, so they tell nothing.
+    Such a part is a scheme with its host, or a symbology identifier. Lots and serials may have any case.
     """
     return _turned_symbology(text) or _SCHEME_ALL_CAPITAL.match(text) is not None
 
@@ -242,7 +242,7 @@ def _turned_symbology(text: str) -> bool:
 def _eans_glued(text: str, literal: UnitCode | None) -> Iterator[_Attempt]:
     """The product's own EAN, read in the same sweep and glued to the code.
 
-    Behind, it must be the code's own GTIN: other digits at the end of a serial belong to it. What is left must still
+    At the end, the EAN must be the code's own GTIN; other digits at the end belong to the serial. The rest must still
     hold the GTIN, or the digits are the field of AI 01 itself.
     """
     explanation = "The scanner read the EAN beside the code in the same sweep and glued it on."
@@ -276,10 +276,10 @@ def _hosts(text: str) -> Iterator[_Attempt]:
 
 
 def _cases(text: str) -> list[_Attempt]:
-    """An address without its scheme, as it is and, where caps lock shows in it, with its letters exchanged.
+    """An address without its scheme, as it is and, if caps lock shows in it, with the case of its letters exchanged.
 
-    A host in capitals beside small letters shows it, as does a capital S before a signature. Where all is capital the
-    address may have been printed so, and that comes first.
+    A host in capitals beside small letters shows it, and so does a capital S before a signature. An address all in
+    capitals may have been printed so, and that comes first.
     """
     literal, turned = (RepairName.HOST, text, ""), (RepairName.CASE, text.swapcase(), f" {_CAPS_LOCK}")
     before = _BEFORE_KEY.match(text)

@@ -1,8 +1,8 @@
-"""Separators that a device lost or replaced: what a text would be with them.
+"""Separators that a device lost or replaced: the text as it would be with them.
 
 A field of variable length ends at a separator. If a device drops one, the field swallows the next field without any
-error; if it shows one, the shown characters end up inside a value. Both are undone only where every part is then sound
-by the table of AIs, and where the parts may stand beside each other.
+error. If a device shows one, the shown characters end up inside a value. Both are undone only if every part is then
+valid by the table of AIs, and the parts may occur together.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Element = tuple[str, str]
 """An AI and its value."""
 
 MOST_STEPS = 4_000
-"""Places that are looked at for one text; own limit, against texts made of nothing but AIs."""
+"""Places that are tried in one text; own limit, against texts that hold nothing but AIs."""
 MOST_SIGNS = 16
-"""Different signs of one text that are tried as separators; own limit, against texts of nothing else."""
+"""Different signs of one text that are tried as separators; own limit, against texts that hold nothing else."""
 COMMON = frozenset({"10", "21", "11", "13", "15", "16", "17"})
-"""Lot, serial and dates: what most codes hold, and looked for anywhere."""
+"""Lot, serial and dates: most codes hold these, and they are looked for anywhere."""
 _MOST_TRIED = 512  # ways of cutting one text, likewise
 _LONGEST_SWALLOWED = 64  # characters: serial, lot and two dates with their AIs, and no more
 
@@ -43,7 +43,7 @@ _OUTSIDE = re.compile(f"[^{re.escape(CSET82)}{GS}]")
 
 
 def with_shown_separators(text: str) -> Iterator[tuple[str, str]]:
-    """Each way in which separators may have been replaced: what stands for them, and the text with separators."""
+    """Each way in which separators may have been replaced: the replacement, and the text with separators."""
     if spelled := _SPELLED.search(text):
         yield spelled[0], _SPELLED.sub(GS, text)
         yield spelled[0], text.replace(spelled[0], GS)
@@ -53,9 +53,9 @@ def with_shown_separators(text: str) -> Iterator[tuple[str, str]]:
 
 
 def shown_inside_values(text: str) -> Iterator[tuple[str, str]]:
-    """The same for a text that reads without error: spellings of characters that a value may hold by itself.
+    """The same for a text that reads without error: spellings that may really be part of a value.
 
-    Only where another field stands behind the spelling, and the whole is then sound.
+    Only if another field follows the spelling, and the whole is then valid.
     """
     if text.startswith("("):
         if (spelled := _BEFORE_BRACKET.search(text)) is not None:
@@ -122,7 +122,7 @@ def _cuts(
 def _elements_from(
     rule: Rule, behind: str, used: frozenset[str], wanted: frozenset[str] | None, steps: _Steps
 ) -> Iterator[list[Element]]:
-    """Every way to read what stands behind an AI to its end."""
+    """Every way to read the text after an AI to its end."""
     if not rule.fixed:
         if behind:
             yield [(rule.ai, behind)]
@@ -139,10 +139,10 @@ def _elements_from(
 
 
 def _plausible(value: str, at: int, inner: Rule, wanted: frozenset[str] | None) -> bool:
-    """Whether an AI inside a value is likely to be one, and not digits of the value itself.
+    """Whether an AI inside a value is likely a real one, and not digits of the value itself.
 
-    Lot, serial and dates are looked for anywhere. Of the other AIs one of two digits must begin or end a run of digits.
-    Numbers show nothing, nor does a value that fills its field to the last character, as serials made here do.
+    Lot, serial and dates are looked for anywhere. Any other AI of two digits must begin or end a run of digits. A value
+    of digits alone shows nothing, nor does one that fills its field to the last character, as generated serials do.
     """
     if wanted is not None:
         return inner.ai in wanted or inner.ai in COMMON

@@ -1,7 +1,7 @@
-"""Symbology identifiers: the three characters with which a scanner says what kind of symbol it read.
+"""Symbology identifiers: three characters by which a scanner names the kind of symbol that it read.
 
-ISO/IEC 15424; GS1 General Specifications 5.1.2 names those that carry GS1 data. `]`, a letter for the symbology and a
-modifier. A scanner may send one in front of the data or apart from it; neither is a fault.
+ISO/IEC 15424; GS1 General Specifications 5.1.2 names those that carry GS1 data. An identifier is `]`, a letter for the
+symbology and a modifier. A scanner may send it before the data or separately; neither is a fault.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LETTERS = frozenset("ABCEFGHIJKLMNOPQRSTUVXZdehoprsz")
 
 
 class Carries(StrEnum):
-    """What a symbology identifier promises of the data behind it.
+    """What a symbology identifier promises about the data after it.
 
     AI_DATA: FNC1 stood first, so these are AIs and values, never a bare number. NUMBER: an EAN, UPC or ITF-14 symbol.
     NO_PRODUCT: the two or five digits beside an EAN, an ITF without its check digit, or FNC1 in second place, which
@@ -46,7 +46,7 @@ def split_symbology(text: str) -> tuple[str | None, str]:
 
 
 def carries(symbology: str) -> Carries:
-    """What stands behind an identifier such as `]d2`; one that is not known promises nothing."""
+    """The kind of data after an identifier such as `]d2`; an unknown identifier promises nothing."""
     if symbology in AI_DATA:
         return Carries.AI_DATA
     if symbology in _NUMBERS:

@@ -1,7 +1,7 @@
 """Scan evidence: one file that shows a court whether the operator kept its promise to seal a scan.
 
-Nothing in the file is believed but through the pin: entry 0 gives the log's key, the key signed both the promise and
-the tree's head, and the tree gives the entries that keep the promise or break it.
+Only the pin is trusted: it identifies entry 0, entry 0 gives the log's key, the key signed both the promise and the
+tree's head, and the tree gives the entries that keep the promise or break it.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ SCAN_STEPS: Mapping[str, str] = {
 }
 """What each step is about, in the order in which they run."""
 
-NO_TRUTH = "That the scan was what it says: a seal shows that it was not changed, dropped or added afterwards."
+NO_TRUTH = "That the scan itself is true: a seal only shows that it was not changed, dropped or added afterwards."
 NO_CLOCK = (
     "That the log's clock is right: `recorded_at` is the operator's, bounded by cosignatures and anchors around it."
 )
-NO_SEQUENCE = "That the numbers of seals have no gap and stand once each: an audit of the whole log shows that."
+NO_SEQUENCE = "That the numbers of seals have no gap and no repeat: an audit of the whole log shows that."
 
 NO_QUORUM = "That others were shown the same tree: no quorum of witnesses has cosigned its head."
 
 
 class Promise(StrEnum):
-    """What became of the promise that a receipt is. Everything but `kept` is a broken one."""
+    """Whether the promise of a receipt was kept. Everything except `kept` is a broken promise."""
 
     KEPT = "kept"
     LATE = "late"
-    """The seal was recorded after the deadline, whatever it holds."""
+    """The seal was recorded after the deadline, with or without the scan."""
     MISSING = "missing"
     """The seal was recorded and does not hold the scan."""
     OVERDUE = "overdue"
@@ -62,14 +62,14 @@ class Promise(StrEnum):
 def check_scan_evidence(raw: bytes, *, pin: bytes) -> Report:
     """Check a file of scan evidence step by step; stops at the first step that fails.
 
-    A good file may show either: `shows["promise"]["state"]` says which. `pin`: SHA-256 of entry 0's bytes (32 bytes),
-    told out of band. Never raises for anything the file holds.
+    A valid file shows a kept or a broken promise: `shows["promise"]["state"]` says which. `pin`: SHA-256 of entry 0's
+    bytes (32 bytes), told out of band. Never raises for anything the file holds.
     """
     return _Check(raw, pin).run()
 
 
 class _Open(Exception):
-    """A step that does not apply, or has not come about yet."""
+    """A step that does not apply, or cannot be decided yet."""
 
 
 class _Check:
@@ -135,7 +135,10 @@ class _Check:
         return f"{self._head.size} entries, root {self._head.root.hex()}"
 
     def _check_witnesses(self) -> str:
-        """A quorum keeps the operator from growing a tree for one reader; against itself its signature is enough."""
+        """A quorum keeps the operator from growing a tree for one reader.
+
+        Against the operator its own signature is enough.
+        """
         policy = self._founding.policy
         if policy is None:
             raise _Open("this ledger has no witnesses")
@@ -172,7 +175,7 @@ class _Check:
         return self._words
 
     def _check_run(self) -> None:
-        """All entries from an earlier seal, or entry 0, to one after the deadline: seals come in order."""
+        """Check that no entry is left out between an earlier seal (or entry 0) and one after the deadline."""
         receipt, run = self._file.receipt, self._entries[1:]
         first = run[0][1] if run else None
         before = parse_seal(first.body).number if first is not None and first.kind is Kind.SCANS_SEALED else None

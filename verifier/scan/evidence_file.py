@@ -1,7 +1,7 @@
 """The format of scan evidence: a receipt, the entries of the log that keep or break its promise, and their proofs.
 
-Canonical JSON with exactly these keys. Reading a file checks its form and nothing else: `verifier.scan.evidence` says
-what it proves. `docs/spec/seal.md` describes the same for other programs.
+Canonical JSON with exactly these keys. Reading a file checks only its form; `verifier.scan.evidence` says what it
+proves. `docs/spec/seal.md` describes the same for other programs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from verifier.tree.tlog_proof import MAX_PATH
 SPEC = "carnet/scan-evidence/1"
 """The version of this format."""
 FILE_MAX = 16_000_000
-"""Bytes of one file, as of other evidence. Own limit."""
+"""Bytes of one file, as for other evidence. Own limit."""
 ENTRIES_MAX = 1_024
-"""Entries in one file. Own limit; a kept promise takes two, one that ran out all entries since the last seal."""
+"""Entries in one file. Own limit. A kept promise takes two; an overdue one takes all entries since the last seal."""
 
 _KEYS = {"spec", "receipt", "checkpoint", "entries", "membership", "absence"}
 _NUMBER_MAX = 2**53 - 1
@@ -36,7 +36,7 @@ _NUMBER_MAX = 2**53 - 1
 class ScanEvidence:
     """A decoded file. `checkpoint`: a signed note, verbatim; `entries` by rising index; `place`: where the leaf is.
 
-    `place` is None when the promise was broken whatever the seal holds: it came late, or not at all.
+    `place` is None when the seal came late or never, since the promise is then broken anyway.
     """
 
     receipt: ScanReceipt
@@ -67,12 +67,12 @@ def encode_scan_evidence(file: ScanEvidence) -> bytes:
             else None,
         }
     )
-    decode_scan_evidence(raw)  # what is written can be read: a file that only its writer understands proves nothing
+    decode_scan_evidence(raw)  # whatever is written can be read: a file that only its writer understands proves nothing
     return raw
 
 
 def decode_scan_evidence(raw: bytes) -> ScanEvidence:
-    """Read a file; whatever decodes encodes to the same bytes. Nothing in it is believed yet.
+    """Read a file; whatever decodes encodes to the same bytes. Nothing in it is trusted yet.
 
     Raises Malformed (`scan_evidence`, or the code of the part that is not in its form), ProofInvalid (`receipt_leaf`).
     """

@@ -1,11 +1,11 @@
-"""The signed answer of a receipt against the log: what an officer was told, judged again at the size it names.
+"""The signed answer of a receipt, compared with the log: the officer's answer is judged again at the size it names.
 
-A receipt signs verdict, reasons and the size of the log that they rest on. So whoever reads the log at that size can
-tell whether the officer was told what it says. What the log alone can't tell (other officers' scans, the clock, a
+A receipt signs verdict, reasons and the size of the log that they rest on. So anybody who reads the log at that size
+can tell whether the answer agrees with it. Whatever the log alone can't show (other officers' scans, the clock, a
 unit's place in a segment nobody here has) is named, never passed over.
 
-No reason that an answer claims switches a comparison off. A claim says in which lots the unit would be; the facts of
-all these lots are compared, and those that only a proof of the unit could settle are named as not compared.
+No reason in an answer switches a comparison off. The answer's claim says in which lots the unit would be. The facts of
+all these lots are compared, and facts that only a proof of the unit could settle are named as not compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NEEDS: Mapping[str, frozenset[str]] = {
     "not_registered": frozenset({"unit_absent"}),
     "outside": frozenset({"prefix_unknown", "not_gs1"}),
 }
-"""One of which reasons a verdict can't go without, whatever else an answer says that is not known here."""
+"""For each verdict, the reasons of which it needs at least one, whatever unknown reasons an answer has besides."""
 _UNREAD = frozenset({"could_not_read", "not_gs1"})
 _UNIT = frozenset({"unit_registered", "unit_absent", "prefix_unknown"})
 _BEHAVIOUR = frozenset(code for code, (about, _) in REASONS.items() if about is Dimension.BEHAVIOUR)
@@ -47,7 +47,7 @@ _CAME_LATER = "its proof shows a registration that came after the answer, and sa
 
 
 class Claim(StrEnum):
-    """What an answer claims to have found. UNSAID: it says neither that the unit is registered nor that it is not."""
+    """An answer's claim about the unit. UNSAID: it says neither that the unit is registered nor that it is not."""
 
     UNREAD = "unread"
     PRODUCT = "product"
@@ -58,14 +58,14 @@ class Claim(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a checked proof shows a unit: registered in the entry `entry`, or absent (None) from the printed lot."""
+    """A unit's place by a checked proof: registered in the entry `entry`, or absent (None) from the printed lot."""
 
     entry: int | None
 
 
 @dataclass(slots=True)
 class _Held:
-    """What a log says of an answer's reasons: those it decides, and those that it can't (name -> why)."""
+    """A log's word on an answer's reasons: those that it decides, and those that it can't (name -> why)."""
 
     decides: dict[str, bool] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def compare_answer(receipt: ScanReceipt, then: Said, soon: Said, place: Place | 
 
 
 def claim_of(told: frozenset[str], said: Said) -> Claim:
-    """What an answer with these reasons claims about a code that reads as a product's."""
+    """The claim of an answer with these reasons about a code that reads as a product's."""
     if told & _UNREAD:
         return Claim.UNREAD
     if said.code is not None and said.code.serial is None:
@@ -109,7 +109,7 @@ def claim_of(told: frozenset[str], said: Said) -> Claim:
 
 
 def contradictions(told: frozenset[str]) -> tuple[str, ...]:
-    """Reasons that no judge gives together (`verifier.verdict.judge`), whatever the facts: a sentence each."""
+    """Reasons that the judge (`verifier.verdict.judge`) never gives together, one sentence each."""
     pairs = [told & group for group in (_UNREAD, _UNIT, frozenset({"sold", "sold_elsewhere"}))]
     pairs.append(told & {"unit_registered", "signature_of_absent_unit"})
     faults = [f"the officer was told {_list(some)}, which exclude each other" for some in pairs if len(some) > 1]
@@ -121,7 +121,7 @@ def contradictions(told: frozenset[str]) -> tuple[str, ...]:
 
 
 def _hold(told: frozenset[str], said: Said, place: Place | None) -> _Held:
-    """Hold the reasons to one size of the log."""
+    """Compare the reasons with one size of the log."""
     claim, held = claim_of(told, said), _Held()
     sure, may = _lots(claim, "lot_mismatch" in told, said, place)
     if claim is Claim.UNREAD:
@@ -133,7 +133,7 @@ def _hold(told: frozenset[str], said: Said, place: Place | None) -> _Held:
         if claim in (Claim.PRESENT, Claim.PRODUCT):
             _hold_fact(reason, said, sure, may, held)
         elif reason in told:
-            if claim is not Claim.UNREAD:  # that is a contradiction already
+            if claim is not Claim.UNREAD:  # already reported as a contradiction
                 held.decides[reason] = False
         elif lots := [one.lot for entry, one in said.lots.items() if entry in may and one.decides.get(reason, True)]:
             held.open[reason] = f"the answer names no unit; it holds, or may, of units of lot {_few(lots)}"
@@ -147,7 +147,7 @@ def _hold(told: frozenset[str], said: Said, place: Place | None) -> _Held:
 
 
 def _hold_register(claim: Claim, said: Said, held: _Held, *, found: bool) -> None:
-    """Serial, prefix and registration. A prefix that nobody holds now is told of units that no lot has, and no others.
+    """Serial, prefix and registration. `prefix_unknown` is only right for a unit that is in no lot.
 
     `found`: a lot is registered that the unit could be in.
     """
@@ -164,7 +164,7 @@ def _hold_register(claim: Claim, said: Said, held: _Held, *, found: bool) -> Non
 
 
 def _hold_mismatch(claim: Claim, said: Said, place: Place | None, held: _Held) -> None:
-    """Whether the unit is in another lot than printed, or in two: justified only where the log has such lots."""
+    """Whether the unit is in another lot than printed, or in two. This is only right if the log has such lots."""
     assert said.code is not None  # noqa: S101
     shown = said.lots.get(place.entry) if place is not None and place.entry is not None else None
     others = len(said.lots) > 1 if said.code.lot is None else len(said.lots) > len(said.printed)
@@ -177,7 +177,7 @@ def _hold_mismatch(claim: Claim, said: Said, place: Place | None, held: _Held) -
 
 
 def _lots(claim: Claim, mismatch: bool, said: Said, place: Place | None) -> tuple[frozenset[int], frozenset[int]]:
-    """Lots (by entry) that the unit surely is in if the claim is true, and all those that it may be in."""
+    """Lots (by entry) that the unit must be in if the claim is true, and all lots that it may be in."""
     everywhere = frozenset(said.lots)
     lot = said.code.lot if said.code is not None else None
     sure = everywhere & {place.entry} if place is not None else frozenset()
@@ -231,7 +231,7 @@ def _compare_reasons(told: frozenset[str], size: int, held: _Held, later: _Held)
 
 
 def _compare_unit(told: frozenset[str], then: Said, soon: Said, place: Place | None, why: str) -> Compared:
-    """The unit against its proof: one that came after the answer contradicts no absence."""
+    """Compare the unit with its proof. A registration after the answer does not contradict absence."""
     claim = claim_of(told, then)
     at = place.entry if place is not None else None
     match claim:
@@ -267,7 +267,7 @@ def _compare_unit(told: frozenset[str], then: Said, soon: Said, place: Place | N
 
 
 def _compare_verdict(verdict: str, told: frozenset[str], said: Said, found: Compared) -> Compared:
-    """The verdict must follow from its reasons. It is called the same only if nothing that could turn it is open."""
+    """The verdict must follow from its reasons. It counts as the same only if nothing that could change it is open."""
     needed, given = _NEEDS.get(verdict), verdict_from(told)
     wrong = (told & STOPPING and verdict != "stop") or (needed is not None and not told & needed)
     if wrong or given not in (verdict, None):

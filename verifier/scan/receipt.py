@@ -1,6 +1,6 @@
-"""Scan receipts: the operator's signed promise that a scan will stand in a numbered seal before a deadline.
+"""Scan receipts: the operator's signed promise that a scan will be in a numbered seal before a deadline.
 
-Who holds one can show to anybody with the pin that the promise was kept or broken: `verifier.scan.evidence`.
+The holder of a receipt can prove to anybody with the pin whether it was kept: `verifier.scan.evidence`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from verifier.tree.note_key import ED25519_SIGNATURE_SIZE, SigningKey, VerifierK
 SPEC = "carnet/scan-receipt/2"
 """The version of this format: the scan says under which administration its officer scanned."""
 SPEC_1 = "carnet/scan-receipt/1"
-"""The version before, whose scans name an officer alone. Read for ever, written no more."""
+"""The version before, whose scans name only an officer. It is still read, but no longer written."""
 SCAN_LIMIT = 65_535
 """Bytes of a canonical scan. Own limit; the longest code has 4,296 characters."""
 SEAL_MAX = 2**53 - 1
-"""The largest number of a seal. Own limit: at one a second it is reached after the sun has gone out."""
+"""The largest number of a seal. Own limit; one seal a second never reaches it."""
 DEADLINE_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which RFC 3339 has no text."""
 
@@ -47,7 +47,7 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 class ScanReceipt:
     """A promise: the scan with these canonical bytes and salt (32 bytes) is a leaf of seal `seal`.
 
-    `log_id`: SHA-256 of the origin; `deadline` in milliseconds: when the entry that seals must have been recorded;
+    `log_id`: SHA-256 of the origin; `deadline` in milliseconds: the instant by which the seal's entry must be recorded;
     `signature`: 64 bytes of Ed25519 by a log key.
     """
 
@@ -60,7 +60,7 @@ class ScanReceipt:
 
     @property
     def leaf(self) -> bytes:
-        """What the seal commits to."""
+        """The leaf that the seal commits to."""
         return scan_leaf(self.salt, self.scan)
 
     @property
@@ -70,7 +70,7 @@ class ScanReceipt:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What the signed scan says, by name."""
+        """The fields of the signed scan, by name."""
         return dict(canonical.decode(self.scan))
 
     def to_json(self) -> dict[str, Any]:
@@ -103,13 +103,13 @@ def receipt_message(log_id: bytes, leaf: bytes, seal: int, deadline: int) -> byt
 
 
 def sign_receipt(key: SigningKey, log_id: bytes, scan: bytes, salt: bytes, seal: int, deadline: int) -> ScanReceipt:
-    """Promise a kept scan its place. The same arguments give the same bytes: Ed25519 draws nothing."""
+    """Promise a kept scan its place. The same arguments give the same bytes, since Ed25519 is deterministic."""
     message = receipt_message(log_id, scan_leaf(salt, scan), seal, deadline)
     return ScanReceipt(log_id, scan, salt, seal, deadline, key.sign_bytes(message))
 
 
 def parse_receipt(value: object) -> ScanReceipt:
-    """Read a receipt from JSON. Nothing in it is believed yet but that its leaf is the scan's.
+    """Read a receipt from JSON. So far it is only checked that the leaf is the scan's.
 
     Raises Malformed (`receipt`, `hex`, `instant`, `base64`), ProofInvalid (`receipt_leaf`).
     """
@@ -144,7 +144,7 @@ def parse_receipt(value: object) -> ScanReceipt:
 
 
 def encode_scan(value: object) -> bytes:
-    """The canonical bytes of a scan of either version. Raises Malformed (`receipt`) for other fields than a scan's."""
+    """The canonical bytes of a scan of either version. Raises Malformed (`receipt`) for the wrong fields."""
     if not isinstance(value, Mapping) or set(value) - {ADMINISTRATION} != _SCAN_TEXTS | _SCAN_OPTIONAL | _SCAN_LISTS:
         raise _bad("a scan with other fields", "exactly those of a scan")
     texts = all(isinstance(value[name], str) for name in _SCAN_TEXTS)

@@ -1,7 +1,7 @@
-"""What a log says about the code in a receipt: the facts of every lot that the code could mean, at one size.
+"""A log's facts about the code in a receipt: those of every lot that the code could mean, at one size.
 
-It rests on the code, the country and the context that were signed, never on the answer: what an operator claims to have
-found must not choose what its claim is compared with (`verifier.scan.judged`).
+They rest on the signed code, country and context, never on the answer: an operator's claim must not choose the facts
+that it is compared with (`verifier.scan.judged`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ FACTS = (
     "sold",
     "sold_elsewhere",
 )
-"""Reasons that a log decides about a unit of one lot. All of them speak against it, or change what is advised."""
+"""Reasons that a log decides about a unit of one lot. Each speaks against the unit, or changes the advice."""
 
 
 @dataclass(frozen=True, slots=True)
 class LotSaid:
-    """One registered lot: its number, its batch's id (32 bytes), which of `FACTS` hold of the code's unit in it, and
-    which can't be told (why)."""
+    """One registered lot: its number, its batch's id (32 bytes), and the `FACTS` of the code's unit in it.
+
+    `decides`: whether each fact holds; `open`: why it can't be known.
+    """
 
     lot: str
     batch: bytes
@@ -48,7 +50,7 @@ class LotSaid:
 class Said:
     """What a log of `size` entries says about a code.
 
-    code: as it reads without any device; None for a text that is no product's. `suspects`: it shows a device fault.
+    code: as it reads without any device; None for a text that names no product. `suspects`: it shows a device fault.
     held: somebody holds the company prefix. `witnesses`: entry 0 asks for some.
     lots: every registered lot of the product, by the index of its entry.
     """
@@ -62,7 +64,7 @@ class Said:
 
     @property
     def printed(self) -> frozenset[int]:
-        """The entry of the lot that is printed; of all lots where none is."""
+        """The entry of the printed lot; the entries of all lots if none is printed."""
         lot = self.code.lot if self.code is not None else None
         return frozenset(entry for entry, one in self.lots.items() if lot in (None, one.lot))
 
@@ -74,7 +76,7 @@ def size_of(receipt: ScanReceipt) -> int | None:
 
 
 def said_about(record: Record, receipt: ScanReceipt) -> Said:
-    """What the log says, at the size to which `record` was folded, about the code in a receipt."""
+    """The log's facts about the code in a receipt, at the size to which `record` was folded."""
     scan, reading = receipt.fields, read(str(receipt.fields["code"]))
     if not isinstance(reading, ReadCode):
         return Said(record.size, None)
@@ -100,7 +102,7 @@ def _batch(record: Record, batch: Batch, country: str | None) -> dict[str, bool]
 
 
 def _retired(record: Record, batch: Batch, code: UnitCode, context: str) -> tuple[dict[str, bool], dict[str, str]]:
-    """Whether this very unit was reported sold, destroyed or stolen; open where its key or the set is not here."""
+    """Whether this unit was reported sold, destroyed or stolen; open if its key or the set of units is not here."""
     sold, other = ("sold", "sold_elsewhere") if context == Context.OWNER else ("sold_elsewhere", "sold")
     decides, open_ = {other: False}, {}
     for reason in RetireReason:
@@ -108,11 +110,11 @@ def _retired(record: Record, batch: Batch, code: UnitCode, context: str) -> tupl
         if batch.retired[reason].current is None or code.serial is None:
             decides[name] = False
         elif batch.salt is None:
-            open_[name] = "units of this lot were; whether this one, only the lot's salt shows, which is not public"
+            open_[name] = "units of this lot were reported; only the lot's salt, which is secret, shows if this one was"
         else:
             key = unit_key(blind(batch.salt, batch.gtin, batch.lot, code.serial), code.serial)
             try:
                 decides[name] = key in record.retired_units(batch, reason)
             except NotFound:
-                open_[name] = "units of this lot were; whether this one, only their segment shows"
+                open_[name] = "units of this lot were reported; only their segment shows if this one was"
     return decides, open_

@@ -1,6 +1,6 @@
-"""Finding out what became of a promise, in a log as it is published: nobody is asked for more than public files.
+"""Finding out from a published log whether a promise was kept. Only public files are read.
 
-What is put together here is believed by nobody, its finder included: `verifier.scan.evidence` checks it.
+Evidence that is put together here is not trusted until `verifier.scan.evidence` has checked it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SEALS_SEEN = 8
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a log seals: the number of its newest seal, when that was recorded (ms), and the longest gap before it (ms).
+    """The pace of a log's seals: the newest number, when it was recorded (ms), and the longest gap before it (ms).
 
     `gap`: between one seal and the next among the newest few; None where only one was seen.
     """
@@ -40,7 +40,7 @@ class Pace:
 
 
 class Tiles(Protocol):
-    """Where a published log is read from."""
+    """The source of a published log."""
 
     def tile(self, level: Level, n: int, width: int) -> bytes:
         """A tile or, for level "entries", a bundle. Raises NotFound, Unavailable."""
@@ -61,7 +61,7 @@ class ScanSearch:
         self._looked_from = self._size
 
     def evidence(self, receipt: ScanReceipt) -> ScanEvidence | None:
-        """What shows that the promise was kept or broken; None while the log shows neither.
+        """The evidence that the promise was kept or broken; None while the log shows neither.
 
         1. from the newest entry back to the seal, or to the one before it; 2. without the seal: everything from there
         to the first entry after the deadline. Raises NotFound (`seal_missing`) when the seal's leaves are withheld,
@@ -77,9 +77,9 @@ class ScanSearch:
         return ScanEvidence(receipt, self._note, self._shown(0, *run), None) if run else None
 
     def pace(self) -> Pace | None:
-        """How the log has sealed lately; None where its last entries hold no seal.
+        """The recent pace of the log's seals; None if its last entries hold no seal.
 
-        The newest seal is proved to stand under the head; the gaps before it are as the server shows them. Raises
+        The newest seal is proved to be under the head; the gaps before it are as the server shows them. Raises
         ProofInvalid, Malformed, Unavailable.
         """
         seals: list[tuple[int, int]] = []
@@ -110,7 +110,7 @@ class ScanSearch:
         return []
 
     def _look_back_to(self, number: int) -> None:
-        """Go on from where the last look ended, until this seal or an earlier one is found."""
+        """Continue where the last search ended, until this seal or an earlier one is found."""
         while self._looked_from > 0 and min(self._seals, default=number + 1) > number:
             self._looked_from -= 1
             entry = self._entry(self._looked_from)

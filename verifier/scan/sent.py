@@ -1,8 +1,9 @@
-"""What a device sent and was told about a scan, and whether the signed receipt says the same.
+"""A device's own record of a scan and its answer, and whether the signed receipt says the same.
 
-A receipt proves what stands in it. If that is another place, time, officer or answer than the device's own, it proves
-the wrong thing, and nobody but the device can tell. So the device keeps what it knows and compares every field; what
-it cannot compare is named. The promise is held to what the log shows: no honest one lies further ahead than seals come.
+A receipt proves its own content. If its place, time, officer or answer differ from the device's, it proves the wrong
+thing, and only the device can tell. So the device keeps what it knows and compares every field; fields that it cannot
+compare are named. The promise is compared with the log: an honest deadline is never further ahead than seals take to
+come.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SPEC = "carnet/scan-sent/1"
 """The version of this format."""
 CLOCK_SKEW = 5 * MINUTE
 """How far two honest clocks may differ, in milliseconds."""
-NOT_KEPT = "what was sent is not kept here"
+NOT_KEPT = "no record of what was sent is kept here"
 """Why nothing can be compared for a receipt without its record."""
 
 Value = str | list[str] | None
@@ -33,7 +34,7 @@ _KEYS = {"spec", "knows", "open", "taken_at", "log_at"}
 class SentScan:
     """A device's own record of one scan.
 
-    knows: what must stand in the signed scan, by its names there: what was sent, and what the answer said.
+    knows: the values that the signed scan must have, by its names there: what was sent, and the answer.
     open: names that the device can't compare, and why.
     taken_at: when the receipt came, by the device's clock (ms); log_at: when the log's newest seal was recorded then
     (ms), None if that was not known.
@@ -68,15 +69,15 @@ class SentScan:
 
     @property
     def clock(self) -> int | None:
-        """The latest instant (ms) that the device knew of when the receipt came; None if it knew no log's."""
+        """The latest instant (ms) that the device knew when the receipt came; None if it knew no log's."""
         return None if self.log_at is None else max(self.taken_at, self.log_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a comparison came to. `same`: names that agree; `faults` and `odd`: sentences; `open`: name -> why not.
+    """The result of a comparison. `same`: names that agree; `faults` and `odd`: sentences; `open`: name -> why not.
 
-    A fault is a contradiction that no honest operator makes. What is odd has honest explanations too.
+    A fault is a contradiction that no honest operator makes. An odd value may have an honest explanation.
     """
 
     same: tuple[str, ...] = ()
@@ -104,7 +105,7 @@ class Compared:
 
 
 def compare_scan(receipt: ScanReceipt, sent: SentScan | None) -> Compared:
-    """Compare every field of the signed scan with what the device knows; none is left out silently."""
+    """Compare every field of the signed scan with the device's record. None is left out silently."""
     scan = receipt.fields
     if sent is None:
         return Compared(open=dict.fromkeys(scan, NOT_KEPT))
@@ -116,7 +117,7 @@ def compare_scan(receipt: ScanReceipt, sent: SentScan | None) -> Compared:
             same.append(name)
         else:
             faults.append(f"the receipt has {name} {_shown(value)}, this device has {_shown(sent.knows[name])}")
-    if ADMINISTRATION not in scan:  # an old server's; a new one that leaves it out must not do so unseen
+    if ADMINISTRATION not in scan:  # an old server's receipt; if a new server leaves it out, that must be visible
         open_[ADMINISTRATION] = "the receipt is of the first version, which names none"
     missing = sorted(set(sent.knows) - set(scan) - {ADMINISTRATION})
     faults += [f"the receipt has no {name}, this device has {_shown(sent.knows[name])}" for name in missing]
@@ -124,12 +125,12 @@ def compare_scan(receipt: ScanReceipt, sent: SentScan | None) -> Compared:
 
 
 def compare_promise(receipt: ScanReceipt, sent: SentScan | None, pace: Pace | None, why: str = "") -> Compared:
-    """Hold seal and deadline to the clock and to the log's newest seal.
+    """Compare seal and deadline with the clock and the log's newest seal.
 
     Args:
         receipt: whose signature was checked.
         sent: the device's record of the scan, if it has one.
-        pace: how the log seals; None where that is not known, `why` then says the reason.
+        pace: the pace of the log's seals; None if it is not known, then `why` gives the reason.
 
     An honest deadline lies at most two cadences and a minute ahead, and a log has no cadence above `CADENCE_MAX`. Up to
     the deadline at most one seal comes each `CADENCE_MIN`. A device's clock may be slow, so the log's counts as well.
@@ -164,7 +165,7 @@ def compare_promise(receipt: ScanReceipt, sent: SentScan | None, pace: Pace | No
 
 
 def _unordered(value: Value) -> Value:
-    """Reasons are signed as they were found and shown by their weight: their order says nothing."""
+    """Reasons are signed in the order in which they were found, and shown by weight. Their order means nothing."""
     return sorted(value) if isinstance(value, list) else value
 
 

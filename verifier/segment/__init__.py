@@ -1,1 +1,1 @@
-"""The set of a batch's units as one file: its layout, its keys, its check, and proofs from it."""
+"""The set of a batch's units as one file: its layout, its keys, its full check, and proofs from it."""

@@ -1,4 +1,4 @@
-"""The keys of a segment: what stands there for a unit, and what hides its serial.
+"""The keys of a segment: the value that stands for a unit, and how it hides the serial.
 
 A batch has a `salt` of 32 random bytes. Each unit has a `blind` that only holders of the salt can
 compute, and a `key` that anybody who was shown the blind and the serial can recompute. Without the

@@ -1,7 +1,7 @@
 """Proofs that a unit key is in a segment, or that it is not, from a few leaves and their tree paths.
 
-The unit count and the root come from the signed registration of the batch. Nothing in a proof says
-how large the segment is, so nothing in it can lie about that.
+The unit count and the root come from the signed registration of the batch. A proof does not contain the size of the
+segment, so it cannot lie about it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class MembershipProof:
 class AbsenceProof:
     """Shows that a key is not in the segment: the leaf where it would stand.
 
-    Two leaves, if it would stand between the last key of one and the first key of the next. Who
-    checks it must know the key, so must have the salt.
+    There are two leaves if the key would be between the last key of one and the first key of the next. A checker must
+    know the key, and so must have the salt.
     """
 
     leaves: tuple[LeafProof, ...]

@@ -1,7 +1,7 @@
 """The segment of a batch: the immutable, sorted set of its unit keys, read from one file.
 
-Whatever a view answers is believed only through its proofs: `membership` and `absence` check what
-they hand out against the signed root, so a damaged file gives an error and never a wrong answer.
+Trust only a view's proofs. `membership` and `absence` check each proof against the signed root, so a damaged file gives
+an error and never a wrong answer.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class SegmentView:
         start = leaf * LEAF_WIDTH
         keys = tuple(self._keys(start, start + self._layout.keys_in(leaf)))
         path = inclusion_proof(leaf, self._layout.leaves, self._node)
-        # a bit that flipped since the file was stored must not leave this process as a proof
+        # a bit that flipped in the stored file must not leave this process inside a proof
         verify_inclusion(leaf_hash(b"".join(keys)), leaf, self._layout.leaves, path, self.root)
         return LeafProof(leaf=leaf, keys=keys, path=path)
 
@@ -177,7 +177,7 @@ def subset(keys: Iterable[bytes], view: SegmentView) -> bool:
         _check_increasing(last, wanted)
         last = wanted[-1]
         low, high = view._insertion_point(wanted[0]), view._insertion_point(last) + 1
-        if high - low > 4 * _BLOCK:  # far apart: a search for each is less than reading what lies between
+        if high - low > 4 * _BLOCK:  # far apart: a search for each costs less than reading the keys between
             if not all(key in view for key in wanted):
                 return False
         elif not set(wanted) <= set(view._keys(low, min(high, view.n))):

@@ -1,1 +1,1 @@
-"""The log as a tree and the names under it: hashes, tiles, checkpoints, keys, and what witnesses say of them."""
+"""The log as a tree, and its signers: hashes, tiles, checkpoints, keys, and witnesses."""

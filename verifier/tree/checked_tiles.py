@@ -1,4 +1,4 @@
-"""Tiles believed only as far as hashes lead from them to a root: how bytes of a stranger's server become a tree.
+"""Tiles that are trusted only if hashes lead from them to a root: how bytes of a stranger's server become a tree.
 
 The tiles on the right edge give the root together; every full tile is one hash of the tile above it. So each tile and
 bundle is checked on its own, in any order, and a wrong one is named when it is read.
@@ -22,7 +22,7 @@ Fetch = Callable[[Level, int, int], bytes]
 
 
 class CheckedTiles:
-    """The tree (size, root) of a log, read through `fetch`. May be shared by threads. Safe against whatever comes."""
+    """The tree (size, root) of a log, read through `fetch`. May be shared by threads. Safe against any bytes."""
 
     def __init__(self, fetch: Fetch, size: int, root: bytes) -> None:
         """Reads the right edge. Raises ProofInvalid (`tile_length`, `root_differs`), and what `fetch` raises."""
@@ -78,7 +78,7 @@ class CheckedTiles:
         return edge
 
     def _hashes(self, level: int, n: int, data: bytes | None = None) -> list[bytes]:
-        """The checked hashes of a tile; `data` when its bytes are at hand already."""
+        """The checked hashes of a tile; `data`: its bytes, if the caller has them already."""
         width = width_of(level, n, self.size)
         if width < TILE_WIDTH:
             return self._edge[level]

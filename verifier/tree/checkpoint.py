@@ -1,7 +1,7 @@
 """Checkpoints: a log's origin, size and root as a signed note (C2SP tlog-checkpoint v1.0.0).
 
-Carnet writes three lines and no extension lines: nobody can audit those. In checkpoints of other logs they
-are kept as they stand, because signatures cover them.
+Carnet writes three lines and no extension lines, because nobody can audit those. In checkpoints of other logs they are
+kept unchanged, because signatures cover them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class OpenedCheckpoint:
 
 
 def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> Note:
-    """The checkpoint as a note signed by the log's key. Whether it may be signed, the signer has checked.
+    """The checkpoint as a note signed by the log's key. The caller has checked that it may be signed.
 
     Raises:
         Malformed: the key's name is not the origin, or extension lines are given.

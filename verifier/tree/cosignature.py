@@ -1,4 +1,4 @@
-"""Cosignatures of checkpoints: who saw this head last, and when (C2SP tlog-cosignature, Ed25519 v1).
+"""Cosignatures of checkpoints: which witness saw this head last, and when (C2SP tlog-cosignature, Ed25519 v1).
 
 The signed message does not name the cosigner, so one key serves one cosigner only.
 """
@@ -41,7 +41,7 @@ def cosign(text: str, key: SigningKey, time: int) -> bytes:
 def verify_cosignature(key: VerifierKey, text: str, payload: bytes) -> int:
     """Check a cosignature over a note text and return its time in POSIX seconds.
 
-    The time is what the cosigner says; how old is too old is for policy to decide.
+    The time is the cosigner's claim. Policy decides how old is too old.
 
     Raises:
         ProofInvalid: wrong length, time over 2**63 - 1, or a wrong signature (`signature_invalid`).

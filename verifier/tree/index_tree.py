@@ -89,7 +89,7 @@ def put(tree: Tree, row: IndexRow) -> Tree:
 
 
 def find(tree: Tree, key: bytes) -> tuple[IndexRow | None, tuple[bytes, ...]]:
-    """Where a key leads: the one row there, its own or another's, or none; and the path from its sibling upwards."""
+    """The place that a key leads to: its own row, another's or none; and the path upwards from its sibling."""
     path: list[bytes] = []
     while isinstance(tree, Fork):
         if key_bit(key, len(path)):

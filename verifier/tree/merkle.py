@@ -149,8 +149,8 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
 
     Raises:
         ProofInvalid: the proof does not lead to both roots, has another length than it must have, a value is
-            not 32 bytes, or the sizes are not 1 <= old <= new. Old size 0 is refused by policy: anything
-            extends the empty tree, so who asks has lost the head that was to be extended.
+            not 32 bytes, or the sizes are not 1 <= old <= new. Old size 0 is refused by policy: anything extends the
+            empty tree, so the caller has lost the head to extend.
     """
     _check_hashes("consistency", old_root, new_root, *proof)
     if not 1 <= old_size <= new_size <= MAX_TREE_SIZE:

@@ -89,7 +89,7 @@ class SigningKey:
         return VerifierKey(self.name, self.type, self._private().public_key().public_bytes_raw())
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """64 bytes of Ed25519 over `message`. What may be signed is for the caller to know."""
+        """64 bytes of Ed25519 over `message`. The caller must know what may be signed."""
         return self._private().sign(message)
 
     def _private(self) -> Ed25519PrivateKey:

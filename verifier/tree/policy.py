@@ -5,8 +5,8 @@
     group <name> <k|any|all> <member>…
     quorum <name|none>
 
-Names mean something inside one policy only. A group or the quorum names what stands on a line above it, so a
-policy has no cycles, and each name is a member of one group at most, so no witness counts twice.
+Names have a meaning inside one policy only. A group or the quorum names only lines above it, so a policy has no cycles.
+Each name is a member of at most one group, so no witness counts twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from verifier.tree.note_key import KeyType, VerifierKey
 
 MAX_POLICY_SIZE = 16_384  # bytes; ours: it stands in entry 0. 32 logs, 32 witnesses and 32 groups fit
 NO_QUORUM = "none"
-"""The predefined name: no cosignature is asked for. Nothing else may be called so."""
+"""The predefined name for "no cosignature is required". Nothing else may have this name."""
 
 _SPACE = re.compile(r"[ \t]+")  # never str.split(): other octets are part of a name
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # half a surrogate pair is no octet at all
@@ -68,7 +68,7 @@ class Policy:
         return {witness.name: witness.key for witness in self.named}
 
     def satisfied(self, names: Collection[str]) -> bool:
-        """Whether cosignatures of these witnesses make a quorum. Names it does not know count for nothing."""
+        """Whether cosignatures of these witnesses make a quorum. Unknown names count for nothing."""
         return self.quorum is None or self.quorum_time(dict.fromkeys(names, 0)) is not None
 
     def quorum_time(self, times: Mapping[str, int]) -> int | None:
@@ -114,7 +114,7 @@ class Policy:
 
 
 class _Line:
-    """One line that says something: its number from 1 and its items."""
+    """One line that is not empty or a comment: its number from 1 and its items."""
 
     def __init__(self, number: int, items: list[str]) -> None:
         self.number = number

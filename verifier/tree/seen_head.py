@@ -1,7 +1,7 @@
-"""The newest head that somebody has seen of a log, against the one that it shows now: no log takes entries back.
+"""The newest head that somebody has seen of a log, compared with its present one: no log takes entries back.
 
-Everybody who asks a log now and then is a small witness: who keeps the last head and compares notices a history that
-was rewritten or cut, whatever else was shown to others.
+Everybody who asks a log now and then is a small witness. By keeping the last head and comparing, they notice a history
+that was rewritten or cut, whatever was shown to others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from verifier.tree.merkle import HashReader, root_at
 
 
 def behind(seen: Checkpoint, now: Checkpoint) -> str | None:
-    """That less is shown now than was signed before, as a sentence. A copy may lag; the log itself never goes back."""
+    """A sentence saying that less is shown now than was signed before.
+
+    A copy may lag; the log itself never goes back.
+    """
     if now.size >= seen.size:
         return None
     return f"{now.size} entries are shown now, and {seen.size} were signed before: a copy that lags, or a log cut short"

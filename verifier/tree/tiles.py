@@ -142,8 +142,8 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
 class TileHashes:
     """A `HashReader` over the tiles of a tree of `size` leaves, with a small cache of decoded tiles.
 
-    It asks only for tiles such a tree has, at the width they have in it, and may be shared by threads. It
-    checks lengths, not truth: what is computed from it counts once it leads to a root that is signed.
+    It asks only for tiles such a tree has, at the width they have in it, and may be shared by threads. It checks
+    lengths, not truth: a value computed from it counts only once it leads to a signed root.
     """
 
     __slots__ = ("_cache", "_cached_tiles", "_fetch", "_lock", "size")

@@ -1,12 +1,12 @@
-"""What a witness decides about a checkpoint that it is asked to cosign (C2SP tlog-witness v1.0.0, `add-checkpoint`).
+"""A witness's decision about a checkpoint that it is asked to cosign (C2SP tlog-witness v1.0.0, `add-checkpoint`).
 
     old <size>
     <consistency proof, base64, at most 63 lines>
 
     <checkpoint>
 
-Nothing here keeps state: the caller holds what was cosigned last, and makes reading it, deciding and writing it one
-step. A refusal is an error that knows its HTTP answer, since clients act on the status code alone.
+This module keeps no state. The caller holds the head that was cosigned last, and must read it, decide and write it in
+one step. A refusal is an error that knows its HTTP answer, since clients act on the status code alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Head:
 
 
 NEVER = Head(0, EMPTY_ROOT)
-"""What stands for a log of which nothing was cosigned yet."""
+"""The head of a log of which nothing was cosigned yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Answer:
 
 
 class Declined(Refused):
-    """No cosignature. `answer` is what the client is told; a client asks again only after 409, from the size there."""
+    """No cosignature. `answer` goes to the client, which asks again only after 409, from the size given there."""
 
     def __init__(self, status: int, why: str, *, size: int | None = None) -> None:
         super().__init__(f"couldn't cosign the checkpoint: {why}", code=f"witness_{status}")

@@ -1,6 +1,6 @@
 """W: the newest size that a quorum of witnesses has cosigned, and how fresh that is.
 
-Good facts rest on W; who lets W grow old can hide what happened since, so it is fresh for a limited time only.
+Good facts rest on W. An operator that lets W grow old can hide later events, so W is fresh for a limited time only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ MAX_WITNESS_AGE = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """A size with a quorum. `time`: when the quorum-th newest cosignature was made (POSIX seconds); `names`: whose."""
+    """A size with a quorum.
+
+    `time`: when the quorum-th newest cosignature was made (POSIX seconds); `names`: the witnesses.
+    """
 
     size: int
     time: int

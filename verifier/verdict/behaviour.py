@@ -1,6 +1,6 @@
-"""Behaviour: what several scans of one code say together.
+"""Behaviour: the conclusions from several scans of one code.
 
-Only scans by authenticated devices are given here; public look-ups are counted elsewhere and never move a verdict.
+Only scans by authenticated devices count here. Public look-ups are counted elsewhere and never change a verdict.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ def behaviour(sightings: Sequence[Sighting]) -> list[Reason]:
 def _leaps(located: Sequence[Sighting]) -> list[dict[str, object]]:
     """For each sighting the latest earlier one from which it could not have been reached.
 
-    Neighbours in time are not enough: sightings between two places, each under the floor from the next, would hide
-    the leap across all of them. Of one place only the latest sighting matters, as the shortest time is left from there.
+    Neighbours in time are not enough: sightings between two places, each under the floor from the next, would hide the
+    leap across all of them. For each place only the latest sighting matters, since it leaves the shortest time.
     """
     leaps = []
     last_at: dict[tuple[float | None, float | None], Sighting] = {}
     for sighting in located:
         for place, earlier in list(last_at.items()):
             if sighting.scanned_at - earlier.scanned_at > LONGEST_JOURNEY:
-                del last_at[place]  # from there every place on earth has been in reach since
+                del last_at[place]  # every place on earth has been within reach since then
         impossible = [earlier for earlier in last_at.values() if _impossible(earlier, sighting)]
         if impossible:
             leaps.append(_leap(max(impossible, key=lambda earlier: earlier.scanned_at), sighting))

@@ -1,6 +1,6 @@
-"""Facts: everything known about one scan, as values. `judge` turns them into a verdict.
+"""Facts: everything known about one scan, as values. `judge` turns facts into a verdict.
 
-None always means "not known" and is never taken as favourable: a check whose input is missing is listed as not done.
+None always means "not known" and never counts as favourable. A check whose input is missing is listed as not done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Context(StrEnum):
 
 
 class HowRead(StrEnum):
-    """How a text came in. Only a decoder's own reading can be repeated; keys may be another layout's.
+    """How a text came in. Only a decoder's reading can be repeated; a wedge may type in another keyboard layout.
 
     TYPED: by hand, or by something that does not say. WEDGE: by a hand scanner's keys. DECODER: by a device that
     decodes. PHOTOGRAPH: decoded here, from pixels.
@@ -42,7 +42,7 @@ class HowRead(StrEnum):
 
 
 class Readable(StrEnum):
-    """What came in: a GS1 code, something else that was read well, or nothing well formed."""
+    """The kind of input: a GS1 code, something else that was read well, or nothing well formed."""
 
     GS1 = "gs1"
     NOT_GS1 = "not_gs1"
@@ -50,7 +50,7 @@ class Readable(StrEnum):
 
 
 class Unit(StrEnum):
-    """What the register says of the unit. ABSENT is shown by evidence; UNKNOWN is not a kind of absent."""
+    """What the register says about the unit. ABSENT is shown by evidence; UNKNOWN is not a kind of absent."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -58,9 +58,9 @@ class Unit(StrEnum):
 
 
 class Label(StrEnum):
-    """What the label signature says. NONE: no statement about it can be made (typed, or not borne).
+    """What the label signature says. NONE: nothing can be said about it (the code was typed, or carries none).
 
-    NO_KEY: the code bears one, and the batch registered no key to check it with.
+    NO_KEY: the code carries one, but the batch registered no key to check it with.
     """
 
     NONE = "none"
@@ -73,7 +73,7 @@ class Label(StrEnum):
 
 
 class Witnessing(StrEnum):
-    """Whether a fresh witness quorum covers the good facts an answer rests on. Bad facts count without.
+    """Whether a fresh witness quorum covers the good facts behind an answer. Bad facts count without witnesses.
 
     NO_WITNESSES: the ledger was founded without any.
     """

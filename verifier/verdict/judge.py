@@ -1,7 +1,7 @@
 """The judge: facts in, verdict and reasons out. Nothing else in Carnet decides a verdict.
 
-Adding an adverse fact never moves the verdict towards `registered`, and an input left out is never favourable: it
-is listed in `not_checked`. Both are property tests.
+Adding an adverse fact never moves the verdict towards `registered`. A missing input is never favourable; it is listed
+in `not_checked`. Property tests hold both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUSPENSION_TIER = {
     SuspensionKind.KEY_COMPROMISED: Tier.INSPECT,
     SuspensionKind.FRAUD: Tier.INSPECT,
 }
-"""A suspension leaves earlier batches standing; its kind says how closely to look."""
+"""Earlier batches stay valid after a suspension; its kind says how closely to check them."""
 
 STOPPING = frozenset(
     {"registration_withdrawn", "recalled", "registered_while_suspended", "stolen", "destroyed", "signature_wrong",
@@ -47,35 +47,35 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Undeclared:
-    """What a batch leaves open that a check needs. `whole`: nothing is left to check about the lot on the pack."""
+    """What a check needs and a batch does not declare. `whole`: nothing is left to check about the lot on the pack."""
 
     why: str
     whole: bool
 
 
 def undeclared_markets(facts: Facts) -> Undeclared | None:
-    """Which of a unit's batches name no markets; None when all do."""
+    """The batches of a unit that name no markets; None when all do."""
     return _undeclared(facts, "markets", lambda batch: not batch.markets)
 
 
 def undeclared_expiry(facts: Facts) -> Undeclared | None:
-    """Which of a unit's batches name no expiry date; None when all do."""
+    """The batches of a unit that name no expiry date; None when all do."""
     return _undeclared(facts, "expiry date", lambda batch: batch.expires is None)
 
 
 def unchecked_label(facts: Facts) -> str | None:
     """Why no signature was checked; None when one was."""
     if Label.NO_KEY in facts.labels:
-        return "the code bears one, and its batch registered no key to check it with"
+        return "the code carries one, but its batch registered no key to check it with"
     if facts.labels != (Label.NONE,):
         return None
     if facts.has_serial and facts.unit is Unit.ABSENT:
         return "there is no registered unit to check one against"
-    return "this form of the code bears none"
+    return "this form of the code carries none"
 
 
 def _not_compared(ai: str, values: tuple[str, ...], facts: Facts) -> str | None:
-    """What a label says that the register holds nothing about; None when it was compared."""
+    """The fields of a label that the register knows nothing about; None when all were compared."""
     if ai in EXPIRY_AIS and facts.batches and all(batch.expires is not None for batch in _on_pack(facts)):
         return None
     said = " and ".join(repr(value) for value in values)
@@ -83,7 +83,7 @@ def _not_compared(ai: str, values: tuple[str, ...], facts: Facts) -> str | None:
 
 
 def _undeclared(facts: Facts, what: str, leaves_open: Callable[[BatchFacts], bool]) -> Undeclared | None:
-    """One open batch neither switches the check of the others off nor counts as checked with them."""
+    """A batch that declares nothing neither switches off the check of the others nor counts as checked."""
     open_ = [batch for batch in facts.batches if leaves_open(batch)]
     if not open_:
         return None
@@ -101,9 +101,9 @@ def judge(facts: Facts) -> Judgement:
 
 
 def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
-    """The first row that holds; `prefix_unknown` and `unit_absent` decide their rows by themselves.
+    """The first row that holds. `prefix_unknown` and `unit_absent` each decide their row alone.
 
-    Save where witnesses are awaited: absence is a good fact for whoever hides a registration, so it needs them too.
+    Except while witnesses are awaited: absence helps an operator that hides a registration, so it needs witnesses too.
     """
     codes = {reason.code for reason in reasons}
     if any(reason.tier is Tier.STOP for reason in reasons):
@@ -114,7 +114,7 @@ def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
         return Verdict.OUTSIDE
     if "unit_absent" in codes and "awaiting_witnesses" not in codes:
         return Verdict.NOT_REGISTERED
-    # Without the batch's own facts nobody has looked for a recall: left out is not the same as none.
+    # Without the batch's facts nobody has looked for a recall. Not looked for is not the same as none.
     known = facts.unit is Unit.PRESENT and facts.batches
     if not known or any(r.tier in (Tier.NOTIFY, Tier.INSPECT) for r in reasons):
         return Verdict.CHECK
@@ -122,9 +122,9 @@ def _verdict(facts: Facts, reasons: tuple[Reason, ...]) -> Verdict:
 
 
 def verdict_from(codes: Collection[str]) -> Verdict | None:
-    """The verdict that goes with the codes of all reasons of one answer; None when a code is not known here.
+    """The verdict that follows from the reason codes of one answer; None when a code is unknown here.
 
-    For whoever holds an answer without its facts: a verdict that its own reasons do not give was made up.
+    For somebody who has an answer without its facts: a verdict that does not follow from its reasons was made up.
     """
     told = frozenset(codes)
     if told - REASONS.keys():
@@ -220,7 +220,7 @@ def _batch(batch: BatchFacts, facts: Facts) -> Iterator[Reason]:
 
 
 def _printed(facts: Facts) -> Iterator[Reason]:
-    """What the code itself says about its expiry, beside what the maker registered for the lot on the pack."""
+    """The expiry date in the code, compared with the one that the maker registered for the lot on the pack."""
     for date in expiries(facts.printed, facts.today) if facts.batches else ():
         for batch in _on_pack(facts):
             if batch.expires is not None and batch.expires != date:
@@ -242,7 +242,7 @@ def _retired(reason: RetireReason, evidence: dict[str, object], context: Context
         case RetireReason.DESTROYED:
             return Reason("destroyed", Tier.STOP, evidence)
         case RetireReason.SOLD:
-            if context is Context.OWNER:  # whoever does not say may be buying
+            if context is Context.OWNER:  # an asker without a context may be a buyer
                 return Reason("sold", Tier.INFO, evidence)
             return Reason("sold_elsewhere", Tier.NOTIFY, {**evidence, "context": context.value})
 

@@ -52,14 +52,14 @@ SHOWN_AS: Mapping[Verdict, str] = {
     Verdict.CHECK: "Check further",
     Verdict.REGISTERED: "Registered, no reports",
 }
-"""The words people see. None of them speaks of an item as authentic or fake."""
+"""The words that people see. None of them calls an item authentic or fake."""
 
 SOLD_SHOWN_AS = "Registered, reported sold"
 """In place of "no reports", for the owner of a unit that was reported sold."""
 
 
 def shown_as(verdict: Verdict, reasons: Iterable[str]) -> str:
-    """The heading of an answer with reasons of these codes. The verdict alone does not tell it."""
+    """The heading of an answer with reasons of these codes. It depends on more than the verdict."""
     return SOLD_SHOWN_AS if verdict is Verdict.REGISTERED and "sold" in reasons else SHOWN_AS[verdict]
 
 
@@ -99,13 +99,16 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     "not_gs1": (_D.READING, "The code was read well but is no GS1 product code. Its address was not opened."),
     # code
     "signature_valid": (_D.CODE, "The label's signature was made with the key registered for this batch."),
-    "signature_missing": (_D.CODE, "Labels of this batch bear a signature here, and this one does not."),
+    "signature_missing": (
+        _D.CODE,
+        "Labels of this batch carry a signature on this kind of code, and this one does not.",
+    ),
     "signature_unconfirmed": (
         _D.CODE,
-        "The label's signature does not match in one reading. Read it once more before relying on that.",
+        "The label's signature did not match in one reading. Read the label once more before you rely on that.",
     ),
     "signature_wrong": (_D.CODE, "The label's signature does not match this code in two readings."),
-    "signature_malformed": (_D.CODE, "The label's signature is damaged or not in its form."),
+    "signature_malformed": (_D.CODE, "The label's signature is damaged or has the wrong form."),
     "signature_of_absent_unit": (
         _D.CODE,
         "The signature was made with this batch's key for a serial that the batch does not contain.",
@@ -113,7 +116,7 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     # register
     "prefix_unknown": (
         _D.REGISTER,
-        "Nobody in this ledger answers for this company prefix. That is no sign of anything.",
+        "Nobody in this ledger answers for this company prefix. This says nothing about the item.",
     ),
     "unit_absent": (
         _D.REGISTER,
@@ -140,7 +143,7 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     "second_country": (_D.BEHAVIOUR, "This code has been scanned in more than one country."),
     "impossible_travel": (
         _D.BEHAVIOUR,
-        "Several items carry this code: scanned at places too far apart for the time between. Either may be the copy.",
+        "Several items carry this code: it was scanned too far apart for the time between. Either may be the copy.",
     ),
     # route
     "market_mismatch": (_D.ROUTE, "The batch was declared for other markets than this one."),
@@ -148,7 +151,7 @@ REASONS: Mapping[str, tuple[Dimension, str]] = {
     "not_witnessed": (_D.SYSTEM, "This ledger has no witnesses; the answer rests on its operator's signed log."),
     "awaiting_witnesses": (
         _D.SYSTEM,
-        "Independent witnesses have not confirmed what this answer rests on, or not within the last hour.",
+        "Independent witnesses have not confirmed the records behind this answer, or not within the last hour.",
     ),
 }
 """code -> (dimension, text). `docs/spec/verdict.md` maps each to NMVS, GS1 and CBV words."""

@@ -1,4 +1,4 @@
-"""carnet audit: recompute a whole log from its bytes, without trusting whoever stores it."""
+"""carnet audit: recompute a whole log from its bytes, without trusting its keeper."""
 
 from __future__ import annotations
 

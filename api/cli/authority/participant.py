@@ -276,7 +276,7 @@ def show(
 
 @app.command("forget-name")
 def forget_name(who: WhoArgument, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Erase a participant's name, for good. The log holds a salted hash of it, so every proof still verifies."""
+    """Erase a participant's name for ever. The log holds a salted hash of it, so every proof still verifies."""
     place, out = used_home(home), Out(json)
     address = address_of(place, who)
     with opened(place, out) as ledger:

@@ -69,7 +69,7 @@ class LocalLedger:
         return self._ledger.proofs.for_entry(index)
 
     def salt(self, batch_id: str) -> bytes | None:
-        """The batch's salt: whoever can open the home can open its vault."""
+        """The batch's salt. Anybody who can open the home can open its vault."""
         return self._ledger.batches.salt(self._ledger.batches.find(batch_id))
 
     def retired_keys(self, batch_id: str, reason: str) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""What a maker keeps about a batch: serials, salt, label key, the signed statement and its receipt. For its owner only.
+"""A maker's files about a batch: serials, salt, label key, the signed statement and its receipt. For their owner only.
 
 batch.json                what was registered, and the receipt once there is one
 serials.txt               one serial a line, in the order they came
@@ -97,7 +97,7 @@ class BatchFolder:
         return self.path / "registration.tlog-proof"
 
     def kept(self) -> KeptBatch | None:
-        """What was registered here, or begun. Raises Malformed (`batch_folder`), Unavailable."""
+        """The registration made or begun here. Raises Malformed (`batch_folder`), Unavailable."""
         try:
             return KeptBatch.decode((self.path / "batch.json").read_bytes())
         except FileNotFoundError:
@@ -106,7 +106,7 @@ class BatchFolder:
             raise Unavailable(f"couldn't read {self.path}: {error.strerror}", code="home") from error
 
     def known(self) -> KeptBatch:
-        """What was registered here. Raises NotFound (`batch_not_here`) for a batch that was made elsewhere."""
+        """The registration made here. Raises NotFound (`batch_not_here`) for a batch that was made elsewhere."""
         kept = self.kept()
         if kept is None:
             raise NotFound(
@@ -121,7 +121,10 @@ class BatchFolder:
         write_file(self.path / "batch.json", kept.encode())
 
     def begin(self, serials: Sequence[str], *, label: bool) -> Ed25519Key | None:
-        """Make the folder with the serials in it, and a label key if the batch has one. What was begun before goes."""
+        """Make the folder with the serials in it, and a label key if the batch has one.
+
+        An earlier attempt is removed.
+        """
         self.discard()
         make_folder(self.path)
         self._write_lines("serials.txt", serials)
@@ -152,7 +155,7 @@ class BatchFolder:
         return self._keys.load_ed25519(LABEL_KEY) if LABEL_KEY in self._keys else None
 
     def close_label(self) -> None:
-        """Destroy the label key, for good."""
+        """Destroy the label key for ever."""
         if LABEL_KEY in self._keys:
             self._keys.destroy(LABEL_KEY)
 
@@ -164,7 +167,7 @@ class BatchFolder:
         return {serial: signature for serial, _, signature in pairs}
 
     def keep_codes(self, codes: Iterable[tuple[str, str]]) -> None:
-        """Keep what is printed: (serial, signature). Durable when it returns."""
+        """Keep the printed codes: (serial, signature). Durable when it returns."""
         self._write_lines("codes.tsv", (f"{serial}\t{signature}" for serial, signature in codes))
 
     def retired(self, reason: str) -> list[str]:
@@ -185,7 +188,7 @@ class BatchFolder:
             raise Unavailable(f"couldn't read {self.path / name}: {error.strerror}", code="home") from error
 
     def _write_lines(self, name: str, lines: Iterable[str]) -> None:
-        """Written in blocks: a batch of ten million serials is 210 MB of text."""
+        """Write the lines in blocks, since a batch of ten million serials is 210 MB of text."""
         temporary, remaining = self.path / f".{name}.new", iter(lines)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:

@@ -180,7 +180,7 @@ def _check_standing(place: Home, server: str | None, kept: KeptBatch, out: Out) 
     try:
         with reach(place, server, None, out) as ledger:
             found = ledger.batch(str(kept.batch_id))
-    except (NotFound, Unavailable) as error:  # printing goes on where the ledger is out of reach
+    except (NotFound, Unavailable) as error:  # printing continues if the ledger is out of reach
         out.warn(f"nobody was asked whether the batch still stands: {error}")
         return
     if found["withdrawn"]:

@@ -27,9 +27,9 @@ class SymbolName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prints:
-    """What goes on paper: the symbol, a text for each serial, and the signatures that the texts bear.
+    """The printed content: the symbol, a text for each serial, and the signatures in these texts.
 
-    `base_url` is None where the texts are element strings and lead nowhere.
+    `base_url` is None if the texts are element strings, which lead nowhere.
     """
 
     symbol: Symbol

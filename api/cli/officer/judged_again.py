@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from api.cli.base.remote import Remote
 
 ENTRIES_MAX = 100_000
-"""Entries folded at most: about a minute, and 100 MB from the server. Whoever keeps a copy can go on from there."""
+"""The most entries to fold: about a minute, and 100 MB from the server. A keeper of a copy can fold more."""
 
 
 def judge_again(

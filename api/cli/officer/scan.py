@@ -240,7 +240,7 @@ def _ask_here(
     record: bool,
     prove: bool,
 ) -> tuple[dict[str, Any], bytes | None]:
-    """The officer's answer from this home; whoever holds the home may see everything in it."""
+    """The officer's answer from this home. The holder of a home may see everything in it."""
     from api.answer.makers import Makers
     from api.asking.asking import keep_scan, show_to_officer
     from api.question.scanning import officer_told
@@ -254,7 +254,7 @@ def _ask_here(
     with opened(place, out) as ledger:
         makers = Makers(ledger.participants)
         if record:
-            keeper = Officer(DEVICE, None)  # whoever holds the home: no administration's token was shown
+            keeper = Officer(DEVICE, None)  # the holder of the home; no administration's token was shown
             answer, _ = keep_scan(ledger, makers, scan_, told, question, keeper)
             out.note("kept without a receipt: only the server that writes this ledger promises to seal scans")
         else:
@@ -349,7 +349,7 @@ def _offered(repair: Mapping[str, Any]) -> str:
 
 
 def _recall(reason: Mapping[str, Any]) -> list[str]:
-    """What whoever recalled the batch says about it."""
+    """The words of the participant that recalled the batch."""
     if reason["code"] != "recalled":
         return []
     said = {name: reason["evidence"].get(name) or "" for name in ("reason", "notice")}

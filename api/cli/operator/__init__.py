@@ -1,1 +1,1 @@
-"""Commands of whoever runs a part: keys, tokens, mirrors, witnesses, the demo."""
+"""Commands for running a part: keys, tokens, mirrors, witnesses, the demo."""

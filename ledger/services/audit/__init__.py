@@ -1,1 +1,1 @@
-"""The audit of a home: the log as any auditor recomputes it, and what only its keeper has."""
+"""The audit of a home: the log as any auditor recomputes it, and the files and rows that only its keeper has."""

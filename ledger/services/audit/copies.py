@@ -1,6 +1,6 @@
-"""What a home keeps a second time, and others read: cosignature rows, and the published log as files.
+"""Second copies in a home that others rely on: cosignature rows, and the published log as files.
 
-Neither is evidence by itself, but answers rest on the rows, and mirrors on the files: a wrong one must not go unseen.
+Neither is evidence by itself. But answers rest on the rows and mirrors on the files, so a wrong one must be found.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class StoredTiles(Protocol):
 
 
 def with_rows(notes: Iterable[bytes], rows: Iterable[Cosignature]) -> Iterator[bytes]:
-    """Each note with the lines kept for its size; what is no line is left to `check_rows`."""
+    """Each note with the lines kept for its size; `check_rows` handles rows that are no line."""
     lines: dict[int, list[NoteSignature]] = {}
     for row in rows:
         try:
@@ -69,7 +69,7 @@ def with_rows(notes: Iterable[bytes], rows: Iterable[Cosignature]) -> Iterator[b
 
 
 def check_rows(rows: Iterable[Cosignature], sizes: set[int], founding: Founding, findings: Findings) -> None:
-    """Each row belongs to a kept checkpoint, and says of its line what that says: whose it is, and when it was made."""
+    """Each row belongs to a kept checkpoint, and names the same witness and time as its line."""
     witnesses = founding.policy.witnesses if founding.policy is not None else {}
     for row in rows:
         key, at = witnesses.get(row.name), f"cosignature row {row.name} at {row.size}"
@@ -121,7 +121,7 @@ def check_published(
         try:
             original = stored.tile(tile.level, tile.n, tile.width)
         except (NotFound, ProofInvalid, Malformed):
-            continue  # that what is stored is wrong has been said
+            continue  # the damage in storage is already reported
         if copy != original:
             findings.add(path, "published_differs", "couldn't match the file: it is not what is stored")
     for sealed in seals:

@@ -1,4 +1,4 @@
-"""The audit of a home: the log as any auditor recomputes it, and what only its keeper has.
+"""The audit of a home: the log as any auditor recomputes it, and the rows and secrets that only its keeper has.
 
 Beside the log stand rows that are derived from it (heads, the index of statements, anchors) and secrets (salts). None
 of them is evidence for anybody else, but a wrong one would make this ledger answer or write wrongly, so they are
@@ -127,7 +127,7 @@ class HomeSource:
 
 
 class HomeAudit(Auditor):
-    """An audit with the keeper's own files and rows. `secrets` None: the salts are not looked at."""
+    """An audit with the keeper's own files and rows. `secrets` None: the salts are not checked."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class HomeAudit(Auditor):
     ) -> None:
         self._log, self._rows, self._secrets, self._sealed_rows = log, rows, secrets, seals
         self._cosignatures, self._published = cosignatures, published
-        # Read before the entries: what had to be sealed by now must be among them, however long the audit takes.
+        # Read before the entries: scans due by now must be sealed in them, however long the audit takes.
         self._started = now_ms()
         self._statements, self._unmatched = 0, dict[bytes, tuple[bytes, int]]()
         self._kept = [anchor for size in rows.anchor_sizes() if (anchor := anchors.get(size)) is not None]
@@ -192,7 +192,7 @@ class HomeAudit(Auditor):
         self._fold.saw(self.record)
 
     def shown(self) -> bool:
-        """Not before the first checkpoint is published: a ledger that was just founded lacks no witnesses."""
+        """Not before the first checkpoint is published: a new ledger does not need its witnesses yet."""
         return self._published is None or self._published.checkpoint() is not None
 
     def after(self, founding: Founding, size: int, root: bytes) -> None:
@@ -296,7 +296,7 @@ class HomeAudit(Auditor):
                 self.findings.add(at, "salt_mismatch", f"couldn't use the salt of {batch.gtin} {batch.lot}")
 
     def _check_scans(self) -> None:
-        """Every kept scan, its leaf computed anew, is in the seal that it was promised, and in time."""
+        """Every kept scan, with its leaf computed anew, must be in its promised seal, and in time."""
         sealed = {one.seal.number: one for one in self.record.seals}
         held: tuple[int, frozenset[bytes]] = (-1, frozenset())
         for scan in self._sealed_rows.promised() if self._sealed_rows is not None else ():
@@ -352,7 +352,7 @@ def audit_home(
     former: Former | None = None,
     fold: AuditFold | None = None,
 ) -> AuditReport:
-    """Audit a home with everything that its keeper has. Raises Unavailable when storage gives no answer at all.
+    """Audit a home with everything that its keeper has. Raises Unavailable if storage gives no answer at all.
 
     `pin`: SHA-256 of entry 0's bytes (32 bytes); `chain`: a node, without which anchors rest on the log alone.
     """

@@ -1,1 +1,1 @@
-"""A verified copy of somebody else's log, and how it stays one."""
+"""A verified copy of somebody else's log, and how it is kept up to date."""

@@ -1,16 +1,16 @@
 """Following a log that somebody else keeps: every entry is checked as its writer had to, and then stored.
 
-A mirror believes the pin and nothing else. It runs the writer's own fold over what it fetched, so it takes only what
-the rules admit; it remembers every head it accepted, so a second history is refused and both signed heads are kept.
+A mirror trusts only the pin. It runs the writer's own fold over the fetched entries, so it takes only entries that the
+rules admit. It remembers every accepted head, so it refuses a second history and keeps both signed heads.
 
 Order of writing (each step assumes a stop right after it):
 1. the new head is signed, extends the last accepted head, and has its quorum;
 2. it is remembered as accepted (`signed_head`), before anything rests on it;
 3. entries and segments are fetched and checked, and entries stored, a part at a time;
 4. the checkpoint is stored, and only then the record that answers is moved on;
-   where the rules go beyond this mirror's own, the entries before that are stored and answer, without a checkpoint;
-5. leaves of seals are fetched and kept. No answer about goods rests on them: what is lost or wrong is said
-   (`seal_trouble`), asked for again, and holds up no recall.
+   if the rules go beyond this mirror's own, the entries before that are stored and answer, without a checkpoint;
+5. leaves of seals are fetched and kept. No answer about goods rests on them: lost or wrong ones are
+   reported (`seal_trouble`), requested again, and hold up no recall.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class RemoteLog(RemoteSeals, Protocol):
         ...
 
     def salt(self, batch_id: str) -> bytes | None:
-        """The salt of a batch, for whoever may have it; None when this mirror may not."""
+        """The salt of a batch; None if this mirror may not have it."""
         ...
 
 
@@ -99,7 +99,7 @@ class Kept:
 
 
 class Follower:
-    """Follows one log. `round` looks once; nothing more is taken once there is an alarm."""
+    """Follows one log. `round` looks once. After an alarm nothing more is taken."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Follower:
         self._one = threading.Lock()
         self._founding: Founding | None = None
         self._checked: tuple[Record, Frontier] | None = None
-        self._doubtful = False  # how the last write ended is not known; storage can say it
+        self._doubtful = False  # the outcome of the last write is unknown; storage can tell it
         self._served: Record | None = None
         self.checked_at: int | None = None
         self.waiting: str | None = None
@@ -156,8 +156,8 @@ class Follower:
     def round(self) -> int:
         """Look once, take what is new, and return the size of the copy. `paused` says why it does not grow.
 
-        Raises Refused (`mirror_alarm`) once the log has contradicted itself, and whatever kept it from going on:
-        Unavailable, NotFound, Malformed or ProofInvalid, after which the next round tries again.
+        Raises Refused (`mirror_alarm`) once the log has contradicted itself. Raises Unavailable, NotFound, Malformed or
+        ProofInvalid if it could not continue; the next round then tries again.
         """
         with self._one:
             self._check_alarm()
@@ -206,7 +206,7 @@ class Follower:
             self.after(size)
 
     def _pinned(self, note: bytes) -> Founding:
-        """Entry 0, from the copy or, before there is one, from the log; believed because of the pin."""
+        """Entry 0, from the copy or, before there is one, from the log; trusted because of the pin."""
         if self._founding is None:
             if self._kept.log.head().size:
                 raw = self._kept.log.read_entries(0, 1)[0]
@@ -247,7 +247,7 @@ class Follower:
         return tiles
 
     def _forked(self, head: Head, last: Head | None, tiles: CheckedTiles | None) -> Refused:
-        """Keep both signed heads, with the place where they part where it is known, and stop for good."""
+        """Keep both signed heads, with the first difference if it is known, and stop for ever."""
         before = last or head
         stored = self._kept.log.head()
         own = self._kept.log.hashes()
@@ -255,7 +255,7 @@ class Follower:
         fork: Fork | None = None
         if tiles is None or stored.size >= before.checkpoint.size:
             fork = prove_fork(founding, before.raw, own, head.raw, tiles.hashes if tiles is not None else own)
-        # Without our own entries up to the accepted head nobody can say where they part: the heads are kept alone.
+        # Without our own entries up to the accepted head the first difference is unknown: only the heads are kept.
         kept = fork or Fork(founding, (before.raw, head.raw))
         name = self._kept.evidence.keep(f"fork-{head.checkpoint.size}.json", kept.encode())
         return self._raise_alarm("fork", "the log has signed two histories that cannot both be true", name)
@@ -290,9 +290,9 @@ class Follower:
             try:
                 entry = decode_entry(raw)
             except Malformed:
-                break  # under the signed root and no entry of ours: `_admit` says so, and takes nothing after it
+                break  # under the signed root but no valid entry: `_admit` reports it, and takes nothing after it
             if goes_beyond(entry, self._known):
-                break  # what comes after is not for this mirror
+                break  # later entries are not for this mirror
             self._fetch_segment(entry)
         return entries
 
@@ -314,7 +314,10 @@ class Follower:
         return new
 
     def _admit(self, record: Record, frontier: Frontier, raw: bytes, head: Head, tiles: CheckedTiles) -> NewEntry:
-        """Take one entry into the fold, as its writer had to. What the rules refuse under a signed head is an alarm."""
+        """Take one entry into the fold, as its writer had to.
+
+        An entry under a signed head that the rules refuse is an alarm.
+        """
         index, digest, statement_id = record.size, None, None
         try:
             entry = decode_entry(raw)
@@ -340,7 +343,7 @@ class Follower:
         return self._checked
 
     def _move_on(self) -> None:
-        """Integrate what is stored into the record that answers, and look for the salts of what is new."""
+        """Integrate stored entries into the record that answers, and look for the salts of new batches."""
         record = self._served
         if record is None:
             return
@@ -351,7 +354,7 @@ class Follower:
         self._find_salts(record)
 
     def _find_salts(self, record: Record) -> None:
-        """Each new batch is looked at once; those without a salt again after a while."""
+        """Ask for the salt of each new batch once, and later again for those without one."""
         new = list(islice(record.batches.values(), self._looked, None))
         self._looked += len(new)
         self._unsalted += [batch for batch in new if not self._has_salt(batch)]

@@ -1,7 +1,7 @@
-"""A mirror as it runs: it looks at its log on a cadence, says where it stands, and raises the alarm.
+"""A running mirror: it looks at its log on a cadence, reports its state, and raises the alarm.
 
-An alarm is final: the log's key has contradicted itself, and somebody has to look at the evidence. The copy goes on
-answering as it stood, but nothing good rests on it any more, and every answer says so.
+An alarm is final: the log's key has contradicted itself, and a person must look at the evidence. The copy still answers
+from its last state, but gives no good answers any more, and every answer says so.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ AGE_LIMIT = HOUR
 
 
 SILENCE_LIMIT = DAY
-"""Milliseconds after which a log that records nothing stands still: one that is kept up seals every minute."""
+"""Milliseconds after which a log without new entries counts as standing still: a running log seals every minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Why a mirror follows no more: `fork` or `refused_entry`, in words, since when (ms), and the evidence's file."""
+    """Why a mirror stopped: `fork` or `refused_entry`, in words, since when (ms), and the evidence's file."""
 
     code: str
     words: str
@@ -56,14 +56,14 @@ class Pause:
 
 
 class Evidence(Protocol):
-    """Where a mirror keeps what it holds against a log."""
+    """Where a mirror keeps evidence against a log."""
 
     def keep(self, name: str, data: bytes) -> str:
         """Keep a file for ever; returns the name it got. Durable when it returns."""
         ...
 
     def raise_alarm(self, alarm: Alarm) -> None:
-        """Remember an alarm, also over restarts. Durable when it returns."""
+        """Remember an alarm across restarts. Durable when it returns."""
         ...
 
     def alarm(self) -> Alarm | None:
@@ -73,7 +73,7 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MirrorView:
-    """What answers of a mirror say: whose copy it is, when it was last compared (ms), the alarm or pause, if any."""
+    """A mirror's state in answers: the copied log, when it was last compared (ms), the alarm or pause, if any."""
 
     of: str
     checked_at: int | None
@@ -86,7 +86,7 @@ class MirrorView:
 
 
 class Following(Protocol):
-    """Whoever follows a log, one look at a time."""
+    """A follower of a log, one look at a time."""
 
     @property
     def of(self) -> str:
@@ -115,7 +115,7 @@ class Following(Protocol):
 
     @property
     def waiting(self) -> str | None:
-        """What the newest head waits for, if it does."""
+        """What the newest head is waiting for, if anything."""
         ...
 
     @property
@@ -134,12 +134,12 @@ class Following(Protocol):
         ...
 
     def round(self) -> int:
-        """Look once. Raises what kept it from going on."""
+        """Look once. Raises the error that stopped it."""
         ...
 
 
 class Mirroring:
-    """Runs rounds on a thread of its own. A trouble is remembered and tried again, an alarm is final."""
+    """Runs rounds on a thread of its own. After a trouble it tries again; an alarm is final."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Mirroring:
 
     @property
     def view(self) -> MirrorView:
-        """What answers say now. Cheap: every look-up asks."""
+        """The present state for answers. Cheap, since every look-up asks."""
         return MirrorView(self._follower.of, self._follower.checked_at, self._follower.alarm, self._follower.paused)
 
     @property
@@ -197,7 +197,7 @@ class Mirroring:
         }
 
     def round(self) -> int:
-        """Look once; returns the size of the copy. Raises what kept it from going on, Refused (`mirror_alarm`)."""
+        """Look once; returns the size of the copy. Raises the error that stopped it, Refused (`mirror_alarm`)."""
         alarmed = self._follower.alarm
         try:
             size = self._follower.round()
@@ -212,7 +212,7 @@ class Mirroring:
         return size
 
     def catch_up(self) -> None:
-        """Look again for as long as leaves of seals keep coming: a look takes only a part of them."""
+        """Look again as long as leaves of seals keep coming, since one look takes only a part of them."""
         left = self._follower.unsealed
         while left and self._follower.alarm is None:
             with suppress(CarnetError):  # `trouble` or `alarm` says it
@@ -227,7 +227,7 @@ class Mirroring:
         return RulesUnknown(f"entry {paused.entry}: {paused.words}", code=paused.code) if paused is not None else None
 
     def _silence(self) -> CarnetError | None:
-        """A log that stands still is compared as often as any other, and tells nothing new."""
+        """The trouble of a log that stands still: comparing it succeeds, but shows nothing new."""
         newest = self._follower.newest
         if newest is None or self._clock() - newest <= SILENCE_LIMIT:
             return None

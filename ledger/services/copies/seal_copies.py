@@ -1,6 +1,7 @@
-"""Leaves of seals at a mirror: fetched after all else, a part at each look.
+"""Leaves of seals at a mirror: fetched last, a part at each look.
 
-No answer about goods rests on them. So what is lost or wrong at the log is said, asked for again, and holds up nothing.
+No answer about goods rests on them. So leaves that are lost or wrong at the log are reported and requested again, and
+hold up nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from verifier.record.sealed import Sealed
 REQUESTS_AT_ONCE = 256
 """Seals asked for in one look: the next head must not wait for a first copy of all of them."""
 FAILURES_AT_ONCE = 8
-"""Seals that may stay away in one look; the others are asked for in later ones."""
+"""Missing seals after which one look stops; later looks ask for the others."""
 
 
 class RemoteSeals(Protocol):
@@ -40,7 +41,7 @@ class KeptSeals(Protocol):
 
 
 class SealCopies:
-    """Which seals are not here yet, and the work of getting them. For one thread. `kept`: how many it got."""
+    """The seals that are not here yet, and the work of getting them. For one thread. `kept`: how many it got."""
 
     def __init__(self, remote: RemoteSeals, kept: KeptSeals) -> None:
         self._remote, self._kept = remote, kept
@@ -54,8 +55,11 @@ class SealCopies:
         return len(self._absent)
 
     def copy(self, seals: Sequence[Sealed]) -> CarnetError | None:
-        """Fetch leaves that are not here; returns why the first that stays away does. Raises Stopped."""
-        # All at the first look: a row that was lost while nothing ran is fetched again.
+        """Fetch missing leaves; returns why the first one that is still missing could not be fetched.
+
+        Raises Stopped.
+        """
+        # All of them at the first look, so that a row lost before the start is fetched again.
         try:
             here = set(self._kept.numbers()) if self._looked == 0 else set()
         except Unavailable as error:
@@ -69,7 +73,7 @@ class SealCopies:
                 leaves = self._remote.seal(seal.number)
                 check_leaves(seal, leaves)
             except Unavailable as error:
-                self._absent.rotate(-1)  # it may be this one only: the next look begins with another
+                self._absent.rotate(-1)  # perhaps only this one is missing: the next look begins with another
                 return error
             except (Malformed, NotFound, ProofInvalid) as error:
                 self._failed[seal.number] = error

@@ -1,1 +1,1 @@
-"""From the log to others: published files, the chain's anchor, witnesses, and the index, each on a cadence."""
+"""What the log shows to others: published files, anchors, requests to witnesses, and the index, each on a cadence."""

@@ -3,9 +3,9 @@
 An anchor goes built -> submitted -> mined -> final and is called anchored only when final. The ledger accepts and
 serves while the chain is down; anchor lag never changes a verdict.
 
-What a chain does to a transaction: it may leave it waiting, so it is priced anew, with the same nonce; it may take a
-block back, also one that counted as final, so the newest final anchor is looked at in every round and sent again. Both
-are said (`check`).
+A chain may leave a transaction waiting; it is then priced anew, with the same nonce. A chain may also take a block
+back, even one that counted as final; so the newest final anchor is checked in every round and sent again if it is gone.
+`check` reports both.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from verifier.tree.merkle import consistency_proof
 PRICE_SECONDS = 60.0
 """How long a transaction waits before it is priced anew. A permissioned chain has a block every 1 to 5 seconds."""
 LATE_AFTER = 5 * MINUTE
-"""Milliseconds after which an anchor that is not in a block is said to be late."""
+"""Milliseconds after which an anchor that is not in a block counts as late."""
 
 
 class AnchorState(StrEnum):
     """How far an anchor has come; a block that is reorganised away takes it back to submitted.
 
-    REVERTED: the contract refused it, or no node takes it any more, say because its nonce was used.
+    REVERTED: the contract refused it, or no node takes it any more, for example because its nonce was used.
     """
 
     BUILT = "built"
@@ -44,7 +44,7 @@ class AnchorState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """One anchor transaction: what it claims and where it stands. Hashes are 0x and lower hex.
+    """One anchor transaction: its claim and its state. Hashes are 0x and lower hex.
 
     `raw` is empty and `nonce` -1 for one that was found on the chain and is not remembered here. `built_at` (ms): when
     its first transaction was made; 0 for now.
@@ -134,9 +134,9 @@ class Anchoring:
         self._taken_back: Anchor | None = None
 
     def anchor_now(self, head: Checkpoint) -> Anchor:
-        """Bring one signed head to the contract and follow it as far as the chain goes now.
+        """Send one signed head to the contract and follow it as far as the chain is now.
 
-        While an earlier anchor is on its way, that one is returned and nothing is sent: a second one would be built on
+        While an earlier anchor is on its way, that one is returned and nothing is sent. A second one would be built on
         a head that the contract no longer holds when its turn comes.
 
         Raises Unavailable, Refused (`chain_refused`: the contract's own words), ProofInvalid (`foreign_anchor`).
@@ -161,13 +161,13 @@ class Anchoring:
         return self._settle(self._build(anchored.size, head))
 
     def follow(self) -> None:
-        """Take every open anchor one step further; what was lost with a block, final or not, is sent again."""
+        """Take every open anchor one step further. Anchors lost with a block, final or not, are sent again."""
         self._look_back()
         for anchor in self._store.open():
             self._settle(anchor)
 
     def check(self, now: int | None = None) -> None:
-        """Say what is not as it should be, though it is being put right. `now`: ms.
+        """Report problems that are already being put right. `now`: ms.
 
         Raises Unavailable (`anchor_taken_back`: the chain dropped a final anchor, and none covers it again yet;
         `anchor_late`: one has been under way for minutes).
@@ -198,8 +198,10 @@ class Anchoring:
         return self._store.newest(AnchorState.FINAL)
 
     def _found(self, size: int, root: bytes) -> Anchor:
-        """An anchor that the contract has and this home has forgotten, as after a restore. Sending it again does
-        nothing there, so there would be no event for it."""
+        """An anchor that the contract has and this home has forgotten, for example after a restore.
+
+        Sending it again would have no effect there, and so no event.
+        """
         accepted = self._chain.accepted(size)
         if accepted is None:
             raise Unavailable(f"couldn't find the anchor of size {size} in a final block yet", code="chain_slow")
@@ -225,7 +227,7 @@ class Anchoring:
         return anchor
 
     def _look_back(self) -> None:
-        """Whether the newest final anchor still stands. 1. in its block; 2. in another one; 3. nowhere: sent again."""
+        """Whether the newest final anchor is 1. in its block; 2. in another one; 3. nowhere: then it is sent again."""
         while (final := self._store.newest(AnchorState.FINAL)) is not None:
             state, number, block_hash = self._chain.locate(final.tx_hash)
             if state is AnchorState.FINAL and block_hash == final.block_hash:  # 1
@@ -234,7 +236,7 @@ class Anchoring:
                 self._store.put(replace(final, state=state, block_number=number, block_hash=block_hash))
                 continue
             if self._chain.anchored().size >= final.size:
-                return  # the contract holds it; the node has forgotten the transaction, which is its right
+                return  # the contract holds it; the node has forgotten the transaction, which it may
             if self._chain.height() < (final.block_number or 0):
                 raise Unavailable(
                     f"couldn't look at the anchor of size {final.size}: the node has not come to block "

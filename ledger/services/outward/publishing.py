@@ -1,14 +1,14 @@
-"""Publishing: what was signed becomes files for everybody, at a fixed pace, and never holds up a registration.
+"""Publishing: signed heads become files for everybody, at a fixed pace. It never holds up a registration.
 
 Order of writing (each step assumes a stop right after it):
 1. the head is signed and kept (by the signer);
 2. tiles, bundles and seals of that size are written as files;
 3. witnesses are asked for their cosignatures;
 4. `checkpoint` is replaced, with the cosignatures that are there; more may be added to the same size later.
-So whoever reads a checkpoint finds every tile it speaks of. Restart goes through the same round.
+So a reader of a checkpoint finds every tile that it covers. A restart runs the same round.
 
-One thing does not stop it: a seal whose leaves are lost. Its entry is signed already, whoever holds a receipt can show
-what is missing, and a recall behind it must reach mirrors all the same. It is owed, and said, until it is back.
+A seal whose leaves are lost does not stop it. The seal's entry is signed already, holders of receipts can show what is
+missing, and a later recall must still reach mirrors. `/readyz` names the seal until its leaves return.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ from verifier.record.record import Record
 from verifier.tree.tiles import TILE_WIDTH, Level, tile_path, tiles_of
 
 PUBLISH_SECONDS = 1.0
-"""How often a new head is published at most, unless CARNET_PUBLISH_SECONDS says otherwise. A pace, not one checkpoint
-an entry: else no two witnesses ever see the same one."""
+"""How often a new head is published at most, unless CARNET_PUBLISH_SECONDS says otherwise.
+
+A pace, not one checkpoint for each entry: otherwise no two witnesses would ever see the same one.
+"""
 OWED_AT_ONCE = 64
-"""Seals that may turn out to be without leaves still in one round; the others wait for the next."""
+"""Seals without leaves after which one round stops; the others wait for the next."""
 WITNESS_SECONDS = 1.0
-"""How long a checkpoint waits for cosignatures. Without a quorum it is published all the same: a recall must reach
-mirrors also while witnesses are down."""
+"""How long a checkpoint waits for cosignatures.
+
+It is published even without a quorum, since a recall must reach mirrors while witnesses are down.
+"""
 
 
 class LogTiles(Protocol):
@@ -71,14 +75,14 @@ class Published(Protocol):
 
 
 class Witnesses(Protocol):
-    """Whoever shows signed heads to witnesses."""
+    """Shows signed heads to witnesses."""
 
     def offer(self, size: int, note: bytes) -> None:
         """There is a newer signed head to show. Returns at once."""
         ...
 
     def wait(self, size: int, seconds: float) -> None:
-        """Wait until every witness that is well has cosigned so much, or for so long."""
+        """Wait until every working witness has cosigned this size, or until the time is up."""
         ...
 
 
@@ -133,9 +137,10 @@ class Publisher:
             self._thread.join()
 
     def round(self) -> int:
-        """Publish the newest signed head, and return its size. Raises what stopped it; a repeat goes on from there.
+        """Publish the newest signed head, and return its size. Raises the error that stopped it; a repeat continues
+        from there.
 
-        `trouble` says (`seal_missing`) when all was published but a seal whose leaves are lost.
+        `trouble` is `seal_missing` if everything was published except a seal whose leaves are lost.
         """
         with self._one:
             newest = self._log.latest_checkpoint()
@@ -173,7 +178,7 @@ class Publisher:
             yield tile_path(tile.level, tile.n, tile.width), self._log.tile(tile.level, tile.n, tile.width)
 
     def _put_seals(self, size: int) -> None:
-        """Write the seals below a size that are no files yet: after a start all are looked at, then the new ones."""
+        """Write the seals below a size that are not files yet. After a start all are checked, later only new ones."""
         seals, end = self._record.seals, self._looked
         while end < len(seals) and seals[end].index < size:
             end += 1
@@ -185,7 +190,7 @@ class Publisher:
         self._looked, self._owed = end, later + owed
 
     def _leaves(self, wanted: Iterable[int], owed: list[int], most: int | None = None) -> Iterator[tuple[str, bytes]]:
-        """One seal's leaves after the other; those that are not to be had are noted as owed, and end it at `most`."""
+        """Yield one seal's leaves after the other. Missing ones go to `owed`; stop after `most` of them."""
         for number in wanted:
             if self._folder.has_seal(number):
                 continue
@@ -207,11 +212,11 @@ class Publisher:
         while not self._stop:
             try:
                 self.round()
-            except Exception as error:  # a lack of files or memory must not end publishing for good, and unseen
+            except Exception as error:  # a lack of files or memory must not end publishing silently and for ever
                 self.trouble = trouble_of(error, now_ms())
             self._wake.wait(self._interval)
             self._wake.clear()
-            # Right away when nothing was published for a while, else at the pace.
+            # At once if nothing was published for a while, else at the pace.
             while not self._stop and (left := self._last + self._interval - time.monotonic()) > 0:
                 self._wake.wait(left)
                 self._wake.clear()

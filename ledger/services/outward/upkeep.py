@@ -1,8 +1,8 @@
-"""Upkeep: what a running server does by itself. Reads the registry, anchors new heads, follows open anchors,
-sweeps uploads that nothing refers to, and forgets sign-ins that are over.
+"""Upkeep: the background work of a running server. It reads the registry, anchors new heads, follows open anchors,
+removes uploads that nothing refers to, and forgets old sign-ins.
 
-The ledger accepts and serves while the chain is down, from its start on; each part fails by itself, and its trouble is
-remembered for `/readyz` and tried again.
+The ledger accepts and serves while the chain is down, even at its start. Each part fails separately; its trouble is
+kept for `/readyz`, and it is tried again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from verifier.instant import HOUR
 from verifier.tree.checkpoint import Checkpoint
 
 SWEEP_EVERY = HOUR
-"""How often uploads and sign-ins are swept, in milliseconds; what is younger than a day stays anyway."""
+"""How often uploads and sign-ins are removed, in milliseconds; those younger than a day always stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Upkeep:
         publish: Callable[[], object] = lambda: None,
         forget: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`publish` brings what is signed to where others read it. `forget` takes one bounded step; True for more."""
+        """`publish` publishes signed heads. `forget` takes one bounded step and returns True if there is more."""
         self._connect, self._signed, self._publish = connect, signed, publish
         self._interval = interval
         self._hourly = {"uploads": _Hourly(sweep), "sign_ins": _Hourly(forget)}
@@ -69,24 +69,24 @@ class Upkeep:
             self._thread.join()
 
     def round(self) -> None:
-        """Mirror, follow, anchor. Raises the first thing that failed, after the others were tried all the same."""
+        """Mirror, follow, anchor. Raises the first failure, after trying all the others too."""
         for error in self._round().values():
             raise error
 
     def _round(self) -> dict[str, Exception]:
-        # One at a time: a caller's round beside our own would mirror a decision twice and use a nonce twice.
+        # One at a time: a caller's round beside ours would mirror a decision twice and use a nonce twice.
         with self._one:
             try:
                 mirror, anchoring = self._connect()
             except Exception as error:
                 return {"chain": error}
-            # Apart: a gap in the registry's events must not keep the log from being anchored.
+            # Separately: a gap in the registry's events must not keep the log from being anchored.
             return _failed({"registry": mirror.sync, "anchor": partial(self._anchor, anchoring)})
 
     def _anchor(self, anchoring: Anchoring) -> None:
-        """1. what is under way; 2. a new head; 3. what is late or was lost.
+        """1. open anchors; 2. a new head; 3. late or lost anchors.
 
-        A head is published before the contract is shown it: whoever finds it there finds it in the log as well.
+        A head is published before it is anchored, so anybody who finds it in the contract finds it in the log too.
         """
         anchoring.follow()  # 1
         head, final = self._signed(), anchoring.final()
@@ -97,14 +97,14 @@ class Upkeep:
 
     def _run(self) -> None:
         while not self._stop:
-            # Whatever the chain does: what strangers send, and what is over, must not fill the disk.
+            # Whatever the chain does: strangers' uploads and old sign-ins must not fill the disk.
             failed = _failed(self._hourly) | self._round()
             self.troubles = {name: trouble_of(error, now_ms()) for name, error in failed.items()}
             self._wake.wait(self._interval)
 
 
 class _Hourly:
-    """Hourly work. It is done again in the next round when it failed, or returned True: there is more of it."""
+    """Hourly work. It runs again in the next round if it failed, or if it returned True because there is more."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._work, self._done_at = work, 0
@@ -115,7 +115,7 @@ class _Hourly:
 
 
 def _failed(parts: Mapping[str, Callable[[], object]]) -> dict[str, Exception]:
-    """Do each; what failed. A node or a library that surprises us must not end upkeep for good, and unseen."""
+    """Run each part; returns the failures. An unexpected error must not end upkeep silently and for ever."""
     failed: dict[str, Exception] = {}
     for name, work in parts.items():
         try:
@@ -126,7 +126,7 @@ def _failed(parts: Mapping[str, Callable[[], object]]) -> dict[str, Exception]:
 
 
 def trouble_of(error: Exception, at: int) -> Trouble:
-    """What failed at an instant (ms), as `/readyz` tells it; `fault` for what nobody expected."""
+    """A failure at an instant (ms), as `/readyz` shows it; `fault` for an unexpected one."""
     if isinstance(error, CarnetError):
         return Trouble(error.code, str(error), at)
     return Trouble("fault", repr(error), at)

@@ -1,4 +1,4 @@
-"""A witness: cosigns what extends the last head that it cosigned, and keeps what contradicts it.
+"""A witness: cosigns heads that extend the last one that it cosigned, and keeps heads that contradict it.
 
 Reading that head, deciding, and writing the next one are one transaction of the store, durable before the answer
 leaves; so of two requests at once the one that would go back meets the other's head (C2SP tlog-witness, the race).
@@ -33,7 +33,7 @@ SPEC = "carnet/witness-evidence/1"
 
 @dataclass(frozen=True, slots=True)
 class Cosigned:
-    """What was cosigned last of one log: its head, when (POSIX seconds), and the note with log's and own signature."""
+    """The last cosigned head of one log, when (POSIX seconds), and the note with the log's and our signature."""
 
     head: Head
     time: int
@@ -53,7 +53,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is answered, and what to write first: the head that was seen, and the new last one if it was cosigned."""
+    """The answer, and what must be written first: the head that was seen, and the new last head if it was cosigned."""
 
     answer: Answer
     seen: Seen
@@ -65,7 +65,7 @@ Decide = Callable[[Cosigned | None, int], Decision]
 
 
 class WitnessStore(Protocol):
-    """What a witness remembers. Threads and processes may share it."""
+    """A witness's memory. Threads and processes may share it."""
 
     def trust(self, key: VerifierKey) -> bool:
         """Trust a log's key; False if it was trusted before. Durable when it returns."""
@@ -143,7 +143,7 @@ class Witness:
 
 
 def trust(store: WitnessStore, own: VerifierKey, keys: Sequence[VerifierKey]) -> list[VerifierKey]:
-    """Trust logs' keys; returns those that are new. Raises Malformed (`log_key`) and then trusts none of them."""
+    """Trust logs' keys; returns the new ones. Raises Malformed (`log_key`), and then trusts none of them."""
     for key in keys:
         if key.type is not KeyType.ED25519:
             raise Malformed(
@@ -164,10 +164,10 @@ def list_logs(store: WitnessStore) -> list[dict[str, Any]]:
 
 
 def evidence(store: WitnessStore, witness: VerifierKey) -> dict[str, Any]:
-    """What logs signed that does not fit together, as JSON with the notes' own bytes.
+    """Contradicting heads that logs signed, as JSON with the notes' own bytes.
 
     `conflicts`: sizes with two roots, each of them proof that the log's key signed two histories. `unproved`: heads
-    that were never shown to extend what was cosigned; alone they prove nothing, a later head may make them a conflict.
+    that were never shown to extend the cosigned one. Alone they prove nothing; a later head may make them a conflict.
     """
     conflicts: list[dict[str, Any]] = []
     unproved: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What witnesses have cosigned, as answers rest on it: read from storage at most once a second, kept in memory.
+"""The cosigned heads that answers rest on: read from storage at most once a second, and kept in memory.
 
 `/v1/verify` asks on every request, so asking costs a comparison and no read.
 """
@@ -17,7 +17,7 @@ from verifier.tree.policy import Policy
 from verifier.tree.witnessed import Witnessed, witnessed
 
 RENEW_SECONDS = 1.0
-"""How old what was read may be: another process may be the one that asks the witnesses."""
+"""How old the last reading may be: another process may be asking the witnesses."""
 _PAGES = 2  # of storage, read back each time; W is never further behind while a quorum answers
 
 
@@ -42,7 +42,7 @@ class Cosignatures(Protocol):
 
 
 class WitnessedHead:
-    """W of one log. Any thread may ask. `policy` None: nobody cosigns, and there is no W."""
+    """W of one log. Any thread may ask. `policy` None: there are no witnesses, and no W."""
 
     def __init__(self, policy: Policy | None, kept: Cosignatures, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy, self._kept, self._clock = policy, kept, clock
@@ -56,7 +56,7 @@ class WitnessedHead:
         return self._policy
 
     def current(self) -> Witnessed | None:
-        """W, or None while there is none. What is not readable now counts as it was; freshness ends by itself."""
+        """W, or None while there is none. If storage cannot be read, the last W stays; its freshness ends by itself."""
         if self._policy is not None and (self._read_at is None or self._clock() - self._read_at >= RENEW_SECONDS):
             self.renew()
         return self._w

@@ -1,7 +1,7 @@
-"""Witnessing: each new head is shown to every witness, and what they cosign is kept.
+"""Witnessing: each new head is shown to every witness, and their cosignatures are kept.
 
-Each witness has a thread of its own, so one that is slow or dead holds up no other, and nobody holds up the log. All
-are shown the same head until a quorum has it: witnesses of different pace would else never meet in one size.
+Each witness has a thread of its own, so a slow or dead one holds up no other, and none holds up the log. All get the
+same head until a quorum has it; otherwise witnesses of different speed would never cosign the same size.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from verifier.tree.witness import format_request
 from verifier.tree.witnessed import MAX_WITNESS_AGE
 
 RENEW_SECONDS = MAX_WITNESS_AGE / 2
-"""After so long the same size is shown again, so that its cosignatures stay fresh in a quiet log."""
+"""Seconds after which the same size is shown again, so that its cosignatures stay fresh in a quiet log."""
 ROUND_SECONDS = 10.0
-"""How long all witnesses are shown one head while it has no quorum, before a newer one takes its place."""
+"""How long all witnesses get the same head without a quorum, before a newer one replaces it."""
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Waits after failures in a row."""
 CLOCK_SKEW = 300
@@ -122,7 +122,7 @@ class Witnessing:
             self._turn.wait_for(lambda: self._stop or all(a.trouble or a.size >= size for a in self._askers), seconds)
 
     def troubles(self) -> Mapping[str, Trouble]:
-        """Which witnesses gave no cosignature the last time they were asked, and why."""
+        """The witnesses that gave no cosignature when last asked, and why."""
         return {asker.cosigner.name: asker.trouble for asker in self._askers if asker.trouble is not None}
 
     # for the threads that ask
@@ -132,7 +132,7 @@ class Witnessing:
         return self._clock()
 
     def next_head(self, asker: _Asker) -> tuple[int, bytes] | None:
-        """Wait until there is something to ask this witness; None when all is over."""
+        """Wait until there is something to ask this witness; None at the end."""
         with self._turn:
             while not self._stop:
                 self._advance()
@@ -140,12 +140,12 @@ class Witnessing:
                 wait = asker.patience()
                 if head is not None and wait <= 0 and asker.wants(head.size):
                     return head.size, head.note
-                # A round may end by time alone, so nobody sleeps longer than one.
+                # A round may end by time alone, so nobody sleeps longer than one round.
                 self._turn.wait(min(ROUND_SECONDS, wait if wait > 0 else ROUND_SECONDS, asker.until_renewal()))
         return None
 
     def largest(self) -> int:
-        """The size of the newest head there is to show."""
+        """The size of the newest head to show."""
         return self._newest[0] if self._newest is not None else 0
 
     def request(self, old: int, size: int, note: bytes) -> bytes:
@@ -154,13 +154,13 @@ class Witnessing:
         return format_request(old, proof, note)
 
     def keep(self, cosignature: Cosignature) -> None:
-        """Keep what a witness cosigned, and see whether that moves W."""
+        """Keep a witness's cosignature, and check whether it moves W."""
         self._kept.put(cosignature)
         self._witnessed.renew()
         self.changed()
 
     def settled(self) -> None:
-        """A witness was asked, with whatever outcome."""
+        """Called after a witness was asked, whatever the outcome."""
         with self._turn:
             self._turn.notify_all()
 
@@ -176,7 +176,7 @@ class Witnessing:
 
 
 class _Asker:
-    """One witness and the thread that asks it. `size`: what it has cosigned, as far as we know."""
+    """One witness and the thread that asks it. `size`: the size that it has cosigned, as far as we know."""
 
     def __init__(self, parent: Witnessing, cosigner: Cosigner, size: int) -> None:
         self.cosigner, self.size = cosigner, size
@@ -207,7 +207,7 @@ class _Asker:
             try:
                 self._ask(*head)
                 self.trouble, self._failures = None, 0
-            except Exception as error:  # a lack of files or memory must not end the asking for good, and unseen
+            except Exception as error:  # a lack of files or memory must not end the asking silently and for ever
                 self.trouble = trouble_of(error, now_ms())
                 waits = self._parent.backoff
                 self._not_before = time.monotonic() + waits[min(self._failures, len(waits) - 1)]
@@ -215,7 +215,7 @@ class _Asker:
             self._parent.settled()
 
     def _ask(self, size: int, note: bytes) -> None:
-        """Show it one head; if it names another size as its last, once more from there."""
+        """Show it one head. If it names another size as its last, try once more from there."""
         for attempt in range(2):
             reply = self.cosigner.witness.add_checkpoint(self._parent.request(self.size, size, note))
             if reply.status != 409:
@@ -231,7 +231,7 @@ class _Asker:
                 )
             self.size = last
             if last > size:
-                return  # it is ahead of the head we showed, and a newer one of ours comes
+                return  # it is ahead of the head that we showed; a newer one will follow
         if reply.status != 200:
             raise self._refused(reply, {404: "it does not know this log", 403: "it does not trust our key"})
         cosignature = self._verified(size, note, reply.body)
@@ -267,7 +267,7 @@ class _Asker:
 
 
 def describe_witnesses(policy: Policy, kept: Cosignatures, troubles: Mapping[str, Trouble]) -> list[dict[str, Any]]:
-    """The policy's witnesses as JSON: how far each has cosigned, when, and what is the matter if something is."""
+    """The policy's witnesses as JSON: how far each has cosigned, when, and its trouble, if any."""
     shown = []
     for name, key in policy.witnesses.items():
         size, trouble = kept.last(name), troubles.get(name)

@@ -1,1 +1,1 @@
-"""What people ask about codes: the facts gathered, judged, kept, sealed, and who may ask."""
+"""Questions about codes: their facts are gathered, judged, kept and sealed; and the tokens of those who may ask."""

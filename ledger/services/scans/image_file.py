@@ -1,7 +1,7 @@
-"""Image files from anybody: opened within bounds, in grey and upright; and the true reason where that cannot be.
+"""Image files from anybody: opened within bounds, in grey and upright; or an error with the true reason.
 
-Three common formats are opened at all, by how they begin and not by their names. What a file holds beside its pixels is
-left out before anything is unpacked. A JPEG that was cut gives the pixels that arrived.
+Only three common formats are opened, recognised by their first bytes and not by their names. Everything besides the
+pixels is left out before anything is unpacked. A JPEG that was cut gives the pixels that arrived.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image in grey, upright, no larger than is worth looking at. `cut`: the end of its file never came."""
+    """An image in grey, upright, no larger than useful. `cut`: the end of its file never came."""
 
     grey: Image.Image
     cut: bool

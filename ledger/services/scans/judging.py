@@ -1,6 +1,6 @@
-"""Judging, remembered: at any time most look-ups are of units about which the very same is known.
+"""Judging with a memory: most look-ups are of units with exactly the same facts.
 
-`judge` is a pure function of the facts, so what it said about equal facts holds. Facts with evidence of their own
+`judge` is a pure function of the facts, so its answer about equal facts still holds. Facts with evidence of their own
 (scans, recalls, retired units) are judged each time.
 """
 
@@ -15,7 +15,7 @@ from verifier.verdict.facts import BatchFacts, Facts
 from verifier.verdict.judge import Judgement, judge
 
 KEPT = 1_024
-"""Judgements kept; beyond it all are forgotten, which costs less than knowing which is old."""
+"""Judgements kept; beyond this number all are forgotten, which costs less than tracking their age."""
 
 _OF_FACTS, _OF_BATCH = ("absence", "batches", "sightings"), ("recall", "retired")  # no part of the keys as they are
 

@@ -1,4 +1,4 @@
-"""Photographs of labels: every code in an uploaded image, and in how many independent decodes it was found.
+"""Photographs of labels: every code in an uploaded image, with the number of independent decodes that found it.
 
 The file comes from anybody; `ledger.services.scans.image_file` opens it within bounds.
 """
@@ -50,7 +50,7 @@ class ScannedSymbol:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a picture shows. `cut`: part of it never came, and another code may stand there."""
+    """The codes in a picture. `cut`: part of the picture never came, and may hold another code."""
 
     symbols: list[ScannedSymbol]
     cut: bool

@@ -1,4 +1,4 @@
-"""A question about one code: what a device told, read, and who asks where. Only `api.asking` makes them."""
+"""A question about one code: a device's report as read, and who asks where. Only `api.question` makes one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ReadBeside:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One code to be judged with everything that was told about it, and who asks where.
+    """One code to judge, with everything that was reported about it, and who asks where.
 
     `today`: the later date of the asker's clock and ours; `market`: the asker's country; `scan`: the present scan of an
     officer, counted among the sightings; `decodes`: in how many decodings of one image the code was equal; `repairs`:
@@ -48,9 +48,10 @@ class Question:
 
 
 def read_surely(question: Question, found: bool) -> bool:
-    """Whether a wrong signature can be held against the item: not while the text itself may have been read wrong.
+    """Whether a wrong signature counts against the item: not while the text itself may have been misread.
 
-    Typed and repaired texts are nobody's reading. A code that is no registered unit may be one that a device changed.
+    Typed and repaired texts were not read by a device. A code that is no registered unit may be one that a device
+    changed.
     """
     if question.how is HowRead.TYPED or question.repairs or not isinstance(question.reading, ReadCode):
         return False

@@ -30,7 +30,7 @@ READS = "only the server that writes this ledger promises to seal scans"
 
 @dataclass(frozen=True, slots=True)
 class ScanInput:
-    """An officer's scan as reported by the device. `id` is made by the device, so that sending twice counts once.
+    """An officer's scan as reported by the device. The device draws `id`, so that sending twice counts once.
 
     A NUL in `code`, which was not read then, is kept as U+FFFD: no text of PostgreSQL holds one.
     """
@@ -57,7 +57,7 @@ class ScanInput:
 class StoredScan:
     """A kept scan. `body` is canonical JSON, `salt` 32 random bytes, `response` the JSON first given for it.
 
-    `deadline` (ms) and `seal`: what was promised about sealing it; both None for a scan without a receipt.
+    `deadline` (ms) and `seal`: the promise about sealing it; both None for a scan without a receipt.
     """
 
     id: str
@@ -76,7 +76,7 @@ class StoredScan:
     def belongs_to(self, officer: Officer) -> bool:
         """Whether an officer may read this scan and its receipt: administration and name, both, as they are sealed.
 
-        Scans of the first version name no administration: whose they are can't be told, so they are nobody's here.
+        Scans of the first version name no administration, so their owner is unknown and nobody may read them here.
         """
         try:
             said = canonical.decode(self.body)
@@ -87,7 +87,7 @@ class StoredScan:
 
     @property
     def leaf(self) -> bytes:
-        """What its seal commits to, 32 bytes."""
+        """The leaf that its seal commits to, 32 bytes."""
         return scan_leaf(self.salt, self.body)
 
 
@@ -107,9 +107,9 @@ class ScanStore(Protocol):
         ...
 
     def promise(self, scan_id: str, deadline: int) -> StoredScan | None:
-        """Give a kept scan that was promised nothing its place in the open seal; returns it as it is kept then.
+        """Promise a kept scan without a promise its place in the open seal; returns the scan as it is then kept.
 
-        None when it is not here. One with a promise stays as it is. Durable when it returns.
+        Returns None if it is not here. A scan with a promise stays unchanged. Durable when it returns.
         """
         ...
 
@@ -123,10 +123,10 @@ class ScanStore(Protocol):
 
 
 class Promises(Protocol):
-    """Who promises scans a place in a seal: the ledger's writer."""
+    """Promises scans a place in a seal; the ledger's writer does this."""
 
     def deadline(self) -> int | None:
-        """Until when (ms) a scan kept now will be sealed; None when nothing can be promised."""
+        """The instant (ms) by which a scan kept now will be sealed; None if nothing can be promised."""
         ...
 
     def receipt(self, scan: StoredScan) -> ScanReceipt | None:
@@ -178,7 +178,7 @@ class Scans:
     def record(self, scan: ScanInput, officer: Officer, answer: Answer, response: Mapping[str, Any]) -> StoredScan:
         """Keep an officer's scan with the answer that was given. Raises Refused (`scan_id_reused`).
 
-        A wrong label signature is remembered only if it was read surely: what somebody typed confirms no later reading.
+        A wrong label signature is remembered only if it was read surely: a typed text confirms no later reading.
         """
         stored = StoredScan(
             id=scan.id,
@@ -236,7 +236,7 @@ class Scans:
 
     def _flush_often(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
-            # A database that is away for a moment must not end counting for good.
+            # A database that is away for a moment must not end counting for ever.
             with suppress(Exception):
                 self.flush()
 

@@ -1,10 +1,11 @@
-"""Sealing: on a cadence one entry of the log commits to officers' scans, each of which was promised that beforehand.
+"""Sealing: on a cadence, one entry of the log commits to officers' scans, as each scan's receipt has promised.
 
-Exactly once, whatever is cut short. Order of writing (each step assumes a stop right after it):
-1. a scan is kept with the number of the open seal, in one transaction; 2. only then its receipt is signed;
+Each scan is sealed exactly once, wherever the process stops. Order of writing (each step assumes a stop after it):
+1. a scan is kept with the number of the open seal, in one transaction;
+2. only then its receipt is signed;
 3. the seal is closed: its scans' leaves and the random padding are kept as a row, in one transaction that waits for 1;
-4. the entry `scans_sealed` over exactly that row is submitted. Restart finds the row of 3 without its entry and goes on
-with 4. The publisher makes the row a file that everybody may read.
+4. the entry `scans_sealed` over exactly that row is submitted. A restart that finds the row without its entry continues
+   here. The publisher makes the row a file that everybody may read.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ SEAL_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PromisedScan:
-    """What a seal owes a kept scan: id, the number promised, the leaf computed anew (32 bytes), the deadline (ms).
+    """The promise to a kept scan: its id, the promised number, the leaf computed anew (32 bytes), the deadline (ms).
 
-    `deadline` is None where the row is damaged; `flaw` then says how, without a byte of what stands there.
+    `deadline` is None if the row is damaged; `flaw` then says how, without quoting the row.
     """
 
     id: str
@@ -95,9 +96,9 @@ class Seals:
         return self._every
 
     def deadline(self) -> int | None:
-        """Until when (ms) a scan kept now will be sealed; None where nothing can be promised.
+        """The instant (ms) by which a scan kept now will be sealed; None if nothing can be promised.
 
-        That is: once the writer has stopped, or when rows of seals are lost, so that the open number was sealed before.
+        It is None once the writer has stopped, or if rows of seals are lost, so that the open number was sealed before.
         """
         recorded = len(self._record.seals)  # first: a seal that is closed meanwhile only raises the open number
         if self._sequencer.stopped is not None or self._store.open_number() < recorded:
@@ -124,20 +125,20 @@ class Seals:
         self._thread.start()
 
     def close(self) -> None:
-        """Finish the round under way, seal what waits, and stop: a ledger that is closed owes nothing."""
+        """Finish the round under way, seal waiting scans, and stop: a closed ledger has no open promises."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         self.settle()
 
     def settle(self) -> None:
-        """`resume`; what stops it is kept as trouble, since a ledger serves and registers without seals as well."""
+        """Run `resume`. An error is kept as trouble, since a ledger serves and registers without seals too."""
         self._try(self.resume)
 
     def resume(self) -> None:
         """Finish what an earlier process left: a row without its entry, scans without their seal.
 
-        Where nothing waits, nothing is sealed. Raises what stopped it.
+        If nothing waits, nothing is sealed. Raises the error that stopped it.
         """
         with self._one:
             self._submit_closed()
@@ -145,7 +146,7 @@ class Seals:
                 self._seal()
 
     def round(self) -> None:
-        """Seal the open number, empty or not. Raises what stopped it; the next round goes on from there."""
+        """Seal the open number, empty or not. Raises the error that stopped it; the next round continues from there."""
         with self._one:
             self._submit_closed()
             self._seal()
@@ -177,5 +178,5 @@ class Seals:
         try:
             work()
             self.trouble = None
-        except Exception as error:  # a lack of files or memory must not end the cadence for good, and unseen
+        except Exception as error:  # a lack of files or memory must not end the cadence silently and for ever
             self.trouble = trouble_of(error, now_ms())

@@ -1,4 +1,4 @@
-"""Scan evidence built from storage, each file checked as its reader will check it before it is handed out."""
+"""Scan evidence built from storage. Each file is checked as its reader will check it before it is handed out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Head:
 
 
 class SealProofs:
-    """Shows what became of receipts. It only reads; any thread may call it."""
+    """Shows whether receipts were kept. It only reads; any thread may call it."""
 
     def __init__(
         self, record: Record, log: ProofLog, leaves: SealLeaves, published: Callable[[], bytes | None] = lambda: None
@@ -41,7 +41,7 @@ class SealProofs:
         return self._record.seals[number] if number < len(self._record.seals) else None
 
     def state(self, number: int, leaf: bytes, deadline: int, now: int) -> Promise | None:
-        """What has become of a promise as this server knows it, without proof; None while its time is not up.
+        """The state of a promise as this server knows it, without proof; None while its time is not up.
 
         Raises Unavailable (`seal_row`).
         """

@@ -1,4 +1,4 @@
-"""Tokens: how officers, operators and programs show who they are. Nothing that opens a door is stored, only its hash.
+"""Tokens: how officers, operators and programs identify themselves. Only hashes of secrets are stored.
 
 Three kinds share one shape. An API token lasts until it is revoked or expires; a sign-in link works once and for
 a short time; it turns into a session, which a browser holds as a cookie.
@@ -28,13 +28,16 @@ TOKEN_LIFETIME_LIMIT = 366 * DAY
 """The longest life an API token can be given, in milliseconds."""
 
 KEPT_AFTER_END = 7 * DAY
-"""How long a session or sign-in link is remembered after its end, in milliseconds: so long it is said that a link was
-used, and ending a session again says that it had ended. API tokens are kept for good: they are few and made by hand."""
+"""How long a session or sign-in link is remembered after its end, in milliseconds.
+
+In that time a used link is reported as used, and ending a session again reports that it had ended. API tokens are kept
+for ever: they are few and made by hand.
+"""
 FORGOTTEN_AT_ONCE = 1_000
-"""Rows that one step of forgetting deletes at most, in one transaction: other writers wait for no more than that."""
+"""The most rows that one step of forgetting deletes, in one transaction, so that other writers do not wait long."""
 
 USE_NOTED = MINUTE
-"""How exactly the last use of a secret is known, in milliseconds: noting it is a write."""
+"""How exactly the last use of a secret is known, in milliseconds; noting each use would cost a write."""
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")  # surrogates: bytes of an argument that are no text
 _COUNTRY = re.compile("[A-Z]{2}")
@@ -43,7 +46,7 @@ _BYTES = 32  # 256 random bits: looking one up by its hash leaks nothing that he
 
 
 class Scope(StrEnum):
-    """What a caller may do beyond what everybody may."""
+    """A right of a caller beyond everybody's rights."""
 
     SCAN = "scan"
     PROOF = "proof"
@@ -53,11 +56,11 @@ class Scope(StrEnum):
 
 
 OFFICER_SCOPES = frozenset({Scope.SCAN, Scope.PROOF})
-"""What a sign-in link gives unless it is made for more."""
+"""The default scopes of a sign-in link."""
 
 
 class Secret(StrEnum):
-    """Which kind of secret a row stands for; one kind is never taken for another."""
+    """The kind of a secret; one kind is never taken for another."""
 
     TOKEN = "token"  # noqa: S105 - a kind, not a password
     LINK = "link"
@@ -65,7 +68,7 @@ class Secret(StrEnum):
 
 
 class LinkState(StrEnum):
-    """What became of a sign-in link."""
+    """The state of a sign-in link."""
 
     OPEN = "open"
     USED = "used"
@@ -76,7 +79,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """Whose a scan is: a name within an administration, its country (alpha-2), None for a token without one.
+    """The owner of a scan: a name within an administration, and its country (alpha-2), None for a token without one.
 
     Neither alone names anybody: two administrations may both have a "gate".
     """
@@ -97,7 +100,7 @@ class Caller:
 
     @property
     def officer(self) -> Officer:
-        """Whose scans these are."""
+        """The owner of this caller's scans."""
         return Officer(self.name, self.country)
 
 
@@ -172,7 +175,7 @@ class Tokens:
         return self._keep(Secret.TOKEN, name, scopes, country, lifetime)
 
     def authenticate(self, plain: str) -> Caller | None:
-        """Who shows this API token, or None when it opens nothing."""
+        """The caller with this API token, or None if it is not valid."""
         return self._caller(Secret.TOKEN, plain)
 
     def one_time_link(
@@ -185,7 +188,7 @@ class Tokens:
         return self._keep(Secret.LINK, name, scopes, country, LINK_LIFETIME)
 
     def sign_in(self, code: str) -> str | None:
-        """Use a sign-in code up; returns the new session's secret, or None when the code opens nothing."""
+        """Use a sign-in code up; returns the new session's secret, or None if the code is not valid."""
         link = self._find(Secret.LINK, code)
         if link is None or not self._store.end(link.digest, self._clock(), used=True):
             return None
@@ -193,7 +196,7 @@ class Tokens:
         return self._keep(Secret.SESSION, link.name, link.scopes, link.country, SESSION_LIFETIME)
 
     def link_state(self, code: str) -> tuple[LinkState, int | None]:
-        """What became of the sign-in link with this code, and when (ms) it was used, ended or expired."""
+        """The state of the sign-in link with this code, and when (ms) it was used, ended or expired."""
         link = self._store.get(_digest(code)) if code.startswith(f"carnet_{Secret.LINK}_") else None
         if link is None or link.secret is not Secret.LINK:
             return LinkState.UNKNOWN, None
@@ -202,11 +205,11 @@ class Tokens:
         return (LinkState.OPEN, None) if link.valid(self._clock()) else (LinkState.EXPIRED, link.expires_at)
 
     def session(self, plain: str) -> Caller | None:
-        """Who holds this session, or None when it opens nothing."""
+        """The holder of this session, or None if it is not valid."""
         return self._caller(Secret.SESSION, plain)
 
     def sign_out(self, plain: str) -> None:
-        """End a session; one that opens nothing is fine too."""
+        """End a session; an invalid one is fine too."""
         session = self._find(Secret.SESSION, plain)
         if session is not None:
             self._store.end(session.digest, self._clock())
@@ -216,20 +219,23 @@ class Tokens:
         return self._store.list(Secret.TOKEN)
 
     def revoke(self, token_id: str) -> tuple[StoredSecret, bool]:
-        """End an API token by its id; the token, and whether it had ended before. Raises NotFound (`token_unknown`)."""
+        """End an API token by its id. Returns it, and whether it had ended before.
+
+        Raises NotFound (`token_unknown`).
+        """
         ended = self._end(token_id, Secret.TOKEN)
         if ended is None:
             raise NotFound(f"couldn't revoke token {token_id[:40]}: there is none with this id", code="token_unknown")
         return ended
 
     def sessions(self) -> Sequence[StoredSecret]:
-        """Whatever opens a browser now, newest first: sessions, and sign-in links that nobody has used yet."""
+        """Valid browser secrets, newest first: sessions, and sign-in links that nobody has used yet."""
         now = self._clock()
         found = [*self._store.list(Secret.SESSION), *self._store.list(Secret.LINK)]
         return sorted((one for one in found if one.valid(now)), key=lambda one: -one.created_at)
 
     def end_session(self, session_id: str) -> tuple[StoredSecret, bool]:
-        """End a session, or a sign-in link, by its id; it, and whether it had ended before.
+        """End a session, or a sign-in link, by its id. Returns it, and whether it had ended before.
 
         Raises NotFound (`session_unknown`).
         """
@@ -256,7 +262,7 @@ class Tokens:
     def note_use(self, who: Caller) -> None:
         """Note that a caller was here. Writes to the database: not for the event loop.
 
-        A use that cannot be noted turns nobody away: who is signed in is shown with an older one.
+        If a use cannot be noted, the caller still gets in; the list of sessions then shows an older use.
         """
         noted, now = self._noted.get(who.id), self._clock()
         if noted is None:  # another thread has just made room

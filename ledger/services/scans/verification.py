@@ -49,12 +49,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """What an answer rests on: the newest signed checkpoint, when it was recorded, and the newest final anchor.
+    """The basis of an answer: the newest signed checkpoint, when it was recorded, and the newest final anchor.
 
     `witnessed_size`: W, the newest size that a quorum of witnesses has cosigned; `witnessed_at`: when the quorum-th
     newest cosignature was made (ms); `witnesses`: whose. `fresh`: whether good facts may rest on W now. A ledger
-    without witnesses has no W: there good facts rest on `size`, and the answer says so. `mirror`: whose copy answers,
-    if it is one; `doubted`: nothing good rests on it now, because it is too old or its log contradicted itself.
+    without witnesses has no W; its good facts rest on `size`, and the answer says so. `mirror`: the mirror's state, if
+    this is one; `doubted`: no good facts rest on it now, because it is too old or its log contradicted itself.
     """
 
     size: int
@@ -103,7 +103,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What is kept about a subject: officers' sightings, public look-ups, label signatures found wrong before."""
+    """The kept history of a subject: officers' sightings, public look-ups, label signatures found wrong before."""
 
     sightings: tuple[Sighting, ...] = ()
     lookups: int = 0
@@ -142,7 +142,7 @@ class Verification:
         self._judge = Judge()
 
     def look_through(self, see: Callable[[AsOf], AsOf]) -> None:
-        """From now on answers rest on what `see` makes of the tip: a mirror adds whose copy it is."""
+        """From now on `see` adjusts the basis of answers: a mirror adds its state."""
         tip = self._tip
         self._tip = lambda: see(tip())
 
@@ -159,7 +159,8 @@ class Verification:
         candidates = self._candidates(code, question.officer)
         found, hidden = self._find(code, candidates)  # 2
         if reading.suspects and not any(code.lot in (None, one.batch.lot) for one in found):
-            # The text shows a device fault, so that the literal code is not registered says nothing: it was not read.
+            # The text shows a device fault, so it means nothing that the literal code is not registered: it was
+            # misread.
             return _unread(question, reading.suspects[0].value, as_of)
         printed = self._record.by_lot.get((code.gtin, code.lot)) if code.lot is not None else None
         subject = found[0].key if found else _subject(code)
@@ -240,7 +241,7 @@ class Verification:
         return salt
 
     def _history(self, subjects: Sequence[bytes]) -> History:
-        """What is kept about a unit under any of its names: one serial in two lots is scanned with either on it."""
+        """The history of a unit under all its names: a serial in two lots may be scanned with either lot."""
         kept = [self._histories.history(subject) for subject in subjects]
         if len(kept) == 1:
             return kept[0]
@@ -251,7 +252,7 @@ class Verification:
     def _labels(
         self, question: Question, code: UnitCode, found: list[_Found], printed: Batch | None, history: History
     ) -> tuple[list[Label], str | None]:
-        """What the signature of every code that was read says, the first one's first, and a surely wrong one."""
+        """The results of all codes' signatures, the first code's first, and a surely wrong signature."""
         batch = found[0].batch if found else printed
         sure = read_surely(question, bool(found))
         labels, wrong = [], None
@@ -265,7 +266,7 @@ class Verification:
         return labels, wrong
 
     def _label(self, one: UnitCode, item: UnitCode, batch: Batch | None, found: bool) -> Label:
-        """What the signature of one code says about the item that it names. Wrong is wrong once, here."""
+        """The result of one code's signature for the item that it names."""
         if one.signature is None:
             borne = batch is not None and found and one.carrier.value in batch.label_carriers
             return Label.MISSING if borne else Label.NONE
@@ -321,20 +322,20 @@ class Verification:
         )
 
     def _witnessing(self, gtin: str, named: Sequence[_Found], holder: str | None, as_of: AsOf) -> Witnessing:
-        """Whether the good facts lie below W: registration, admission, prefix, and whatever was undone or ended.
+        """Whether the good facts are below W: registration, admission, prefix, and every undo or end of a bad fact.
 
         Bad facts are not asked about: they count as soon as they are integrated.
         """
         standing, good = self._record.standing, as_of.good_size
         rests_on = max((found.batch.favoured for found in named), default=0)
-        if standing.favoured_last >= good:  # seldom, and else nobody's standing has to be looked up
+        if standing.favoured_last >= good:  # rarely; otherwise no standing has to be looked up
             rests_on = max(rests_on, standing.favours(gtin, holder, *(found.batch.maker for found in named)))
         if rests_on >= good:
             return Witnessing.AWAITING
         return Witnessing.COVERED if as_of.has_witnesses else Witnessing.NO_WITNESSES
 
     def _absence(self, code: UnitCode, printed: Batch | None) -> dict[str, object]:
-        """What absence rests on: a proof, or the confirmed index; else the operator's statement."""
+        """The basis of absence: a proof, or the confirmed index; else the operator's statement."""
         if printed is not None:
             return {"rests_on": "proof", "batch": "0x" + printed.id.hex(), "lot": printed.lot}
         sealed = self._record.confirmed_index
@@ -407,7 +408,7 @@ def _unread(question: Question, why: str, as_of: AsOf) -> Answer:
 
 
 def _prove_absent(elsewhere: Sequence[tuple[SegmentView, bytes]]) -> None:
-    """Not finding a key proves nothing, a flipped bit could hide it; the neighbours under the signed root do."""
+    """A failed search proves nothing: a flipped bit could hide the key. Its neighbours under the signed root do."""
     try:
         for view, key in elsewhere:
             view.absence(key)

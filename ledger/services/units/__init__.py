@@ -1,1 +1,1 @@
-"""On the maker's side: serials as they come in files, the segment built from them, and their labels."""
+"""The maker's side: serials from files, the segment built from them, and their labels."""

@@ -1,4 +1,4 @@
-"""Labels: the code of a unit as a symbol with its text below. No symbol leaves here before it was read back.
+"""Labels: the code of a unit as a symbol with its text below. Every symbol is read back before it is returned.
 
 A text to print is the unit's link, in a QR code or a DataMatrix, or its element string, in a GS1 DataMatrix.
 """
@@ -71,7 +71,7 @@ def render_run(texts: Iterable[str], kind: LabelKind, scale: int = 8, symbol: Sy
 
 
 def label_lines(text: str) -> tuple[str, ...]:
-    """What stands beside the symbol for people: AI and value, a line each. Raises Malformed."""
+    """The lines for people beside the symbol: AI and value, one line each. Raises Malformed."""
     code = code_of(text)
     values = (("01", code.gtin), ("10", code.lot), ("21", code.serial))
     return tuple(f"({ai}) {value}" for ai, value in values if value is not None)

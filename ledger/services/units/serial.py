@@ -1,4 +1,4 @@
-"""Serials: made here, or read from the maker's file. Nothing is guessed: a row that is not sound is named."""
+"""Serials: generated here, or read from the maker's file. Nothing is guessed: bad rows are named."""
 
 from __future__ import annotations
 

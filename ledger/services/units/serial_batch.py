@@ -1,4 +1,4 @@
-"""What the other columns of a serial file say: GTIN, lot and expiry date, which must be those of the batch."""
+"""The other columns of a serial file: GTIN, lot and expiry date, which must be those of the batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXPIRIES_KEPT = 100  # different ones
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The batch that a file is read for; what is None is not compared.
+    """The batch that a file is read for. Fields that are None are not compared.
 
     `gtin` has 14 digits; `expires` is YYYY-MM-DD, or empty where the batch has no expiry date.
     """
@@ -31,7 +31,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a row says about its batch: the batch as read, what is wrong, and what was read otherwise than written."""
+    """A row's words on its batch: the batch as read, what is wrong, and cells whose reading differs from their text."""
 
     batch: tuple[str, str]
     bad: BadRow | None
@@ -59,7 +59,7 @@ class BatchCells:
         return True
 
     def look(self, number: int, cells: Sequence[str]) -> Looked:
-        """What the cells of the row that starts on line `number` say."""
+        """Compare the cells of the row that starts on line `number`."""
         looked = _look(number, cells, self._columns, self._target)
         if looked.bad is not None and looked.bad.code in OTHER_BATCH:
             self.others[looked.batch] += 1
@@ -73,7 +73,7 @@ class BatchCells:
 
 
 def cell_of(cells: Sequence[str], column: int | None) -> str:
-    """The text of a column, empty where the row is too short or the file has no such column."""
+    """The text of a column; empty if the row is too short or the file has no such column."""
     return cells[column] if column is not None and column < len(cells) else ""
 
 

@@ -1,4 +1,4 @@
-"""Blocks of a serial file in which every row is good: looked at as a whole, many times as fast as row by row."""
+"""Blocks of a serial file in which every row is good: checked as a whole, many times as fast as row by row."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _SOUND = re.compile(f"(?:[{re.escape(CSET82)}]{{1,{LONGEST}}}+(?:\r\n|\r|\n|\\Z)
 
 
 class SoundRows:
-    """Rows of blocks that were looked at as a whole.
+    """Rows of blocks that were checked as a whole.
 
-    `plain` says whether cells for GTIN, lot and expiry date name the batch that the file is for, and nothing is to be
-    said about them.
+    `plain` says whether cells for GTIN, lot and expiry date name the file's batch exactly, so that no note is needed.
     """
 
     def __init__(self, columns: Columns, plain: Callable[[tuple[str, str, str]], bool]) -> None:
@@ -33,7 +32,8 @@ class SoundRows:
     def take(self, text: str, before: int) -> bool:
         """Take whole lines with one good row each, and perhaps blank ones after them; `before`: lines before them.
 
-        False when something may be wrong: then none was taken, and the rows from here on are looked at one by one.
+        Returns False if something may be wrong. Then no row was taken, and the rows from here on are checked one by
+        one.
         """
         if '"' in text:  # a row may go over several lines
             return False

@@ -1,4 +1,4 @@
-"""How spreadsheets write single cells: what is read without their decoration, and what their digits no longer say.
+"""How spreadsheets write single cells: values are read without decoration, and lost digits are recognised.
 
 Serials, GTINs, lots and expiry dates go through the same functions, so one habit of a spreadsheet has one answer.
 """
@@ -13,7 +13,7 @@ from verifier.errors import Malformed
 from verifier.reading.gs1 import Gtin, parse_gtin
 
 BLANKS = " \t\u00a0"
-"""What may stand around a value. `str.strip` would also take the separators U+001C to U+001F, which are data."""
+"""Blanks around a value. `str.strip` would also remove the separators U+001C to U+001F, which are data."""
 
 NOTATION = "spreadsheet_notation"
 """The code of a number that a spreadsheet has rounded."""
@@ -44,7 +44,7 @@ MONTH_NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
 
 
 def undressed(cell: str) -> tuple[str, str | None]:
-    """A cell as it is meant, and the code of what was taken off: `text_formula` for `="000123"`; None if nothing."""
+    """A cell's meant value, and the code of the removed decoration: `text_formula` for `="000123"`; None if none."""
     formula = _TEXT_FORMULA.fullmatch(cell)
     return (formula[1].strip(BLANKS), "text_formula") if formula else (cell, None)
 
@@ -61,7 +61,7 @@ def is_error_value(cell: str) -> bool:
 
 @lru_cache(maxsize=64)  # a column of GTINs says the same a million times
 def read_gtin(text: str) -> tuple[Gtin, str | None]:
-    """A GTIN as people and spreadsheets write it, and the code of what was taken off; None where it is plain.
+    """A GTIN as people and spreadsheets write it, and the code of the removed decoration; None if it is plain.
 
     Read are `="9521234000013"` (`text_formula`), `952 12340 00013` and other groups of digits (`grouped`), and a number
     with zeros behind its point. Raises Malformed: `spreadsheet_notation`, and as `parse_gtin`.

@@ -1,6 +1,6 @@
-"""Which column of a serial file holds what: headings, delimiter, and the names that systems give to columns.
+"""The columns of a serial file: headings, delimiter, and the names that systems give to columns.
 
-Nothing is guessed: a table needs a heading that names its serials, or the caller says which column it is.
+Nothing is guessed: a table needs a heading that names its serials, or the caller names the column.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ ACCEPTED = (
 
 _DELIMITERS = ("\t", ";", ",")
 _NO_TEXT = "\ud800"
-"""What `csv` gets where there is no delimiter, since it wants one. Half a surrogate pair: no decoder of UTF-8, UTF-16
-or Windows-1252 gives one, so no file can hold it."""
+"""The delimiter for `csv` if there is none, since it needs one.
+
+Half a surrogate pair: no decoder of UTF-8, UTF-16 or Windows-1252 gives one, so no file can hold it.
+"""
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?[ ]*', re.IGNORECASE)
 _GTIN_NAMES = {"gtin", "gtin14", "gtin13", "ean", "ean13", "upc"}
 _LOT_NAMES = {"lot", "lotno", "lotnumber", "batch", "batchno", "batchnumber", "charge", "chargennummer"}
@@ -42,7 +44,7 @@ _SHOWN = 12  # headings that a message names
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where serial, GTIN, lot and expiry date stand in a row; `header` is None where the first line is data already.
+    """The positions of serial, GTIN, lot and expiry date in a row; `header` is None if the first line is data.
 
     `delimiter` is None where a line is one serial, whatever punctuation it holds.
     """
@@ -71,7 +73,7 @@ def find_columns(
     """Decide about headings and delimiter by the first lines (without blank ones and line ends).
 
     `column` is the heading of the serials, or their position from 1; `headed` False says that the first line is data;
-    `delimiter` is the one that the file names itself. Where the lines do not settle it, this asks.
+    `delimiter` is the one that the file names itself. If the lines do not settle it, an error asks the caller.
 
     Raises Malformed (`empty_file`, `columns`).
     """
@@ -104,7 +106,7 @@ def rows_of(lines: Iterable[str], delimiter: str | None) -> Reader:
 
 
 def _delimiter(sample: Sequence[str], column: str | None, headed: bool) -> str | None:
-    """The one that makes known headings of the first line, else the one by which all lines are as wide."""
+    """The delimiter that gives known headings in the first line, else the one that makes all lines equally wide."""
     if headed:
         for delimiter in (*_DELIMITERS, None):
             cells = _split(sample[0], delimiter)
@@ -159,7 +161,7 @@ def _recognised(cells: Sequence[str], kinds: Sequence[str | None], headed: bool)
 
 
 def _heads_alone(sample: Sequence[str], delimiter: str | None, kind: str | None) -> bool:
-    """Whether the first line of a lone column is its heading. Asks where it may be one of an unknown name.
+    """Whether the first line of a lone column is its heading. An error asks if it may be a heading of unknown name.
 
     A heading has no digit while every row below has one; a first serial that does too is let in by --no-header.
     """
@@ -180,7 +182,7 @@ def _split(line: str, delimiter: str | None) -> list[str]:
 
 
 def is_heading(cell: str) -> bool:
-    """Whether a cell is a heading of serials: one that stands further down belongs to another page of the list."""
+    """Whether a cell is a heading of serials. One further down belongs to another page of the list."""
     return _kind(cell) == "serial"
 
 

@@ -1,7 +1,7 @@
-"""What spreadsheets and people do to serials, by name: doubts that are said and asked before anything is signed.
+"""Named faults that spreadsheets and people put into serials: doubts that are asked about before anything is signed.
 
-A serial stays for ever once it is registered, and most of these are legal serials: none is refused here, and none goes
-through unasked. What each is called, and what it is in words, stands in `doubt_name`.
+A serial stays for ever once it is registered, and most of these are legal serials. So none is refused here, and none
+passes without a question. `doubt_name` holds their names and words.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ _WORD_SET = frozenset(_WORDS)
 
 
 def doubts_of_file(file: SerialFile, gtin: str | None, expires: str | None) -> list[Doubt]:
-    """Doubts about what a file says. `gtin` has 14 digits; `expires` is empty where the batch has no expiry date.
+    """Doubts about a file's values. `gtin` has 14 digits; `expires` is empty if the batch has no expiry date.
 
-    None for either: it is not looked at.
+    If either is None, it is not compared.
     """
     found: dict[DoubtName, list[tuple[str, str]]] = {}
     for name, value, perhaps in _serial_doubts(file.serials, gtin):
@@ -104,7 +104,7 @@ def doubts_of_file(file: SerialFile, gtin: str | None, expires: str | None) -> l
 
 
 def doubts_of_values(gtin: str, lot: str, expires: str, today: str) -> list[Doubt]:
-    """Doubts about what was typed: the lot, and an expiry date before `today` (both YYYY-MM-DD)."""
+    """Doubts about typed values: the lot, and an expiry date before `today` (both YYYY-MM-DD)."""
     found = [(name, "lot", lot, perhaps) for name, _, perhaps in _cell_doubts([lot])]
     if lot.isdigit() and lot.zfill(14) == gtin:
         found.append((DoubtName.GTIN, "lot", lot, "no lot"))
@@ -126,7 +126,7 @@ def _serial_doubts(serials: Sequence[str], gtin: str | None) -> _Found:
 
 
 def _cell_doubts(values: Sequence[str]) -> _Found:
-    """What single values look like. Values without punctuation cost one look into a table."""
+    """Doubts about single values. Values without punctuation cost one look into a table."""
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK]
         for word in sorted(_WORD_SET.intersection(chunk)):
@@ -164,7 +164,7 @@ def _perhaps(name: DoubtName, value: str) -> str:
 
 
 def _lost_zeros(serials: Sequence[str], digits: Sequence[str]) -> _Found:
-    """Spreadsheets strip what is all digits: such values shorter than the rest, where the rest is of one length."""
+    """Values of digits that are shorter than all others, which have one length: a spreadsheet has stripped zeros."""
     if not digits:
         return
     longest = max(map(len, digits))
@@ -196,7 +196,7 @@ def _product_numbers(digits: Sequence[str], gtin: str | None) -> _Found:
 
 
 def _odd_lengths(serials: Sequence[str]) -> _Found:
-    """One serial, or one in a hundred, of another length than the others; not where they simply count on."""
+    """One serial, or one in a hundred, of another length than the others; not if they are simply numbered on."""
     lengths = Counter(map(len, serials))
     (usual, many), *_ = lengths.most_common(1) or [(0, 0)]
     few = len(serials) - many
@@ -220,7 +220,7 @@ def _counts_on(serials: Sequence[str]) -> bool:
 
 
 def _two_cases(serials: Sequence[str]) -> _Found:
-    """Serials that differ in nothing but capitals. Hashes first: a table of ten million would take a gigabyte."""
+    """Serials that differ only in capitals. Hashes first, since a table of ten million would take a gigabyte."""
     if not _has_both_cases(serials):
         return
     hashes = np.fromiter((hash(serial.upper()) for serial in serials), dtype=np.int64, count=len(serials))

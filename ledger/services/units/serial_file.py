@@ -26,7 +26,7 @@ from verifier.reading.gs1 import LONGEST, parse_serial
 __all__ = ["BAD_ROWS_KEPT", "BadRow", "ReadAs", "SerialFile", "Target", "read_serial_csv"]
 
 BAD_ROWS_KEPT = 1_000
-"""Bad rows that are kept with their reason; more are only counted. Own limit."""
+"""Bad rows that are kept with their reason; further ones are only counted. Own limit."""
 
 _BLOCK = 2**18  # characters looked at together
 _PROGRESS_EVERY = 10_000  # rows, where they are looked at one by one
@@ -35,7 +35,7 @@ _SEPARATOR_AT_MOST = 32  # characters of a first line that names the separator
 _Record = tuple[int, list[str]]  # the line it starts on, its cells
 
 ANY_BATCH = Target()
-"""For files whose rows are compared with no batch."""
+"""The target for files whose rows are not compared with a batch."""
 
 
 @dataclass(slots=True)
@@ -43,9 +43,9 @@ class SerialFile:
     """What a file holds: the good serials in its order, and the bad rows (the first 1,000 of `bad_count`).
 
     `column` is the one that serials came from: its heading, else its position from 1. `read` are the first 1,000 of
-    `read_count` cells that were read otherwise than written. `others` counts the rows of other batches by GTIN and lot;
-    they are among the bad rows, or in `left_out` where only this batch's rows were asked for. `expiries` are the
-    different texts of the column of expiry dates. `row_numbers` gives the line that brought each serial.
+    `read_count` cells whose reading differs from their text. `others` counts the rows of other batches by GTIN and lot;
+    they are among the bad rows, or in `left_out` if only this batch's rows were asked for. `expiries` are the different
+    texts of the column of expiry dates. `row_numbers` gives the line that brought each serial.
     """
 
     serials: list[str] = field(default_factory=list)
@@ -99,7 +99,7 @@ def _read(
     headed: bool,
     only_batch: bool,
 ) -> SerialFile:
-    """Block by block while all is sound; from the first block on that is not, row by row."""
+    """Read block by block while all rows are sound; from the first bad block on, row by row."""
     blocks = _blocks(stream)
     before, block, delimiter = _skip_separator(next(blocks, ""))
     try:
@@ -159,7 +159,7 @@ def _take_each(
     only_batch: bool,
     progress: Callable[[int], None],
 ) -> None:
-    """Look at each row for itself, and put its serial, column `serial`, beside those that were taken before."""
+    """Check each row by itself, and put its serial (column `serial`) beside those that were taken before."""
     rows = found.row_numbers()
     for number, cells in records:
         if not any(cells):
@@ -248,7 +248,7 @@ def _blocks(stream: BinaryIO) -> Iterator[str]:
 
 
 def _mend(line: str) -> str:
-    """A line that is not UTF-8 is read as Windows-1252, which old exports are in."""
+    """A line that is not UTF-8 is read as Windows-1252, the encoding of old exports."""
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:
@@ -257,7 +257,7 @@ def _mend(line: str) -> str:
 
 
 class _Joined(io.RawIOBase):
-    """A stream whose first bytes have been looked at. Closing it leaves the stream open: it is the caller's."""
+    """A stream whose first bytes have been read. Closing it leaves the stream open for its owner, the caller."""
 
     def __init__(self, start: bytes, stream: BinaryIO) -> None:
         self._start, self._stream = start, stream

@@ -1,4 +1,4 @@
-"""Files of other kinds that people give for a file of serials: known by how they begin, and what to do with each."""
+"""Files of other kinds that people send instead of serials: recognised by their first bytes, with advice for each."""
 
 from __future__ import annotations
 

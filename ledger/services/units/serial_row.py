@@ -1,4 +1,4 @@
-"""What reading a serial file says about single rows: bad ones, and cells that were read otherwise than written."""
+"""Notes on single rows of a serial file: bad rows, and cells whose reading differs from their text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symbols to print: QR codes and DataMatrix codes as modules, what is read from them, and the check that both agree.
+"""Symbols to print: QR codes and DataMatrix codes as modules, their reading, and the check that both agree.
 
 Single QR codes are made by `qrcode`, everything else by `zxing-cpp`, which also reads every one of them back.
 """
@@ -26,7 +26,7 @@ _QUIET_DATAMATRIX = 2  # modules; ISO/IEC 16022 5.1 asks for one, and printers b
 
 
 class Symbol(StrEnum):
-    """What is printed. The names are those of the carriers that a registration declares."""
+    """The printed symbol. The names are those of the carriers that a registration declares."""
 
     QR = "qr"
     DATAMATRIX = "datamatrix"
@@ -75,7 +75,7 @@ def encode_datamatrix(text: str) -> Modules:
 
 
 def code_of(text: str) -> UnitCode:
-    """What a symbol's text says: a link, or an element string. Raises Malformed."""
+    """The code of a symbol's text: a link, or an element string. Raises Malformed."""
     if GS not in text:
         return parse_digital_link(text)
     code = parse_element_string(text)

@@ -12,7 +12,7 @@ _COUNTRIES = """
 807 818 826 831 832 833 834 840 850 854 858 860 862 876 882 887 894
 """
 COUNTRIES = frozenset(_COUNTRIES.split())
-"""ISO 3166-1, three digits, with those that were withdrawn but stand on goods."""
+"""ISO 3166-1, three digits, including withdrawn ones that are still printed on goods."""
 
 _COUNTRIES_ALPHA2 = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC

@@ -34,7 +34,7 @@ class _Digits:
         return digit
 
     def counted(self, allowed: str, more: int, what: str) -> str:
-        """A field behind the digit that tells its length, less `more`."""
+        """A field after the digit that gives its length, minus `more`."""
         return self.take(int(self.one_of(allowed, f"length of the {what}")) + more, what)
 
     def begins(self, field: str) -> bool:

@@ -1,6 +1,6 @@
 """Dates and times in the values of AIs. GS1 General Specifications 7.12.
 
-Each takes digits of the right number and says what is wrong with them, or None.
+Each function takes the right number of digits and returns what is wrong with them, or None.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of one component of a value, by the names that GS1's dictionary has for them.
 
-Each takes the component's text, whose characters and length are already right, and says what is wrong with it, or None.
+Each takes the component's text, with characters and length already checked, and returns what is wrong, or None.
 """
 
 from __future__ import annotations

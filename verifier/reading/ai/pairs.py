@@ -1,8 +1,8 @@
-"""What the application identifiers of one code ask of each other: pairs that exclude, and pairs that require.
+"""What the application identifiers of one code require of each other: AIs that exclude one another, AIs that need one.
 
-GS1 General Specifications 4.14. Both are to be judged over all codes on one item. Two AIs that exclude each other do so
-whatever else the item bears, so one code is enough to say so. A required AI may stand in another code on the same item,
-so one code alone never shows that it is missing: `missing` is a hint and no error.
+GS1 General Specifications 4.14. GS1 judges both over all codes on one item. Two AIs exclude each other whatever else is
+on the item, so one code is enough to see it. A required AI may be in another code on the same item, so one code never
+shows that it is missing: `missing` is a hint, not an error.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def excluded(ais: Collection[str]) -> tuple[str, str] | None:
 
 
 def missing(ais: Collection[str]) -> str | None:
-    """An AI of a code beside which something that it requires does not stand, or None when every AI has its company."""
+    """An AI of a code that lacks an AI which it requires, or None when nothing is missing."""
     return next((ai for ai in ais if not has_company(ai, ais)), None)
 
 
 def has_company(ai: str, ais: Collection[str]) -> bool:
-    """Whether of each demand of an AI one group stands whole beside it among `ais`."""
+    """Whether, for each demand of an AI, `ais` contains one whole group."""
     return all(
         any(all(_matching(one, ais, but=ai) for one in group) for group in groups) for groups in RULES[ai].requires
     )

@@ -1,4 +1,4 @@
-"""What one application identifier asks of its value, read once from the table."""
+"""What one application identifier requires of its value, read once from the table."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Component:
 class Rule:
     """One AI of 2 to 4 digits.
 
-    `fixed`: the length in characters when no separator is needed behind it, else 0. `query`: it may be an attribute of
-    a Digital Link. `excludes`: patterns of AIs, `n` for any digit. `requires`: demands, each of groups of patterns, one
-    of which must be there whole. `qualifiers`: None unless it is the key of a Digital Link, else the sequences of AIs
-    that may follow it there.
+    `fixed`: the length in characters when no separator is needed after it, else 0. `query`: it may be an attribute of a
+    Digital Link. `excludes`: patterns of AIs, `n` for any digit. `requires`: demands; each is a list of groups of
+    patterns, and one group must be there whole. `qualifiers`: None unless it is the key of a Digital Link, else the
+    sequences of AIs that may follow it there.
     """
 
     ai: str
@@ -67,7 +67,7 @@ class Rule:
 
 
 def find_rule(text: str) -> Rule | None:
-    """The rule of the AI that a text starts with; no AI starts with another one."""
+    """The rule of the AI at the start of a text. No AI is the start of another one."""
     return RULES.get(text[: _LENGTHS.get(text[:2], 0)])
 
 
@@ -86,7 +86,7 @@ def wrong_with(rule: Rule, value: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _compiled(ai: str) -> tuple[re.Pattern[str], tuple[tuple[int, str], ...]]:
-    """The pattern of an AI's value and, group by group, its checks. A part is as long as it can be, in order."""
+    """The pattern of an AI's value and its checks, group by group. Each part in order is as long as possible."""
     pattern, checks = "", []
     components = RULES[ai].components
     for number, part in enumerate(components, start=1):
@@ -96,7 +96,7 @@ def _compiled(ai: str) -> tuple[re.Pattern[str], tuple[tuple[int, str], ...]]:
 
 
 def _base64_padding(value: str) -> str | None:
-    """At most two, at the end. RFC 4648 3.2 completes fours, GS1's reference check threes: both are read."""
+    """At most two, at the end. RFC 4648 3.2 pads to fours, GS1's reference check to threes; both are accepted."""
     good = _PADDING.fullmatch(value) and ("=" not in value or 0 in (len(value) % 3, len(value) % 4))
     return None if good else f"got {_shown(value)}, expected base64 with its padding right"
 
