@@ -34,10 +34,12 @@ from api.routes import (
     scan,
     segment,
     session,
+    statement,
     status,
     token,
     verify,
 )
+from api.site.bodies import Bodies
 from api.site.limiter import Limiter
 from api.site.settings import ApiSettings
 from api.site.site import Site
@@ -53,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     participant.router,
     batch.router,
     index.router,
+    statement.router,
     proof.router,
     segment.router,
     scan.router,
@@ -129,6 +132,7 @@ def create_app(ledger: Ledger, *, settings: ApiSettings, ready: Callable[[], boo
         makers=Makers(ledger.participants),
         uploads=Uploads(settings.uploads_at_once, _pace(settings)),
         photos=asyncio.Semaphore(settings.photos_at_once),
+        bodies=Bodies(),
         ready=ready,
     )
     app = Carnet(site)

@@ -18,6 +18,7 @@ from ledger.chain.evm import EvmChain
 from ledger.chain.local import open_chain
 from ledger.services.record.append import now_ms
 from verifier.record.founding import Authority
+from verifier.record.rules import NEWEST
 from verifier.record.statement import Domain, Proposal, header, sign
 from verifier.tree.merkle import consistency_proof, leaf_hash, node_hash, root_at
 
@@ -89,6 +90,7 @@ def _contracts(chain: EvmChain) -> tuple[bytes, LocalAccount]:
             Authority(key.address.lower(), country, Account.create().address.lower())
             for key, country in zip(keys, countries, strict=True)
         ],
+        NEWEST,
     )
     chain.deploy_anchor()
     body = {**header(now_ms() - 2_000), "logId": "0x" + log_id.hex(), "operator": operator.address.lower()}

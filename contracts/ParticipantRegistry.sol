@@ -6,7 +6,7 @@ import {IParticipantRegistry} from "./interfaces/IParticipantRegistry.sol";
 import {Proposals} from "./lib/Proposals.sol";
 import {ShortText} from "./lib/ShortText.sol";
 
-/// @title Participants, company prefixes and the operator of one log
+/// @title Participants, company prefixes, the operator and the rules of one log
 contract ParticipantRegistry is AuthoritySet {
     uint8 private constant ROLE_MANUFACTURER = 1;
     uint8 private constant ROLE_CUSTOMS = 2;
@@ -26,8 +26,12 @@ contract ParticipantRegistry is AuthoritySet {
     /// @dev How many held prefixes begin with this one and are longer.
     mapping(bytes32 prefix => uint256) private _heldInside;
     address private _operator;
+    uint32 public rules;
 
-    constructor(bytes32 logId_, Authority[] memory founders) AuthoritySet(logId_, founders) {
+    /// @param rules_ the version of the rules that the log starts with, as its first entry says
+    constructor(bytes32 logId_, uint32 rules_, Authority[] memory founders) AuthoritySet(logId_, founders) {
+        if (rules_ == 0) revert RegistryZeroRules();
+        rules = rules_;
         for (uint256 i = 0; i < founders.length; ++i) {
             Record storage record = _participants[founders[i].account];
             record.role = ROLE_CUSTOMS;
@@ -131,6 +135,18 @@ contract ParticipantRegistry is AuthoritySet {
         _operator = p.operator;
         emit OperatorChanged(p.logId, p.operator);
         emit ProposalExecuted(++sequence, digest, 6, abi.encode(p), signatures);
+    }
+
+    /// @inheritdoc IParticipantRegistry
+    function raiseRules(RulesRaised calldata p, bytes[] calldata signatures) external {
+        // It concerns nobody, so everybody has a vote.
+        bytes32 digest =
+            _approve(Proposals.hash(p), p.statementId, p.issuedAt, p.expiresAt, address(0), signatures);
+        if (p.version != rules + 1) revert RegistryRulesNotNext(p.version, rules + 1);
+
+        rules = p.version;
+        emit Raised(p.version, p.digest);
+        emit ProposalExecuted(++sequence, digest, 7, abi.encode(p), signatures);
     }
 
     /// @inheritdoc IParticipantRegistry

@@ -18,8 +18,10 @@ from ledger.services.outward.witnessing import Witnessing
 from ledger.services.proofs.proof import Proofs
 from ledger.services.record.append import Sequencer
 from ledger.services.record.batch import Batches
+from ledger.services.record.checkers import Checkers
 from ledger.services.record.clock import Clock
 from ledger.services.record.folding import Folding
+from ledger.services.record.intake import Intake
 from ledger.services.record.participant import Freshness, Mirror, Participants
 from ledger.services.scans.scan import Scans
 from ledger.services.scans.seal import Seals
@@ -70,6 +72,8 @@ class Ledger:
     witnessed: WitnessedHead
     clock: Clock
     sequencer: Sequencer | None = None
+    intake: Intake | None = None
+    checkers: Checkers | None = None
     evm: EvmChain | None = None
     chain: LedgerChain | None = None
     anchoring: Anchoring | None = None

@@ -30,12 +30,16 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry about to be stored: its bytes, its leaf, and for statements digest and statementId (32 bytes)."""
+    """An entry about to be stored: its bytes, its leaf, and for statements digest and statementId (32 bytes).
+
+    `secret`: name and sealed value to be kept with it, in the same transaction; a name that is there keeps its value.
+    """
 
     data: bytes
     leaf: bytes
     digest: bytes | None = None
     statement_id: bytes | None = None
+    secret: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,10 @@ class Secrets(Protocol):
 
     def put(self, name: str, value: bytes) -> None:
         """Seal and store; the same name again must bring the same value."""
+        ...
+
+    def sealed(self, name: str, value: bytes) -> bytes:
+        """Seal a value, to be stored under the name by somebody else, or not at all."""
         ...
 
     def get(self, name: str) -> bytes | None:

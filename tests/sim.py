@@ -37,6 +37,7 @@ from verifier.record.entry import chain_head, decode_entry, encode_entry
 from verifier.record.founding import Authority, Founding
 from verifier.record.participant import Mirrored, Role, name_commitment
 from verifier.record.record import Record
+from verifier.record.rules import KNOWN, NEWEST, Rules
 from verifier.record.seal import build_seal, padded_leaves
 from verifier.record.statement import STRUCTS, Domain, Kind, Proposal, Statement, digest, sign, verify
 from verifier.record.struct import ZERO32
@@ -136,11 +137,12 @@ class Sim:
     sealed: dict[int, bytes] = field(default_factory=dict)
     checked: bool = True
     witnesses: dict[str, SigningKey] = field(default_factory=dict)
+    known: Rules = KNOWN
     record: Record = field(init=False)
     _counter: int = 0
 
     def __post_init__(self) -> None:
-        self.record = Record(self.segment)
+        self.record = Record(self.segment, self.known)
 
     # founding and people
 
@@ -152,6 +154,8 @@ class Sim:
         checked: bool = True,
         witnesses: Sequence[str] = (),
         clock: int = START,
+        rules: int = NEWEST,
+        known: Rules = KNOWN,
     ) -> Sim:
         """Found a ledger with one authority a country, and name the operator. All `witnesses` must cosign."""
         people = tuple(actor(f"authority-{country}-{at}") for at, country in enumerate(countries))
@@ -165,8 +169,8 @@ class Sim:
             for name in witnesses
         }
         policy = policy_of(key, cosigners) if cosigners else "none"
-        founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), policy, b"")
-        sim = cls(founding, key, people, clock, checked=checked, witnesses=cosigners)
+        founding = Founding(ORIGIN, CHAIN_ID, REGISTRY, ANCHOR, authorities, (key.verifier,), policy, b"", rules)
+        sim = cls(founding, key, people, clock, checked=checked, witnesses=cosigners, known=known)
         sim.append(Kind.FOUNDED, founding.body(), None, None)
         sim.decide(Proposal.OPERATOR_SET, logId="0x" + founding.log_id.hex(), operator=actor("operator").address)
         return sim
@@ -240,6 +244,12 @@ class Sim:
     def reinstate(self, person: Actor) -> None:
         """End a suspension."""
         self.decide(Proposal.PARTICIPANT_REINSTATED, participant=person.address)
+
+    def raise_rules(self, version: int | None = None, digest: bytes | None = None) -> int:
+        """Raise the rules, by default to the next version; returns the entry's index."""
+        number = version or self.record.rules + 1
+        told = digest or self.known.digest(number)
+        return self.decide(Proposal.RULES_RAISED, version=number, digest="0x" + told.hex())
 
     # statements
 
@@ -497,9 +507,15 @@ class Sim:
         assert report.chain_head == self.record.head
         assert report.root == self.root()
 
-    def audit(self, *, chain: bool = True, pin: bytes | None = None) -> AuditReport:
-        """Audit what is stored."""
-        return audit(self, pin or self.pin, chain=self if chain else None, seals=self.leaves)
+    def audit(
+        self, *, chain: bool = True, pin: bytes | None = None, known: Rules | None = None, now: int | None = None
+    ) -> AuditReport:
+        """Audit what is stored, as an auditor with these versions of the rules; by default the ledger's own."""
+        node = self if chain else None
+        return audit(
+            self, pin or self.pin, chain=node, seals=self.leaves, known=known or self.known, now=now,
+            served=now is not None,
+        )  # fmt: skip
 
     def proofs(self) -> Proofs:
         """Proof files from what is stored."""

@@ -1,7 +1,7 @@
 """carnet-verify: check a file that somebody handed you, offline, with nothing but the founding pin.
 
 Built from this folder alone, so that a court can run it beside no other part of Carnet. Exit codes: 0 the file proves
-what it is about, 1 it does not, 2 wrong use, 3 the file cannot be read.
+what it is about, 1 it does not, 2 wrong use, 3 the file cannot be read, or goes by rules newer than this program.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _fail("io", f"couldn't read {error.filename}: {error.strerror}", as_json=given.json)
         return 3
     _say(json_line(checked.value) if given.json else "\n".join(map(shown, checked.lines)))
-    return 0 if checked.ok else 1
+    return 3 if checked.paused else 0 if checked.ok else 1
 
 
 def _parser() -> argparse.ArgumentParser:

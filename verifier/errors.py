@@ -30,6 +30,15 @@ class Refused(CarnetError):
     default_code = "refused"
 
 
+class RulesUnknown(CarnetError):
+    """The ledger goes on by rules of a version that this program does not have. Nothing is wrong; upgrade it.
+
+    What was checked up to there stands. No accusation rests on it.
+    """
+
+    default_code = "rules_unknown"
+
+
 class ProofInvalid(CarnetError):
     """A hash, signature or proof does not check. Trust nothing that rests on it; keep the bytes."""
 

@@ -21,6 +21,7 @@ from verifier.evidence.fork import SPEC as FORK
 from verifier.evidence.fork import check_fork
 from verifier.reading.gs1 import UnitCode
 from verifier.reading.reading import ReadCode, read
+from verifier.record.rules import KNOWN, Rules
 from verifier.record.statement import check_hex
 from verifier.scan.evidence import check_scan_evidence
 from verifier.scan.evidence_file import SPEC as SCAN
@@ -36,22 +37,30 @@ _SAYS_NOTHING = "that says nothing about what it proves: fetch it again as it is
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What whoever checks a file brings: the pin (32 bytes) always, the rest where the file is about goods."""
+    """What whoever checks a file brings: the pin (32 bytes) always, the rest where the file is about goods.
+
+    `known`: the versions of the rules that this verifier has.
+    """
 
     pin: bytes
     code: UnitCode | None = None
     salt: bytes | None = None
     chain: ChainReader | None = None
     unwitnessed: bool = False
+    known: Rules = KNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to: whether the file holds, the report as JSON, and the same as lines for people."""
+    """What a check came to: whether the file holds, the report as JSON, and the same as lines for people.
+
+    `paused`: nothing failed, and this program is too old to tell the rest.
+    """
 
     ok: bool
     value: Mapping[str, Any]
     lines: Sequence[str]
+    paused: bool = False
 
 
 class FileCheck(Protocol):
@@ -179,6 +188,7 @@ def _check_evidence(raw: bytes, asked: Asked) -> Checked:
             salt=asked.salt,
             chain=asked.chain,
             unwitnessed=asked.unwitnessed,
+            known=asked.known,
         )
     )
 
@@ -192,7 +202,7 @@ def _check_scan(raw: bytes, asked: Asked) -> Checked:
 
 
 def _told(report: Report) -> Checked:
-    return Checked(report.ok, report.to_json(), explain(report))
+    return Checked(report.ok, report.to_json(), explain(report), report.paused is not None and report.failed is None)
 
 
 CHECKS: Mapping[str, FileCheck] = {FORK: _check_fork, SCAN: _check_scan}

@@ -106,9 +106,12 @@ def _judged(answer: Answer, face: Face) -> _Judged:
     return heading, fields
 
 
+_ESCAPED = {at: quote(chr(at), safe="") for at in range(128)}
+
+
 def proof_link(text: str) -> str:
     """Where the proof file of a code is."""
-    return f"/v1/proofs/units?code={quote(text, safe='')}"
+    return f"/v1/proofs/units?code={text.translate(_ESCAPED) if text.isascii() else quote(text, safe='')}"
 
 
 def repairs_of(answer: Answer) -> Sequence[Repair]:

@@ -133,12 +133,22 @@ class AlarmOut(Closed):
     evidence: str
 
 
+class PauseOut(Closed):
+    """Why a mirror's copy ends before this entry although nothing is wrong: its program is older than the rules."""
+
+    code: str
+    words: str
+    entry: int
+    at: str
+
+
 class MirrorOut(Closed):
     """Whose copy answers, and when it was last compared. With an alarm nothing good rests on it."""
 
     of: str
     checked_at: str | None
     alarm: AlarmOut | None
+    paused: PauseOut | None
 
 
 class AsOfOut(Closed):
@@ -293,3 +303,44 @@ class ReceiptOut(Closed):
     batch: str | None
     proof: str
     tlog_proof: str = Field(description="The .tlog-proof file in base64.")
+
+
+class LineReceiptOut(Closed):
+    """Where one of many statements stands in the log; the file that proves it is at `proof`."""
+
+    entry: int
+    leaf: str
+    log_size: int
+    recorded_at: str
+    duplicate: bool
+    batch: str | None
+    proof: str
+
+
+class LineProblemOut(Closed):
+    """Why one of many statements was not taken in; as RFC 9457, with pointers into the request."""
+
+    type: str
+    title: str
+    detail: str
+    code: str
+    errors: list[FieldProblem] | None
+
+
+class LineOut(Closed):
+    """What became of one line: 201 taken in, 200 it stood already, else the status of its problem."""
+
+    index: int
+    status: int
+    receipt: LineReceiptOut | None
+    problem: LineProblemOut | None
+
+
+class StatementsOut(Closed):
+    """What became of each line, in their order, and the newest signed checkpoint, which covers all that were taken."""
+
+    taken: int
+    duplicates: int
+    refused: int
+    lines: list[LineOut]
+    checkpoint: str | None

@@ -40,8 +40,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="A permissioned provenance ledger for goods authentication. A code that checks out proves the code, "
-    "not the item: printed codes can be copied.",
+    help="A ledger of goods that strangers can check. A good code says nothing about the item it is printed on, since "
+    "printed codes can be copied.",
 )
 app.command("init")(founding.init)
 app.command("serve")(serving.serve)
@@ -95,7 +95,7 @@ def run(arguments: list[str]) -> int:
         misnamed = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError | FileExistsError)
         return ExitCode.WRONG_USE if misnamed else ExitCode.UNREACHABLE
     except Exception as error:
-        # Only its name: what an error of others says may quote what it was given, a secret too.
+        # Only its name: the message of a library's error may quote its input, which may be a secret.
         message = f"something is wrong in Carnet itself: {type(error).__name__}; CARNET_DEBUG=1 shows where"
         if os.environ.get("CARNET_DEBUG"):
             report_trace(traceback.format_exc())

@@ -15,7 +15,7 @@ from ledger.services.units.serial_columns import ACCEPTED
 INTRODUCTION = """\
 # The command line
 
-`carnet NOUN VERB`. This page is written from the commands themselves (`python -m api.cli.reference`), and a test keeps
+`carnet NOUN VERB`. This page is generated from the commands (`python -m api.cli.reference`), and a test keeps
 it so.
 
 A ledger lives in one folder, its home: `--home`, else `CARNET_HOME`, else `~/.carnet`. One process writes a home. While
@@ -28,7 +28,7 @@ A ledger lives in one folder, its home: `--home`, else `CARNET_HOME`, else `~/.c
 |---|---|
 | 0 | Yes: done, the check holds, the verdict is `registered`. |
 | 1 | The answer is no: refused, no such batch or participant, a check failed, another verdict than `registered`. |
-| 2 | Wrong use: a value is not in its form; a key, token, file or home is not there. Nothing was changed. |
+| 2 | Wrong use: a value has the wrong form; a key, token, file or home does not exist. Nothing was changed. |
 | 3 | A part cannot be reached: database, chain, server, disk. This says nothing about any item. |
 | 70 | A fault in Carnet itself. `CARNET_DEBUG=1` shows where. |
 
@@ -43,15 +43,15 @@ nothing else. An error is one line, `carnet: <message> [code]`, or with `--json`
 | Variable | Meaning |
 |---|---|
 | `CARNET_HOME` | The ledger's folder. |
-| `CARNET_DATABASE` | Database URL with its password; wins over the one of `carnet init`, which is kept without. |
-| `CARNET_CHAIN_RPC` | RPC URL of the chain; wins likewise. |
-| `CARNET_BASE_URL` | Scheme and host of printed links; wins likewise. |
-| `CARNET_SERVER` | Speak to this server instead of the home's own ledger. |
+| `CARNET_DATABASE` | Database URL with its password. Overrides the one given to `carnet init`, kept without password. |
+| `CARNET_CHAIN_RPC` | RPC URL of the chain. Overrides the one given to `carnet init`. |
+| `CARNET_BASE_URL` | Scheme and host of printed links. Overrides the one given to `carnet init`. |
+| `CARNET_SERVER` | Use this server instead of the home's own ledger. |
 | `CARNET_TOKEN` | API token for that server. |
 | `CARNET_SEAL_SECONDS` | How often a running server seals officers' scans, in seconds: 0.1 to 86,400, by default 60. |
 | `CARNET_PUBLISH_SECONDS` | How often it publishes, and asks witnesses, in seconds: 0.1 to 3,600, by default 1. |
-| `CARNET_KEY_PASSPHRASE` | Encrypts keys as they are made and opens them. With `_FILE`: a file that holds it. |
-| `CARNET_DEBUG` | Set: a fault in Carnet shows its traceback. |
+| `CARNET_KEY_PASSPHRASE` | Encrypts new keys and opens encrypted ones. With `_FILE`: a file that holds it. |
+| `CARNET_DEBUG` | If set, a fault in Carnet shows its traceback. |
 """
 
 
@@ -75,23 +75,23 @@ def _serial_files() -> str:
 `--serials FILE` reads text in UTF-8, UTF-16 or Windows-1252, one unit a row: a lone column, or a table separated by
 tab, semicolon or comma.
 
-In a table the serials are the column whose heading is one of: {accepted}. Capitals, spaces, accents and punctuation do
+In a table, the column of serials has one of these headings: {accepted}. Capitals, spaces, accents and punctuation do
 not count. Any other table is refused with the headings found; `--column` names the column by its heading or its
 position from 1.
 
-A lone column needs no heading. Where its first row has no digit and every other has one, it may be a heading of another
+A lone column needs no heading. If its first row has no digit and every other has one, it may be a heading of another
 name: that is refused too, until `--column` or `--no-header` says which it is.
 
-Columns for GTIN, lot and expiry date, where there are any, must agree with the batch. Of a file with several batches,
-`--only-batch` takes the rows of the one that is named. A first line such as `sep=;` names the separator and is skipped.
+Columns for GTIN, lot and expiry date, if there are any, must agree with the batch. From a file with several batches,
+`--only-batch` takes only the rows of the named batch. A first line such as `sep=;` names the separator and is skipped.
 
 `="000123"` is read as `000123`, and a GTIN such as `952 12340 00013` as its digits; both are noted. A number that a
 spreadsheet has rounded (`9,52123E+12`), an error value (`#REF!`) and a control character make a bad row.
 
-### What is asked before anything is signed
+### Questions before anything is signed
 
 Most of these are legal serials, and they stay for ever. On a terminal they are shown and asked about once; elsewhere
-the command ends with code 2 and has written nothing. `--accept NAME` takes what one name stands for, `--yes` all;
+the command exits with code 2 and has written nothing. `--accept NAME` accepts one kind of doubt, `--yes` accepts all;
 `--json` lists the rows.
 
 | Name | What it is |

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.answer.schema import ProblemOut
 from api.description.examples import EXAMPLE_ANSWER, EXAMPLE_CODE, PROBLEM, PROBLEM_OUT, problems
+from api.description.statements import EXAMPLE_ANSWERED
 from api.guard.access import TABLE, Rule
 from api.guard.guard import SESSION_COOKIE
 from ledger.services.scans.token import OFFICER_SCOPES
@@ -41,6 +42,7 @@ _REST = {
     "schema": {"type": "string"},
 }
 _RESTS = {"/01/{rest}": EXAMPLE_CODE.partition("/01/")[2], "/log/tile/{rest}": "0/000.p/1"}
+_EXAMPLES = {"AnswerOut": EXAMPLE_ANSWER, "StatementsOut": EXAMPLE_ANSWERED}
 _TAGGED = ("/log/", "/openapi.json")  # what has an ETag lies below
 
 
@@ -90,8 +92,9 @@ def _complete(method: str, path: str, operation: Json) -> None:
         if method == "HEAD":  # which has no body, not even a problem's
             response = {"description": response["description"]}
         responses.setdefault(str(status), response)
-    if str(responses.get("200", {}).get("content")).endswith("/AnswerOut'}}}"):
-        responses["200"]["content"]["application/json"]["example"] = EXAMPLE_ANSWER
+    for model, example in _EXAMPLES.items():  # put in here: the framework would leave out what is null
+        if str(responses.get("200", {}).get("content")).endswith(f"/{model}'}}}}}}"):
+            responses["200"]["content"]["application/json"]["example"] = example
     if rule.page:  # two faces each, problems too
         for response in responses.values():
             response.get("content", {})["text/html"] = {"schema": {"type": "string"}}

@@ -40,6 +40,8 @@ class Rule:
 
 STATEMENT_BODY = 128 * 1024
 """Bytes of a signed statement in JSON: an entry holds 65,535, escapes may double it."""
+STATEMENTS_BODY = 4 * MIB
+"""Bytes of up to 1,000 statements in JSON: a registration takes 1.3 KiB, a report of 64 units 5 KiB."""
 SCAN_BODY = 16 * 1024
 """Bytes of one scan in JSON or a form: the longest QR code holds 4,296 characters."""
 PHOTO_BODY = 12 * MIB
@@ -90,6 +92,7 @@ TABLE: Mapping[tuple[str, str], Rule] = {
     # makers and whoever else signs
     ("HEAD", "/v1/segments/{root}"): Rule(Rate.RECORD),
     ("PUT", "/v1/segments/{root}"): Rule(Rate.UPLOAD, body=2 * 1024 * MIB, takes=()),
+    ("POST", "/v1/statements"): Rule(Rate.LINES, signed=True, body=STATEMENTS_BODY),
     ("POST", "/v1/batches"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/recall"): _STATEMENT,
     ("POST", "/v1/batches/{batch_id}/retire"): _STATEMENT,

@@ -7,6 +7,7 @@ cannot be made, so nothing is reachable by oversight.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -73,9 +74,9 @@ class Guarded(APIRoute):
             who = _identify(request, rule, here)
             if who is not None and here.ledger.tokens.use_is_due(who):
                 await run_in_threadpool(here.ledger.tokens.note_use, who)
-            headers = _count(request, rule, who, here)
+            counted = request.scope["counted"] = _counted_as(request, rule, who)
+            headers = _hit(here, *counted)
             request.scope["rate_headers"] = headers  # for problems too: they do not pass here again
-            request.scope["counted"] = _counted_as(request, rule, who)
             if rule.needs is not None:
                 if who is None and rule.page:
                     return RedirectResponse("/officer/sign-in", 303, headers)
@@ -131,12 +132,8 @@ def _identify(request: Request, rule: Rule, here: Site) -> Caller | None:
     return here.ledger.tokens.session(cookie) if cookie else None
 
 
-def _count(request: Request, rule: Rule, who: Caller | None, here: Site) -> dict[str, str]:
-    """Count the request against its caller, or else against its address. Raises Denied (`rate_limited`)."""
-    return _hit(here, *_counted_as(request, rule, who))
-
-
 def _counted_as(request: Request, rule: Rule, who: Caller | None) -> tuple[Rate, str]:
+    """What a request counts against: its caller, or else its address."""
     if who is not None:
         return Rate.OFFICER, who.id
     return rule.rate if rule.public else Rate.SIGN_IN, address_of(request)
@@ -153,7 +150,16 @@ def charge(request: Request, more: int) -> None:
         request.scope["rate_headers"].update(_hit(site(request), rate, key, more))
 
 
+def allowance(request: Request) -> int:
+    """What `charge` would let through now, with the request that the guard has counted."""
+    rate, key = request.scope["counted"]
+    limiter = site(request).limiter
+    left, most = limiter.remaining(rate, key) + 1, limiter.most(rate)
+    return left if left < most else sys.maxsize
+
+
 def _hit(here: Site, rate: Rate, key: str, cost: int = 1) -> dict[str, str]:
+    """Count requests. Raises Denied (`rate_limited`)."""
     passes, headers = here.limiter.hit(rate, key, cost)
     if not passes:
         raise Denied("couldn't answer: too many requests from this address", code="rate_limited", headers=headers)

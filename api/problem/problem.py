@@ -57,31 +57,43 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error as its response: problem+json, or a page with the same status for a browser."""
-    code, problem = kind_of(error)
-    detail = str(error)
+    _, problem = kind_of(error)
     headers = {**request.scope.get("rate_headers", {}), **(headers or {})}
     if isinstance(error, Unavailable | Stopped):
-        journal.error("no answer", code=error.code, detail=detail, request=request.scope.get("request_id"))
-        detail = problem.advice
+        journal.error("no answer", code=error.code, detail=str(error), request=request.scope.get("request_id"))
         headers["Retry-After"] = str(RETRY_SECONDS)
+    own = members(error)
+    own_errors = own.pop("errors")
+    errors = own_errors if errors is None else errors
     body: dict[str, Any] = {
-        "type": f"/problems/{code}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": detail,
+        **own,
         "instance": uri_reference(request.scope["raw_path"]),
-        "code": error.code if not isinstance(error, Unavailable | Stopped) else code,
         "request_id": request.scope.get("request_id"),
         **(extra or {}),
+        **({"errors": errors} if errors else {}),
     }
-    if errors is None and error.at is not None:
-        errors = [{"detail": detail, **_place(error.at)}]
-    if errors:
-        body["errors"] = errors
     if wants_problem_page(request):
         page = site(request).pages.render("problem.html", request, problem=problem, body=body)
         return Response(page, problem.status, headers, "text/html; charset=utf-8")
     return Response(json.dumps(body), problem.status, headers, "application/problem+json")
+
+
+def members(error: CarnetError, within: str = "") -> dict[str, Any]:
+    """What an error says of itself: type, title, status, detail, code, and errors (None where it names no place).
+
+    `within`: where in the body the error's place lies. What a part that failed said is not told.
+    """
+    code, problem = kind_of(error)
+    failed = isinstance(error, Unavailable | Stopped)
+    detail = problem.advice if failed else str(error)
+    return {
+        "type": f"/problems/{code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "code": code if failed else error.code,
+        "errors": [{"detail": detail, **_place(within + error.at)}] if error.at is not None else None,
+    }
 
 
 @contextmanager

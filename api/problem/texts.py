@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from api.problem.kind import NO_ANSWER, Problem
 from api.problem.reading import READING
-from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, Stopped, Unavailable
+from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused, RulesUnknown, Stopped, Unavailable
 
 CLASSES: Mapping[type[CarnetError], Problem] = {
     Malformed: Problem(400, "Not in its format", "Nothing changed. Correct what the detail names and send it again."),
@@ -19,6 +19,12 @@ CLASSES: Mapping[type[CarnetError], Problem] = {
     ProofInvalid: Problem(422, "A proof does not check", "Trust nothing that rests on these bytes, and keep them."),
     Unavailable: Problem(
         503, NO_ANSWER, "A part of the ledger cannot be read just now. Try again later; do not judge an item by it."
+    ),
+    RulesUnknown: Problem(
+        503,
+        NO_ANSWER,
+        "The ledger goes on by rules that this program does not know yet. What it says up to there stands; a newer "
+        "Carnet reads on.",
     ),
     Stopped: Problem(
         503,
@@ -104,7 +110,7 @@ CODES: Mapping[str, Problem] = {
     "undo_superseded": Problem(409, "Superseded already", "Only the newest statement of its kind can be undone."),
     "index_unsealed": Problem(422, "No such index", "Only an index that this ledger has sealed can be confirmed."),
     "index_confirmed": Problem(409, "Confirmed already", "This key has confirmed this index; confirm the next one."),
-    "index_current": Problem(409, "Sealed already", "Nothing was said about any product since the last seal."),
+    "index_current": Problem(409, "Sealed already", "Nothing was said or decided since the last seal."),
     "salt_mismatch": Problem(422, "Another salt", "The salt does not match the commitment that was signed."),
     "salt_published": Problem(
         422, "The salt would give the serials away", "Only serials that cannot be guessed may have a published salt."
@@ -121,6 +127,7 @@ CODES: Mapping[str, Problem] = {
     "field": Problem(400, "A field is not of its form", "The detail names the field and what its form is."),
     "instant": Problem(400, "Not an instant", "RFC 3339 in UTC with a zone: 2026-11-23T22:26:00.000Z."),
     "not_json": Problem(400, "Not JSON", "UTF-8, each name once in an object, no number that 64 bits do not hold."),
+    "lines": Problem(400, "Too many lines, or none", "Send 1 to 1,000 statements at a time."),
     "not_canonical": Problem(400, "Not canonical JSON", "As RFC 8785 writes it: nothing else has one signature."),
     "entry_too_large": Problem(400, "Too large for an entry", "An entry of the log holds 65,535 bytes; say less."),
     "unsigned": Problem(400, "Unsigned", "This kind of statement is signed by who says it."),

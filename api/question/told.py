@@ -91,16 +91,16 @@ def understand(told: Told) -> Question:
     if not found:
         where = "in the part of it that came: its file is cut" if told.cut else "in it"
         return _question(told, Symbol(""), _none("no_code", f"couldn't read the photograph: no code was found {where}"))
-    items = _items(found)  # 2
+    items = _items(found) if len(found) > 1 else found  # 2
     if not items:
         several = "couldn't read the photograph: it shows several items' codes; take one at a time"
         return _question(told, Symbol(""), _none("several_codes", several))
     first, *beside = items
     of_first = [ReadBeside(one.reading.code, one.symbol.decodes) for one in beside if isinstance(one.reading, ReadCode)]
     others = [one for one in found if one not in items]  # 3
-    question = _question(told, first.symbol, first.reading)
+    not_judged = _not_judged(others, first.reading) if others else ()
     missing = ("part of the picture is missing: its file is cut",) if told.cut else ()
-    return replace(question, beside=tuple(of_first), not_judged=(*_not_judged(others, first.reading), *missing))
+    return _question(told, first.symbol, first.reading, tuple(of_first), (*not_judged, *missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,13 @@ def _is_about(asked: Question, symbol: Symbol, told: Told) -> bool:
     return symbol.carrier is asked.carrier and _read(symbol, told) == asked.reading
 
 
-def _question(told: Told, symbol: Symbol, reading: Reading) -> Question:
+def _question(
+    told: Told,
+    symbol: Symbol,
+    reading: Reading,
+    beside: tuple[ReadBeside, ...] = (),
+    not_judged: tuple[str, ...] = (),
+) -> Question:
     now = now_ms() if told.keeper_time is None else told.keeper_time
     return Question(
         reading=reading,
@@ -133,6 +139,8 @@ def _question(told: Told, symbol: Symbol, reading: Reading) -> Question:
         carrier=symbol.carrier,
         how=told.how,
         decodes=symbol.decodes,
+        beside=beside,
+        not_judged=not_judged,
         repairs=told.repairs,
         context=told.context,
         market=told.country,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.asking.asking import ask, charge_search
 from api.description.examples import EXAMPLE_CODE, problems
 from api.guard.guard import Guarded
+from api.http.content import packed
 from api.http.file_name import file_name
 from api.question.told import typed, understand
 from api.site.site import Site, caller_or_none, site
@@ -38,7 +39,8 @@ async def entry(request: Request, index: Annotated[int, Path(ge=0, lt=2**63)]) -
         raise NotFound(
             f"couldn't prove entry {index}: the log has {here.ledger.record.size} entries", code="entry_missing"
         )
-    return _file(await run_in_threadpool(here.ledger.proofs.for_entry, index), f"entry-{index}")
+    answer = _file(await run_in_threadpool(here.ledger.proofs.for_entry, index), f"entry-{index}")
+    return await packed(request, answer)
 
 
 @router.get(
@@ -70,7 +72,9 @@ async def unit(
     data = await run_in_threadpool(_prove, here, answer, reading.code, entitled)
     code_ = reading.code
     lot_ = answer.batches[0].lot if answer.facts.unit is Unit.PRESENT else code_.lot
-    return _file(data, file_name("unit", code_.gtin, lot_, code_.serial))
+    made = _file(data, file_name("unit", code_.gtin, lot_, code_.serial))
+    # What only an entitled caller may know is not packed: its length would tell.
+    return made if entitled else await packed(request, made)
 
 
 @router.get(

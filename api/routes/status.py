@@ -96,7 +96,13 @@ def _troubles(here: Site) -> Mapping[str, Any]:
         found |= ledger.upkeep.troubles
     if ledger.witnessing is not None:
         found |= {f"witness {name}": trouble for name, trouble in ledger.witnessing.troubles().items()}
-    return {name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None}
+    told: dict[str, dict[str, Any]] = {
+        name: {"code": t.code, "at": format_instant(t.at)} for name, t in found.items() if t is not None
+    }
+    paused = ledger.following.view.paused if ledger.following is not None else None
+    if paused is not None:
+        told["mirror"] = {"code": paused.code, "at": format_instant(paused.at), "entry": paused.entry}
+    return told
 
 
 def _ages(here: Site) -> Mapping[str, str | None]:

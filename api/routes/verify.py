@@ -79,7 +79,7 @@ async def verify(request: Request) -> Response:
 
     Every verdict is a 200. Looking up is counted for registered units and never moves a verdict.
     """
-    query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    query = _parameters(request.scope["query_string"].decode("latin-1"))
     code = query.get("code")
     if code is None or len(code) > MOST_CODE:
         got = "nothing" if code is None else f"{len(code)} characters"
@@ -87,6 +87,13 @@ async def verify(request: Request) -> Response:
     symbol = Symbol(code, carrier_of(query.get("carrier")), symbology_of(query.get("symbology")))
     told = Told((symbol,), context=context_of(query.get("context")), hosts=site(request).hosts)
     return reply(await ask_from_the_loop(request, understand(told)))
+
+
+def _parameters(query: str) -> dict[str, str]:
+    """The query's parameters; mostly the code is the only one, and needs no list made of it."""
+    if query.startswith("code=") and "&" not in query:
+        return {"code": unquote_plus(query[5:])}
+    return dict(parse_qsl(query, keep_blank_values=True))
 
 
 @router.get(

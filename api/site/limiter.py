@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse
-from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter
 
 from api.site.rate_store import RateStore
 from api.site.settings import ApiSettings, Rate
@@ -18,31 +17,35 @@ class Limiter:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._store = storage = RateStore()
-        self._windows = MovingWindowRateLimiter(storage)
         self._budgets = FixedWindowRateLimiter(storage)
-        self._items: Mapping[Rate, RateLimitItem] = {rate: parse(settings.rate(rate)) for rate in Rate}
+        items: Mapping[Rate, RateLimitItem] = {rate: parse(settings.rate(rate)) for rate in Rate}
+        self._windows = {rate: (item.amount, item.get_expiry()) for rate, item in items.items()}
         self._policies = {
-            rate: f'"{rate.value}";q={item.amount};w={item.get_expiry()}' for rate, item in self._items.items()
+            rate: f'"{rate.value}";q={most};w={seconds}' for rate, (most, seconds) in self._windows.items()
         }
         self._address_budget = RateLimitItemPerDay(settings.upload_mib_address)
         self._whole_budget = RateLimitItemPerDay(settings.upload_mib_all)
 
     def most(self, rate: Rate) -> int:
         """How many requests of a class pass in a window."""
-        return self._items[rate].amount
+        return self._windows[rate][0]
+
+    def remaining(self, rate: Rate, key: str) -> int:
+        """How many more requests of a class pass now."""
+        most, seconds = self._windows[rate]
+        return most - self._store.get_moving_window(f"{rate.value}/{key}", most, seconds)[1]
 
     def hit(self, rate: Rate, key: str, cost: int = 1) -> tuple[bool, dict[str, str]]:
         """Count `cost` requests, or none; whether they may pass, and the headers that say where their caller stands.
 
         Headers as draft-ietf-httpapi-ratelimit-headers writes them, Retry-After as RFC 9110 10.2.3.
         """
-        item = self._items[rate]
-        passes = self._windows.hit(item, rate.value, key, cost=cost)
-        reset, remaining = self._windows.get_window_stats(item, rate.value, key)
-        wait = max(1, math.ceil(reset - time.time()))
+        most, seconds = self._windows[rate]
+        passes, reset, held = self._store.count(f"{rate.value}/{key}", most, seconds, cost)
+        wait = max(1, math.ceil(reset))
         headers = {
             "RateLimit-Policy": self._policies[rate],
-            "RateLimit": f'"{rate.value}";r={remaining};t={wait}',
+            "RateLimit": f'"{rate.value}";r={most - held};t={wait}',
         }
         if not passes:
             headers["Retry-After"] = str(wait)

@@ -31,13 +31,20 @@ class RateStore(Storage, MovingWindowSupport):
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count `amount` requests into the window of `expiry` seconds, unless it would then hold more than `limit`."""
+        return self.count(key, limit, expiry, amount)[0]
+
+    def count(self, key: str, limit: int, expiry: int, amount: int) -> tuple[bool, float, int]:
+        """The same; whether they were counted, how many seconds until the oldest one leaves, and how many there are.
+
+        One call for what the library's moving window asks in two: a look-up takes about as long as both.
+        """
         now = time.time()
         window = self._window(key, expiry, now)
-        if len(window) + amount > limit:
-            return False
-        window.extend([now] * amount)
-        self._sweep(now)
-        return True
+        passes = len(window) + amount <= limit
+        if passes:
+            window.extend([now] * amount)
+            self._sweep(now)
+        return passes, (window[0] if window else now) + expiry - now, len(window)
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002 - the port's
         """When the oldest request in the window came, and how many are in it."""

@@ -17,6 +17,7 @@ class Rate(StrEnum):
     RECORD = "record"
     LOG = "log"
     SUBMIT = "submit"
+    LINES = "lines"
     UPLOAD = "upload"
     SIGN_IN = "sign_in"
     STATUS = "status"
@@ -29,6 +30,7 @@ RATES: Mapping[Rate, str] = {
     Rate.RECORD: "120/minute",
     Rate.LOG: "6000/minute",
     Rate.SUBMIT: "60/minute",
+    Rate.LINES: "3000/minute",
     Rate.UPLOAD: "60/minute",
     Rate.SIGN_IN: "20/minute",
     Rate.STATUS: "240/minute",

@@ -14,6 +14,7 @@ from api.http.denied import Denied
 from api.http.metrics import Metrics
 from api.pages.page import Pages
 from api.question.told import host_of
+from api.site.bodies import Bodies
 from api.site.limiter import Limiter
 from api.site.settings import ApiSettings
 from api.site.upload import Uploads
@@ -35,6 +36,7 @@ class Site:
     makers: Makers
     uploads: Uploads
     photos: asyncio.Semaphore
+    bodies: Bodies
     ready: Callable[[], bool]
 
     @property

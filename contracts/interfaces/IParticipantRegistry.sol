@@ -66,6 +66,15 @@ interface IParticipantRegistry {
         address operator;
     }
 
+    /// @notice The log goes by rules of this version from here on; digest is that of the version's table.
+    struct RulesRaised {
+        bytes32 statementId;
+        uint64 issuedAt;
+        uint64 expiresAt;
+        uint32 version;
+        bytes32 digest;
+    }
+
     /// @notice What is known of a participant. Role 0: never admitted. suspensionKind 0: active.
     struct Participant {
         uint8 role;
@@ -85,9 +94,11 @@ interface IParticipantRegistry {
     event Granted(address indexed holder, string prefix);
     event Withdrawn(address indexed holder, string prefix);
     event OperatorChanged(bytes32 indexed logId, address indexed operator);
+    event Raised(uint32 indexed version, bytes32 digest);
     /// @notice All that a reader needs to count the votes again; sequence is 1, 2, 3 ... without gaps.
     /// @param digest EIP-712 digest that was signed
-    /// @param kind 1 admitted, 2 suspended, 3 reinstated, 4 prefix granted, 5 prefix withdrawn, 6 operator set
+    /// @param kind 1 admitted, 2 suspended, 3 reinstated, 4 prefix granted, 5 prefix withdrawn, 6 operator set,
+    /// 7 rules raised
     /// @param proposal abi.encode of the struct
     event ProposalExecuted(
         uint64 indexed sequence, bytes32 indexed digest, uint8 kind, bytes proposal, bytes[] signatures
@@ -141,6 +152,9 @@ interface IParticipantRegistry {
     /// @notice This prefix contains longer ones that are held already.
     error RegistryPrefixContains(string prefix, uint256 held);
     error RegistryPrefixNotHeld(string prefix, address holder, address heldBy);
+    /// @notice Rules are numbered from 1.
+    error RegistryZeroRules();
+    error RegistryRulesNotNext(uint32 got, uint32 expected);
     error RegistryOtherLog(bytes32 got, bytes32 expected);
     error RegistryOperatorUnchanged(address operator);
 
@@ -156,6 +170,8 @@ interface IParticipantRegistry {
 
     function setOperator(OperatorSet calldata p, bytes[] calldata signatures) external;
 
+    function raiseRules(RulesRaised calldata p, bytes[] calldata signatures) external;
+
     function participant(address account) external view returns (Participant memory);
 
     /// @notice Who holds exactly this prefix; zero when nobody does.
@@ -163,6 +179,9 @@ interface IParticipantRegistry {
 
     /// @notice Who may anchor this log; zero for another log or before the first OperatorSet.
     function operatorOf(bytes32 logId) external view returns (address);
+
+    /// @notice The version of the rules that the log goes by.
+    function rules() external view returns (uint32);
 
     /// @notice c, the number of countries with an active authority.
     function countries() external view returns (uint256);

@@ -30,6 +30,10 @@ library Proposals {
         "OperatorSet(bytes32 statementId,uint64 issuedAt,uint64 expiresAt,bytes32 logId,address operator)"
     );
 
+    bytes32 internal constant RULES_RAISED = keccak256(
+        "RulesRaised(bytes32 statementId,uint64 issuedAt,uint64 expiresAt,uint32 version,bytes32 digest)"
+    );
+
     function domainSeparator(uint256 chainId, address registry, bytes32 salt) internal pure returns (bytes32) {
         return keccak256(abi.encode(DOMAIN, chainId, registry, salt));
     }
@@ -75,5 +79,9 @@ library Proposals {
 
     function hash(I.OperatorSet calldata p) internal pure returns (bytes32) {
         return keccak256(abi.encode(OPERATOR_SET, p));
+    }
+
+    function hash(I.RulesRaised calldata p) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RULES_RAISED, p));
     }
 }

@@ -22,7 +22,7 @@ from verifier.record.statement import Proposal
 ANCHOR = "LedgerAnchor"
 
 # Gas limits, given so that no estimate is needed; the measured use stands in docs/spec/contracts.md.
-_GAS_DEPLOY_REGISTRY, _GAS_SEAT = 3_000_000, 150_000
+_GAS_DEPLOY_REGISTRY, _GAS_SEAT = 3_200_000, 150_000
 _GAS_DEPLOY_ANCHOR = 1_500_000
 _GAS_PROPOSAL, _GAS_VOTE = 800_000, 30_000
 _GAS_ANCHOR, _GAS_HASH = 120_000, 2_000
@@ -54,14 +54,14 @@ class EvmChain(Transactions):
 
     # founding
 
-    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority]) -> str:
-        """Create the registry of a log; returns its address (0x, 40 lower hex).
+    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority], rules: int) -> str:
+        """Create the registry of a log that starts with this version of the rules; returns its address (0x, 40 hex).
 
         Raises ChainRefused for authorities the contract does not take, Unavailable.
         """
         founders = [(a.account, a.country, a.recovery) for a in authorities]
         gas = _GAS_DEPLOY_REGISTRY + _GAS_SEAT * len(founders)
-        self.registry = self._deploy(REGISTRY, gas, log_id, founders)
+        self.registry = self._deploy(REGISTRY, gas, log_id, rules, founders)
         return self.registry
 
     def deploy_anchor(self) -> str:

@@ -1,4 +1,4 @@
-"""The six proposals between JSON bodies and the registry contract, and executed ones read from its events."""
+"""The proposals between JSON bodies and the registry contract, and executed ones read from its events."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _FUNCTIONS = {
     Proposal.PREFIX_GRANTED: "grantPrefix",
     Proposal.PREFIX_WITHDRAWN: "withdrawPrefix",
     Proposal.OPERATOR_SET: "setOperator",
+    Proposal.RULES_RAISED: "raiseRules",
 }
 _KINDS = dict(enumerate(_FUNCTIONS, start=1))
 """The contract's numbers, which follow the same order."""

@@ -23,6 +23,7 @@ from verifier.record.lots import Lots
 from verifier.record.participant import parse_mirrored
 from verifier.record.record import Record, Target
 from verifier.record.retired import SegmentReader
+from verifier.record.rules import KNOWN, Rules
 from verifier.record.sealed import Seals
 from verifier.record.sealed_index import SealedIndex
 from verifier.tree.index_tree import Tree, put
@@ -38,9 +39,9 @@ EntryReader = Callable[[int], bytes]
 class SavedRecord(Record):
     """The record after the entries that `state` was made of, ready for the next one."""
 
-    def __init__(self, segments: SegmentReader, state: State, entry: EntryReader) -> None:
+    def __init__(self, segments: SegmentReader, state: State, entry: EntryReader, known: Rules = KNOWN) -> None:
         """`entry`: reads the stored bytes of an entry. Raises ProofInvalid where they are not those of the fold."""
-        super().__init__(segments)
+        super().__init__(segments, known)
         self._entry, self.state = entry, state
         tables = self._tables = state.tables
         self._folded = lru_cache(BATCHES_KEPT)(self._fold_batch)

@@ -14,6 +14,7 @@ def standing_digest(standing: Standing) -> bytes:
         "participants": {address: _participant(one) for address, one in standing.participants.items()},
         "prefixes": standing.prefixes,
         "operator": standing.operator,
+        "rules": standing.rules,
         "operators": sorted(standing.operators),
         "sequence": standing.sequence,
         "position": list(standing.position),

@@ -10,10 +10,11 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from threading import Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -83,15 +84,25 @@ class _Backend(httpcore.NetworkBackend):
 
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner, self._ended = inner, Future[None]()
-        self._open: WeakSet[_Stream] = WeakSet()
+        self._open: WeakSet[socket.socket] = WeakSet()
+        self._lock = Lock()
 
     def cut(self) -> None:
         """Open no more, and end those that are open."""
-        if not self._ended.done():
-            self._ended.set_result(None)
-        for stream in tuple(self._open):
+        with self._lock:
+            if not self._ended.done():
+                self._ended.set_result(None)
+            opened = tuple(self._open)
+        for one in opened:
             with suppress(OSError):  # it has ended by itself
-                socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # of TLS too, which takes no part in it
+
+    def keep(self, one: socket.socket) -> None:
+        """Have `cut` end a connection. Raises httpcore.ConnectError if it has."""
+        with self._lock:
+            self._open.add(one)
+            if self._ended.done():
+                raise httpcore.ConnectError("this client has ended")
 
     def connect_tcp(
         self,
@@ -110,15 +121,11 @@ class _Backend(httpcore.NetworkBackend):
             # An address where nobody answers must leave time for the others.
             share = max(0.001, until - time.monotonic()) / (len(addresses) - at)
             try:
-                stream = _Stream(self._inner.connect_tcp(address, port, share, local_address, socket_options))
+                stream = self._inner.connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
                 continue
-            self._open.add(stream)
-            if self._ended.done():
-                stream.close()
-                raise httpcore.ConnectError("this client has ended")
-            return stream
+            return _Stream(stream, self.keep)
         raise last or httpcore.ConnectError(f"{host} has no address")
 
     def sleep(self, seconds: float) -> None:
@@ -129,8 +136,14 @@ class _Backend(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """One connection; a keep-alive one serves many requests, each under the deadline that runs then."""
 
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpcore.NetworkStream, keep: Callable[[socket.socket], None]) -> None:
+        """`keep`: have a connection ended with the others. Raises what it raises, with the connection closed."""
+        self._inner, self._keep = inner, keep
+        try:
+            keep(inner.get_extra_info("socket"))
+        except httpcore.ConnectError:
+            inner.close()
+            raise
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What has come."""
@@ -147,8 +160,30 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Go on encrypted."""
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+        """Go on encrypted. Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
+        with self._held():
+            encrypted = self._inner.start_tls(ssl_context, server_hostname, _left(timeout))
+        return _Stream(encrypted, self._keep)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """For the handshake: the encrypted socket takes the descriptor of the plain one, and is not here yet."""
+        plain = self.get_extra_info("socket")
+        if isinstance(plain, ssl.SSLSocket):  # TLS within a proxy's TLS leaves it where it is
+            yield
+            return
+        try:
+            twin = plain.dup()
+        except OSError as error:
+            self.close()
+            raise httpcore.ConnectError(str(error)) from error
+        with twin:
+            try:
+                self._keep(twin)
+            except httpcore.ConnectError:
+                self.close()
+                raise
+            yield
 
     def get_extra_info(self, info: str) -> Any:
         """What the connection tells about itself."""

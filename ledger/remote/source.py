@@ -14,6 +14,7 @@ from ledger.remote.files import PublishedFiles, read_checkpoint, read_seal, read
 from verifier.errors import Malformed, NotFound, ProofInvalid, Refused
 from verifier.record.founding import Founding, open_founding
 from verifier.record.head import claimed_head, open_head
+from verifier.record.rules import KNOWN, Rules
 from verifier.segment.view import SegmentView
 from verifier.tree.checked_tiles import CheckedTiles
 from verifier.tree.tiles import TILE_WIDTH, Level, decode_bundle, tile_path, width_of
@@ -163,13 +164,13 @@ class PublishedSource:
             return None
 
 
-def read_founding(fetch: Callable[[Level, int, int], bytes], size: int, pin: bytes) -> Founding:
+def read_founding(fetch: Callable[[Level, int, int], bytes], size: int, pin: bytes, known: Rules = KNOWN) -> Founding:
     """Entry 0 of a log of `size` entries, believed because of the pin (32 bytes).
 
-    Raises ProofInvalid (`pin`), Malformed, NotFound, Unavailable.
+    Raises ProofInvalid (`pin`), Malformed, RulesUnknown, NotFound, Unavailable.
     """
     width = width_of("entries", 0, size)
-    return open_founding(decode_bundle(fetch("entries", 0, width), width)[0] if width else b"", pin)
+    return open_founding(decode_bundle(fetch("entries", 0, width), width)[0] if width else b"", pin, known)
 
 
 def _claimed_size(note: bytes) -> int:

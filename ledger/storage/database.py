@@ -316,6 +316,7 @@ def _set_up_sqlite(connection: Any, record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses commits that were acknowledged on a power cut
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, and not only left out
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.ports import LogHead, NewEntry
@@ -31,6 +31,7 @@ _SWAP = (
     .values({name: bindparam(name) for name in ("size", "root", "chain_head", "recorded_at_ms")})
 )
 _TOUCH = update(schema.log_head).where(_head.log_id == bindparam("of_log")).values(size=_head.size)
+_SECRET = text("INSERT INTO secret (name, sealed) VALUES (:name, :sealed) ON CONFLICT DO NOTHING")
 _ROWS = select(schema.open_entry.c.idx, schema.open_entry.c.data, schema.open_entry.c.leaf).order_by(
     schema.open_entry.c.idx
 )
@@ -46,7 +47,8 @@ class LogStore(LogReader):
     def append(self, expected: LogHead, entries: Sequence[NewEntry], new: LogHead) -> None:
         """Store entries, tiles and head in one transaction. Durable when it returns.
 
-        1. claim the head; 2. remember the statements; 3. store the entries, folding what fills up; 4. swap the head.
+        1. claim the head; 2. remember the statements, and keep what is secret beside them; 3. store the entries,
+        folding what fills up; 4. swap the head.
 
         Args:
             expected: the head that `new` extends, as `head()` gave it.
@@ -68,6 +70,7 @@ class LogStore(LogReader):
             with writing(self._engine) as connection:
                 self._claim(connection, expected)  # 1
                 _remember(connection, expected.size, entries)  # 2
+                _keep(connection, entries)
                 _store(connection, expected.size, entries)  # 3
                 self._swap(connection, expected, new)  # 4
                 # If we stop before the commit that follows, restart finds the old head and none of these entries.
@@ -172,6 +175,14 @@ def _remember(connection: Connection, size: int, entries: Sequence[NewEntry]) ->
             "couldn't append: a statement with this digest or statementId stands in the log already",
             code="statement_known",
         ) from error
+
+
+def _keep(connection: Connection, entries: Sequence[NewEntry]) -> None:
+    """Secrets of the entries. A name is bound to its value by a hash, so what is there already is the same."""
+    given = dict(entry.secret for entry in entries if entry.secret is not None)
+    if given:
+        # In one step: on PostgreSQL somebody else may put the same name at this instant.
+        connection.execute(_SECRET, [{"name": name, "sealed": value} for name, value in given.items()])
 
 
 def _store(connection: Connection, size: int, entries: Sequence[NewEntry]) -> None:

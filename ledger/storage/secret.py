@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Engine, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.storage.database import Query, writing
@@ -42,6 +42,10 @@ class SecretTable:
             if self.get(name) != value:
                 raise Refused(f"couldn't keep {name}: it stands for another value", code="secret_exists") from None
 
+    def sealed(self, name: str, value: bytes) -> bytes:
+        """Seal a value, for `LogStore.append` to keep under the name together with its entry."""
+        return self._sealer.seal(value, name.encode())
+
     def get(self, name: str) -> bytes | None:
         """Unseal, or None."""
         row = self._by_name.first(name=name)
@@ -67,7 +71,8 @@ class DetailTable:
             if connection.execute(update(detail).where(detail.c.subject == subject).values(json=text)).rowcount == 0:
                 connection.execute(insert(detail).values(subject=subject, json=text))
 
-    def erase(self, subject: str) -> None:
-        """Forget a subject."""
+    def erase(self, subject: str) -> int:
+        """Forget a subject and everything below it (`subject/…`); returns how many rows that were."""
+        own = or_(detail.c.subject == subject, detail.c.subject.startswith(f"{subject}/", autoescape=True))
         with writing(self._engine) as connection:
-            connection.execute(delete(detail).where(detail.c.subject == subject))
+            return connection.execute(delete(detail).where(own)).rowcount

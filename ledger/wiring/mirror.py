@@ -38,17 +38,22 @@ from verifier.errors import CarnetError, Malformed, Refused, Unavailable
 from verifier.record.founding import log_id
 from verifier.record.head import claimed_head
 from verifier.record.record import Record
+from verifier.record.rules import KNOWN, Rules
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorPlan:
-    """What to follow and how. `pin` None: as this home knows it; `token`: of scope `salt`, sent to that server only."""
+    """What to follow and how. `pin` None: as this home knows it; `token`: of scope `salt`, sent to that server only.
+
+    `known`: the versions of the rules that this mirror has.
+    """
 
     url: str
     pin: bytes | None = None
     token: str | None = None
     base_url: str = "http://127.0.0.1:8000"
     interval: float = FOLLOW_SECONDS
+    known: Rules = KNOWN
 
 
 @contextmanager
@@ -67,7 +72,7 @@ def open_mirror(home: Home, plan: MirrorPlan, on_alarm: Callable[[Alarm], None])
         stack.enter_context(home.writer())
         home.close_to_others()
         _first_copy(home, plan, files)
-        ledger = stack.enter_context(open_ledger(home))
+        ledger = stack.enter_context(open_ledger(home, known=plan.known))
         follower = _follower(home, plan, files, ledger.engine, stack)
         follower.checked_at = ledger.freshness.read_at
         follower.serve(ledger.record)
@@ -75,7 +80,8 @@ def open_mirror(home: Home, plan: MirrorPlan, on_alarm: Callable[[Alarm], None])
         publisher = _publisher(ledger)
 
         def after(_size: int) -> None:
-            ledger.freshness.read_now()
+            if follower.paused is None:  # the registry is heard through the log, to its end
+                ledger.freshness.read_now()
             publisher.round()
 
         follower.after = after
@@ -110,7 +116,7 @@ def _prepare(home: Home, plan: MirrorPlan, files: HttpFiles) -> None:
             code="pin_needed",
         )
     size = claimed_head(read_checkpoint(files)).size
-    founding = read_founding(lambda level, n, width: read_tile(files, level, n, width), size, plan.pin)
+    founding = read_founding(lambda level, n, width: read_tile(files, level, n, width), size, plan.pin, plan.known)
     home.create()
     if not (home.keys / FILE).exists():
         Vault.create(home.keys)
@@ -148,7 +154,7 @@ def _follower(home: Home, plan: MirrorPlan, files: HttpFiles, engine: Engine, st
         CosignatureTable(engine), EvidenceFolder(home.path),
     )  # fmt: skip
     remote = PublishedRemote(files, store, salts)
-    return Follower(remote, kept, bytes.fromhex(config.pin), lambda: Record(store.open))
+    return Follower(remote, kept, bytes.fromhex(config.pin), lambda: Record(store.open, plan.known))
 
 
 def _seen(as_of: AsOf, view: MirrorView) -> AsOf:

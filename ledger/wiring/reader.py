@@ -46,6 +46,7 @@ from ledger.wiring.writer import ANCHOR_SECONDS, wire_upkeep, wire_writer
 from verifier.errors import Refused, Unavailable
 from verifier.record.founding import log_id
 from verifier.record.record import Record
+from verifier.record.rules import KNOWN, Rules
 from verifier.tree.checkpoint import Checkpoint
 from verifier.tree.merkle import Frontier
 from verifier.tree.note import Note
@@ -63,12 +64,14 @@ def open_ledger(
     chain: bool = False,
     report: Report = silent,
     chain_down: Report | None = None,
+    known: Rules = KNOWN,
 ) -> Iterator[Ledger]:
     """Open a founded ledger, for reading, or as its one writer.
 
     `chain` also opens the chain (and starts a local one if none is configured). When that cannot be reached,
     `chain_down` is told why, and upkeep opens it as soon as it is there; without it that is an error. Raises NotFound
-    (`not_founded`), Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable.
+    (`not_founded`), Refused (`writer_busy`), Stopped, ProofInvalid, Unavailable, RulesUnknown for a home whose ledger
+    went beyond the rules that are known here.
     """
     config = home.config()
     if write and config.mirror_of is not None:
@@ -83,7 +86,7 @@ def open_ledger(
         engine = open_database(home.database_url)
         stack.callback(engine.dispose)
         (upgrade if write else require_current)(engine)
-        ledger, frontier, folds = _reader(home, config, engine, report)
+        ledger, frontier, folds = _reader(home, config, engine, known, report)
         stack.callback(ledger.scans.close)
         # A place of its own, closed after upkeep, whenever upkeep opens the chain.
         connect = partial(_connect, ledger, config, stack.enter_context(ExitStack()), report)
@@ -114,12 +117,14 @@ def _connect(ledger: Ledger, config: LedgerConfig, stack: ExitStack, report: Rep
     return ledger.chain, ledger.anchoring
 
 
-def _reader(home: Home, config: LedgerConfig, engine: Engine, report: Report) -> tuple[Ledger, Frontier, Folds]:
+def _reader(
+    home: Home, config: LedgerConfig, engine: Engine, known: Rules, report: Report
+) -> tuple[Ledger, Frontier, Folds]:
     log, vault = LogStore(engine, log_id(config.origin)), Vault.open(home.keys)
     segments, signed_head = SegmentStore(home.segments), SignedHeadFile(home.signed_head)
     # A mirror looks at every batch when it starts, so it reads every entry anyway.
     kept = FoldFile(home.fold, vault, log_id(config.origin)) if config.mirror_of is None else None
-    folds = Folds(log, kept, segments.open, config.pin)
+    folds = Folds(log, kept, segments.open, config.pin, known)
     record, frontier = folds.open(signed_head, report)
     check_signed(log, record, signed_head)
     secrets, details, anchors = SecretTable(engine, vault), DetailTable(engine), AnchorTable(engine)
@@ -150,8 +155,12 @@ def _tip(
         if kept.get("size") != record.size:
             newest = log.latest_checkpoint()
             checkpoint = Checkpoint.decode(Note.parse(newest[1]).text) if newest else None
-            kept["checkpoint"] = checkpoint
-            kept["size"] = checkpoint.size if checkpoint is not None else -1
+            # While a group is being integrated, its head is signed and covers more than the record holds: whoever
+            # judges an answer again at the size it names would miss in it what it could not know. So the one before
+            # stays: what counts already beside it is allowed for.
+            if checkpoint is None or checkpoint.size <= record.size or "size" not in kept:
+                kept["checkpoint"] = checkpoint
+                kept["size"] = checkpoint.size if checkpoint is not None else -1
         checkpoint = kept["checkpoint"]
         size, root = (checkpoint.size, checkpoint.root) if checkpoint else (0, bytes(32))
         if witnessed.policy is None:

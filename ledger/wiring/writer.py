@@ -17,10 +17,13 @@ from ledger.services.outward.publishing import Publisher
 from ledger.services.outward.upkeep import Upkeep
 from ledger.services.outward.witnessed import with_cosignatures
 from ledger.services.outward.witnessing import Cosigner, Witnessing
-from ledger.services.record.append import Sequencer
+from ledger.services.record.append import Receipt, Sequencer, Submission
+from ledger.services.record.checkers import Checkers
 from ledger.services.record.checkpoint import Signer
 from ledger.services.record.folding import Folding, Folds
 from ledger.services.record.highest import Seen, ask
+from ledger.services.record.intake import Intake
+from ledger.services.record.lines import Line
 from ledger.services.record.opening import resume
 from ledger.services.record.participant import Mirror
 from ledger.services.scans.seal import Seals
@@ -54,6 +57,7 @@ def wire_writer(
     publisher = _publisher(ledger, config, stack)
     ledger.sequencer.after_commit = publisher.nudge
     stack.callback(ledger.sequencer.close)
+    _taking_many(ledger, ledger.sequencer, stack)
     ledger.batches.use(ledger.sequencer)
     _sealing(ledger, config, ledger.sequencer, stack)
     ledger.indexes.use(ledger.sequencer)
@@ -122,6 +126,21 @@ def _sealing(ledger: Ledger, config: LedgerConfig, sequencer: Sequencer, stack: 
     stack.callback(ledger.seals.close)
     ledger.seals.settle()
     ledger.scans.use(ledger.seals)
+
+
+def _taking_many(ledger: Ledger, sequencer: Sequencer, stack: ExitStack) -> None:
+    """Who checks many statements, and who makes them ready for the sequencer; closed before it, in this order."""
+
+    def submitting(line: Line) -> Submission | Receipt:
+        made = ledger.batches.submission(line)
+        if isinstance(made, Submission):
+            ledger.indexes.check_independent(line.statement)
+        return made
+
+    ledger.intake = Intake(sequencer, ledger.batches.staging, submitting)
+    stack.callback(ledger.intake.close)
+    ledger.checkers = Checkers(ledger.founding.domain)
+    stack.callback(ledger.checkers.close)
 
 
 def _publisher(ledger: Ledger, config: LedgerConfig, stack: ExitStack) -> Publisher:

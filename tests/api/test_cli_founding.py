@@ -166,6 +166,13 @@ def test_a_proposal_travels_as_files_and_is_relayed_once(cli: Cli, tmp_path: Pat
     shown = cli.yes("participant", "show", "dhow")
     assert cli.yes("participant", "show", shown["name"]) == cli.yes("participant", "show", shown["address"]) == shown
     assert cli.no("participant", "show", "Nobody At All")["code"] == "not_admitted"
+    assert cli.yes("participant", "forget-name", "dhow")["erased"] >= 1
+    gone = cli.yes("participant", "show", shown["address"])
+    assert gone == {**shown, "name": None}
+    kept = b"".join(file.read_bytes() for file in cli.home.glob("ledger.db*"))
+    assert shown["name"].encode() not in kept, "erased, and not only left out"
+    assert cli.yes("participant", "forget-name", "dhow")["erased"] == 0
+    assert cli.yes("audit")["ok"], "the log holds a commitment, and no name"
     assert (shown["name"], shown["role"], shown["country"]) == ("Dhow Lines", "carrier", "KE")
     again = cli.yes("participant", "relay", first, second)
     assert again["mirrored"] == 0

@@ -49,6 +49,10 @@ def test_an_index_is_sealed_once_shown_and_confirmed(own: Cli) -> None:
     assert [who["entry"] for who in shown["confirmed"]["confirmations"]] == [confirmed["entry"]]
     assert "customs, NL" in own("index", "show").out
     assert own.no("index", "confirm", "--key", "nobody", code=2)["code"] == "key_unknown"
+    signs = ("--sign", "authority-nl", "--sign", "authority-ke")
+    own.yes("participant", "suspend", "acme", "--kind", "fraud", *signs)
+    assert (own.yes("index", "show")["new"], own.yes("index", "seal")["made"]) == (0, True), "a decision waits for it"
+    own.yes("participant", "reinstate", "acme", *signs)
 
 
 @pytest.fixture

@@ -23,13 +23,17 @@ from served import PREFIX, UNLIMITED
 from api.app import create_app
 from api.site.settings import ApiSettings
 from ledger.opened import Ledger
+from ledger.services.outward.index_seal import IndexCadence
 from ledger.services.scans.token import Scope
 from tests.listening import listening
 from tests.log_server import PublishedLog
 from tests.log_server import serving as serving_sim
 from tests.sim import Sim
+from verifier.evidence.evidence import check_evidence
 from verifier.reading.digital_link import format_digital_link
+from verifier.reading.reading import ReadCode, read
 from verifier.record.participant import Role
+from verifier.record.statement import Proposal
 
 
 def carnet(*arguments: object, home: Path, **environment: str) -> subprocess.Popen[str]:
@@ -132,6 +136,14 @@ def test_a_mirror_of_a_served_ledger_answers_and_confirms_its_index(
         answer = eventually(lambda: look(state["url"], link), lambda found: found.get("verdict") == "registered")
         assert answer["as_of"]["mirror"]["of"] == url + "/log/"
         assert answer["as_of"]["size"] == ledger.record.size
+        when = str(batch.receipt.recorded_at - 1)
+        time.sleep(1.1)  # block times are whole seconds, and the contract takes no suspension from the future
+        suspended = {"participant": maker.address, "suspensionKind": 3, "effectiveAt": when}
+        world.decide(ledger, Proposal.PARTICIPANT_SUSPENDED, **suspended)
+        decision = ledger.record.standing.entries[-1]
+        shows = eventually(lambda: proof_of(ledger, link), lambda shows: sealed_in(shows) > decision)
+        assert shows["decisions"]["count"] == ledger.record.index.decisions, "sealed by itself, confirmed by the mirror"
+        assert (shows["batch"]["maker_standing"], shows["batch"]["registered_while_suspended"]) == ("complete", True)
     finally:
         process.send_signal(signal.SIGINT)
         code, _, err = said(process)
@@ -140,6 +152,25 @@ def test_a_mirror_of_a_served_ledger_answers_and_confirms_its_index(
     assert (code, report["findings"]) == (0, [])
     refused = said(carnet("serve", "--port", 0, "--json", home=tmp_path))
     assert (refused[0], refused[1]["error"]["code"]) == (1, "mirror")
+
+
+def sealed_in(shows: dict[str, Any]) -> int:
+    """The entry of the index that a proof rests on; 0 where it rests on none."""
+    return int(shows["index"]["sealed_in"]) if shows["index"] is not None else 0
+
+
+def proof_of(ledger: Ledger, code: str) -> dict[str, Any]:
+    """What the proof of a unit shows once the newest decision is sealed, confirmed and published; else nothing."""
+    cadence = IndexCadence(ledger.indexes, interval=0.1)
+    cadence.start()
+    time.sleep(0.3)
+    cadence.close()
+    assert ledger.publisher is not None
+    ledger.publisher.round()
+    reading = read(code)
+    assert isinstance(reading, ReadCode)
+    raw = ledger.proofs.for_unit(reading.code)
+    return dict(check_evidence(raw, pin=ledger.founding.pin, unwitnessed=True).shows)
 
 
 def look(url: str, code: str) -> dict[str, Any]:

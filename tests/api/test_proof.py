@@ -30,6 +30,18 @@ def test_a_unit_s_proof_checks_offline(stage: Stage, http: httpx.Client) -> None
     assert not check_evidence(response.content, pin=bytes(32)).ok
 
 
+def test_proofs_for_anybody_are_packed_and_those_for_a_few_are_not(stage: Stage, http: httpx.Client) -> None:
+    query = {"code": stage.link(stage.batch, stage.batch.serials[0])}
+    packed = [http.get("/v1/proofs/units", params=query), http.get("/v1/proofs/entries/1")]
+    assert [response.headers.get("content-encoding") for response in packed] == ["gzip", "gzip"]
+    assert all(int(response.headers["content-length"]) < len(response.content) for response in packed)
+    assert all("accept-encoding" in response.headers["vary"].lower() for response in packed)
+    plain = http.get("/v1/proofs/units", params=query, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert check_evidence(plain.content, pin=stage.ledger.founding.pin).ok
+    assert "content-encoding" not in http.get("/v1/proofs/units", params=query, headers=stage.token("proof")).headers
+
+
 def test_absence_is_proved_to_officers_and_to_nobody_else(stage: Stage, http: httpx.Client) -> None:
     absent = {"code": f"(01){stage.batch.gtin}(10){stage.recalled.lot}(21)NOSUCHUNIT"}
     nolot = {"code": f"(01){stage.batch.gtin}(10)NOLOT(21)NOSUCHUNIT"}

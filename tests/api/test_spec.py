@@ -10,8 +10,11 @@ import pytest
 from api.answer.checks import CHECKS
 from api.answer.schema import AnswerOut
 from api.guard.access import TABLE, Rule
-from api.site.settings import RATES, ApiSettings, Rate
+from api.site.bodies import ROOM, SECONDS
+from api.site.settings import MIB, RATES, ApiSettings, Rate
 from api.site.upload import SLOW_SECONDS, WAITING_FOR_EACH
+from ledger.services.record.append import GROUP_MAX
+from ledger.services.record.lines import LINES_MAX
 from verifier.verdict.reason import CAVEAT, REASONS, SHOWN_AS, Tier
 
 SPEC = Path(__file__).parent.parent.parent / "docs/spec"
@@ -80,6 +83,7 @@ def test_verdicts_checks_and_fields_are_the_code_s() -> None:
         (Rate.RECORD, "reads of the record"),
         (Rate.LOG, "reads of the published log"),
         (Rate.SUBMIT, "statements"),
+        (Rate.LINES, "lines of many statements"),
         (Rate.UPLOAD, "uploads"),
         (Rate.SIGN_IN, "attempts to sign in"),
         (Rate.STATUS, "status requests"),
@@ -89,6 +93,15 @@ def test_verdicts_checks_and_fields_are_the_code_s() -> None:
 def test_limits_are_the_ones_that_hold(rate: Rate, words: str) -> None:
     page = " ".join((SPEC / "api.md").read_text().split())
     assert f"{RATES[rate].removesuffix('/minute')} {words}" in page
+
+
+def test_limits_of_many_statements_are_the_ones_that_hold() -> None:
+    page = " ".join((SPEC / "api.md").read_text().split())
+    body = TABLE["POST", "/v1/statements"].body // MIB
+    assert f"a JSON array of 1 to {LINES_MAX:,} lines, {body} MiB at most" in page
+    assert f"A body has {SECONDS:g} seconds to arrive" in page
+    assert f"{ROOM // MIB} MiB of bodies are held at once" in page
+    assert f"share commits of up to {GROUP_MAX};" in page
 
 
 def test_budgets_are_the_ones_that_hold() -> None:

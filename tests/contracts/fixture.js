@@ -5,7 +5,7 @@ const { ethers } = require("hardhat");
 
 const DAY = 86_400_000n;
 // ethers would offer a tip by itself, which a key without funds cannot pay.
-const SEND = { gasLimit: 5_000_000n, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+const SEND = { gasLimit: 6_000_000n, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
 const KEY = { nextKey: 1n };
 
 const HEADER = [
@@ -28,6 +28,7 @@ const PROPOSALS = {
   reinstateParticipant: ["ParticipantReinstated", struct("address participant")],
   grantPrefix: ["PrefixGranted", struct("address holder", "string prefix")],
   withdrawPrefix: ["PrefixWithdrawn", struct("address holder", "string prefix")],
+  raiseRules: ["RulesRaised", struct("uint32 version", "bytes32 digest")],
   setOperator: ["OperatorSet", struct("bytes32 logId", "address operator")],
 };
 
@@ -50,7 +51,7 @@ async function deploy(name, ...args) {
 
 /** Registry of FR, DE and PT (PT twice) and the tools to propose, sign and relay. */
 class World {
-  static async found(countries = ["FR", "DE", "PT", "PT"]) {
+  static async found(countries = ["FR", "DE", "PT", "PT"], rules = 1n) {
     const world = new World();
     world.authorities = countries.map(() => newKey());
     world.recovery = countries.map(() => newKey());
@@ -60,7 +61,7 @@ class World {
       country,
       world.recovery[i].address,
     ]);
-    world.registry = await deploy("ParticipantRegistry", world.logId, founders);
+    world.registry = await deploy("ParticipantRegistry", world.logId, rules, founders);
     world.address = await world.registry.getAddress();
     world.relay = newKey();
     return world;

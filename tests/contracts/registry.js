@@ -24,10 +24,10 @@ describe("ParticipantRegistry", function () {
 
   describe("founding", function () {
     const founder = (country) => [newKey().address, country, newKey().address];
-    const found = (founders, logId = ethers.id("log")) => deploy("ParticipantRegistry", logId, founders);
-    async function refusesFounding(founders, error, args, logId) {
+    const found = (founders, logId = ethers.id("log")) => deploy("ParticipantRegistry", logId, 1n, founders);
+    async function refusesFounding(founders, error, args, logId, rules = 1n) {
       const factory = await ethers.getContractFactory("ParticipantRegistry");
-      const { data } = await factory.getDeployTransaction(logId ?? ethers.id("log"), founders);
+      const { data } = await factory.getDeployTransaction(logId ?? ethers.id("log"), rules, founders);
       await assert.rejects(ethers.provider.call({ data }), (problem) => {
         const refusal = factory.interface.parseError(problem.data);
         assert.equal(refusal?.name, error, problem.message);
@@ -84,11 +84,12 @@ describe("ParticipantRegistry", function () {
       await refusesFounding([[a, "FR", a], [c, "DE", b]], "RegistryKeyTaken", [a]);
     });
 
-    it("refuses the zero address, the zero log and more than 64 authorities", async function () {
+    it("refuses the zero address, the zero log, rules of version zero and more than 64 authorities", async function () {
       const [a, b] = [newKey().address, newKey().address];
       await refusesFounding([[ethers.ZeroAddress, "FR", b]], "RegistryZeroAddress", []);
       await refusesFounding([[a, "FR", ethers.ZeroAddress]], "RegistryZeroAddress", []);
       await refusesFounding([founder("FR"), founder("DE")], "RegistryZeroLogId", [], ethers.ZeroHash);
+      await refusesFounding([founder("FR"), founder("DE")], "RegistryZeroRules", [], ethers.id("log"), 0n);
       const many = Array.from({ length: 65 }, () => founder("FR"));
       await refusesFounding(many, "RegistryTooManyAuthorities", [65n, 64n]);
       await found([...many.slice(0, 20), founder("DE")]);
@@ -427,6 +428,29 @@ describe("ParticipantRegistry", function () {
     });
   });
 
+  describe("raiseRules", function () {
+    const next = (version) => ({ version, digest: ethers.id(`rules ${version}`) });
+
+    it("raises them one by one, from where the log started", async function () {
+      assert.equal(await registry.rules(), 1n);
+      for (const version of [2, 3]) {
+        await world.execute("raiseRules", next(version));
+        assert.equal(await registry.rules(), BigInt(version));
+      }
+      for (const version of [0, 1, 2, 3, 5]) {
+        await world.refuseSigned("raiseRules", next(version), "RegistryRulesNotNext", [BigInt(version), 4n]);
+      }
+      const later = await World.found(["FR", "DE"], 5n);
+      await later.refuseSigned("raiseRules", next(5), "RegistryRulesNotNext", [5n, 6n]);
+      await later.execute("raiseRules", next(6));
+    });
+
+    it("takes k countries, and nobody is its target", async function () {
+      await world.refuseSigned("raiseRules", next(2), "RegistryTooFewVotes", [1n, 2n], [fr]);
+      await world.execute("raiseRules", next(2), [fr, de]);
+    });
+  });
+
   it("tells the whole story in events, numbered without gaps", async function () {
     const maker = newKey();
     const steps = [
@@ -436,6 +460,7 @@ describe("ParticipantRegistry", function () {
       ["withdrawPrefix", { holder: maker.address, prefix: "9520001" }, 5n, "Withdrawn"],
       ["suspendParticipant", { participant: maker.address, suspensionKind: 1, effectiveAt: 5n }, 2n, "Suspended"],
       ["reinstateParticipant", { participant: maker.address }, 3n, "Reinstated"],
+      ["raiseRules", { version: 2, digest: ethers.id("two") }, 7n, "Raised"],
     ];
     const coder = ethers.AbiCoder.defaultAbiCoder();
     for (const [i, [verb, fields, kind, typed]] of steps.entries()) {
@@ -450,6 +475,7 @@ describe("ParticipantRegistry", function () {
       assert.deepEqual(Object.fromEntries(struct.components.map((c) => [c.name, decoded[c.name]])), {
         ...body,
         ...(body.role ? { role: BigInt(body.role) } : {}),
+        ...(body.version ? { version: BigInt(body.version) } : {}),
         ...(body.suspensionKind ? { suspensionKind: BigInt(body.suspensionKind) } : {}),
       });
     }

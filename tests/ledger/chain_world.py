@@ -23,6 +23,7 @@ STRUCTS = {
     "participant_reinstated": "ParticipantReinstated(address participant)",
     "prefix_granted": "PrefixGranted(address holder,string prefix)",
     "prefix_withdrawn": "PrefixWithdrawn(address holder,string prefix)",
+    "rules_raised": "RulesRaised(uint32 version,bytes32 digest)",
     "operator_set": "OperatorSet(bytes32 logId,address operator)",
 }
 
@@ -47,7 +48,7 @@ class World:
 
     def found(self) -> World:
         """Deploy both contracts and set the operator."""
-        self.chain.deploy_registry(LOG_ID, self.authorities())
+        self.chain.deploy_registry(LOG_ID, self.authorities(), 1)
         self.chain.deploy_anchor()
         self.execute("operator_set", logId="0x" + LOG_ID.hex(), operator=address(self.operator))
         return self

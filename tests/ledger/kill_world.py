@@ -121,6 +121,13 @@ class Server:
         lines = self.output.read_text(errors="replace").splitlines()
         return "\n".join(line for line in lines if '"no answer"' in line or '"fault"' in line)[-3_000:]
 
+    def helpers(self) -> set[int]:
+        """Processes that the server has started and that check statements."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        pids = {int(pid) for file in children for pid in file.read_text().split()}
+        return {pid for pid in pids if _runs(pid, b"ledger.services.record.checkers")}
+
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed."""
         assert self._process is not None
@@ -303,8 +310,12 @@ def free_port() -> int:
 
 
 def _is_node(pid: int) -> bool:
-    """Whether the process runs our node script (a pid may have been given to somebody else since)."""
+    return _runs(pid, b"node.js")
+
+
+def _runs(pid: int, name: bytes) -> bool:
+    """Whether the process runs our script of that name (a pid may have been given to somebody else since)."""
     try:
-        return b"node.js" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return name in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False

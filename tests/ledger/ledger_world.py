@@ -116,9 +116,21 @@ class World:
         self.decide(ledger, Proposal.PREFIX_GRANTED, holder=key.address, prefix=prefix)
         return key
 
-    def register(self, ledger: Ledger, maker: EvmKey, gtin: str, lot: str, units: int = 17, **over: Any) -> MadeBatch:
-        """Register a batch of generated serials with label signatures; `over` replaces fields of the statement."""
-        made = self.prepare(ledger, maker, gtin, lot, generate(units), **over)
+    def register(
+        self,
+        ledger: Ledger,
+        maker: EvmKey,
+        gtin: str,
+        lot: str,
+        units: int = 17,
+        serials: Sequence[str] | None = None,
+        **over: Any,
+    ) -> MadeBatch:
+        """Register a batch with label signatures, of generated serials unless some are given.
+
+        `over` replaces fields of the statement.
+        """
+        made = self.prepare(ledger, maker, gtin, lot, serials or generate(units), **over)
         receipt = ledger.batches.register(made.statement, made.salt)
         return MadeBatch(
             "0x" + receipt.leaf.hex(), gtin, lot, made.serials, made.salt, made.label_seed, made.statement, receipt

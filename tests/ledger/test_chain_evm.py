@@ -89,7 +89,7 @@ class TestExecute:
 
     def test_founding_refusals_come_decoded(self, chain: EvmChain) -> None:
         with pytest.raises(ChainRefused) as caught:
-            chain.deploy_registry(LOG_ID, World(chain).authorities("FR", "FR", "FR"))
+            chain.deploy_registry(LOG_ID, World(chain).authorities("FR", "FR", "FR"), 1)
         assert caught.value.reason.name == "RegistryTooFewCountries"
         assert caught.value.reason.arguments == {"got": 1, "needed": 2}
 
@@ -105,10 +105,11 @@ class TestProposals:
             ("prefix_withdrawn", world.execute("prefix_withdrawn", holder=account, prefix="952012")),
             ("participant_suspended", world.execute("participant_suspended", **suspended)),
             ("participant_reinstated", world.execute("participant_reinstated", participant=account)),
+            ("rules_raised", world.execute("rules_raised", version=2, digest="0x" + "ef" * 32)),
         ]
         found = list(world.chain.proposals(after_sequence=1))
         assert [(m.proposal, m.body) for m in found] == steps
-        assert [m.sequence for m in found] == [2, 3, 4, 5, 6]
+        assert [m.sequence for m in found] == [2, 3, 4, 5, 6, 7]
         domain = Domain(world.chain.chain_id, world.chain.registry, LOG_ID)
         for mirrored in found:
             identity = digest(mirrored.proposal, mirrored.body, domain)

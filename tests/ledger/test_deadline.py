@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 import api.cli.base.remote as cli_remote
 import ledger.remote.http as http_module
@@ -16,7 +26,7 @@ import ledger.remote.log as log_module
 import ledger.remote.witness as witness_http
 from api.cli.base.remote import Remote
 from ledger.chain.rpc import Rpc
-from ledger.remote.deadline import Deadline, bounded
+from ledger.remote.deadline import Deadline, bounded, cut
 from ledger.remote.http import HttpFiles
 from ledger.remote.log import SaltClient
 from ledger.remote.witness import HttpWitness
@@ -97,3 +107,55 @@ def test_a_connection_serves_the_next_request_under_a_deadline_of_its_own() -> N
         outer = Deadline(SHORT)
         with outer.running(), Deadline(3_600).running(), pytest.raises(httpx.ReadTimeout):
             client.get(url)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of 127.0.0.1, which sign themselves."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    own = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    signed = made.add_extension(own, critical=False).sign(key, hashes.SHA256())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem))
+    return path
+
+
+@pytest.mark.parametrize("silent", ["in plain", "in TLS", "before TLS"])
+def test_who_ends_a_client_waits_for_no_silent_server(silent: str, certificate: Path) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    heard, over = threading.Event(), threading.Event()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            if silent == "in TLS":
+                connection = server.wrap_socket(connection, server_side=True)
+            connection.recv(65_536)
+            heard.set()
+            over.wait(30)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        ThreadPoolExecutor(2) as pool,
+        bounded(
+            httpx.Client(verify=ssl.create_default_context(cafile=certificate), trust_env=False, timeout=20)
+        ) as client,
+    ):
+        serving = pool.submit(serve)
+        scheme = "http" if silent == "in plain" else "https"
+        asked = pool.submit(client.get, f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
+        try:
+            assert heard.wait(10)
+            begun = time.monotonic()
+            cut(client)
+            with pytest.raises(httpx.TransportError):
+                asked.result(30)
+            assert time.monotonic() - begun < 10
+        finally:
+            over.set()
+        serving.result(10)

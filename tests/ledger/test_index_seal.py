@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.services.outward.index_seal import SEAL_AGE, SEAL_ENTRIES, IndexCadence, Indexes
+from ledger.services.outward.index_seal import SEAL_AGE, SEAL_ENTRIES, SEAL_QUIET, IndexCadence, Indexes
 from ledger.services.record.append import Receipt, Sequencer, Submission
 from ledger.services.record.checkpoint import Signer
 from ledger.services.record.opening import fold
@@ -22,8 +22,10 @@ from tests.sim import Actor, Sim, gtin_of
 from verifier.errors import CarnetError, Malformed, Refused, Unavailable
 from verifier.instant import MINUTE
 from verifier.record.entry import decode_entry
+from verifier.record.index import DECISIONS
 from verifier.record.participant import Role
 from verifier.record.record import Record
+from verifier.record.rules import FIRST, NEWEST
 from verifier.record.statement import Kind, Statement, verify
 from verifier.tree.merkle import Frontier
 
@@ -33,8 +35,8 @@ PREFIX = "9521234"
 class Scene:
     """A real writer over a real database; statements and the clock are a simulated ledger's of the same founding."""
 
-    def __init__(self, path: Path) -> None:
-        self.sim = Sim.found(checked=False)
+    def __init__(self, path: Path, rules: int = NEWEST) -> None:
+        self.sim = Sim.found(checked=False, rules=rules)
         self.maker, self.auditor = self.sim.maker("aurora", PREFIX), self.sim.admit("vera", Role.AUDITOR, "FR")
         self.made = 0
         self.now = self.sim.clock
@@ -48,7 +50,8 @@ class Scene:
             entry = decode_entry(raw)
             self.now = entry.recorded_at
             self.sequencer.submit(Submission(entry.kind, entry.body, None, None, None, frozenset({"*"})))
-        self.indexes = Indexes(self.record, Participants(self.record, DetailTable(self.engine)))
+        participants = Participants(self.record, DetailTable(self.engine))
+        self.indexes = Indexes(self.record, participants, clock=lambda: self.now)
         self.indexes.use(self.sequencer)
 
     def registration(self) -> Statement:
@@ -67,6 +70,13 @@ class Scene:
     def register(self, count: int = 1) -> None:
         for _ in range(count):
             self.submit(self.registration())
+
+    def suspend(self) -> None:
+        """Mirror the suspension of the maker."""
+        self.sim.clock = self.now
+        self.sim.suspend(self.maker)
+        entry = decode_entry(self.sim.entries[-1])
+        self.sequencer.submit(Submission(entry.kind, entry.body, None, None, None, frozenset({"*"})))
 
     def confirmation(self, by: Actor) -> Statement:
         sealed = self.record.sealed_index
@@ -91,8 +101,52 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.close()
 
 
-def test_a_seal_is_due_after_so_many_entries_or_so_much_time_with_something_new(scene: Scene) -> None:
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Scene]:
+    """A ledger whose rules list no decisions."""
+    made = Scene(tmp_path, FIRST)
+    yield made
+    made.close()
+
+
+def test_a_decision_is_sealed_at_once_and_a_quiet_index_every_hour(scene: Scene) -> None:
     indexes = scene.indexes
+    assert indexes.due(scene.now), "the decisions of the founding wait for it"
+    indexes.seal()
+    assert not indexes.due(scene.now + SEAL_QUIET - 1)
+    with pytest.raises(Refused) as refusal:
+        indexes.seal()
+    assert refusal.value.code == "index_current"
+    indexes.confirm(scene.confirmation(scene.auditor))
+    scene.now += SEAL_QUIET - 1
+    assert not indexes.due(scene.now), "a confirmation calls for no seal"
+    scene.now += 1
+    assert indexes.due(scene.now)
+    indexes.seal()
+    assert not indexes.due(scene.now)
+    scene.suspend()
+    assert (indexes.due(scene.now), indexes.new) == (True, 0)
+    sealed = indexes.seal().index
+    assert not indexes.due(scene.now)
+    assert scene.reopened().index_seals.keys() == scene.record.index_seals.keys()
+    view = scene.record.index_seals[sealed].view
+    assert view is not None
+    row = view.row_at(DECISIONS)
+    assert row is not None
+    assert (row.count, len(scene.record.index_seals)) == (5, 3)
+
+
+def test_by_older_rules_neither_a_decision_nor_an_hour_calls_for_a_seal(old: Scene) -> None:
+    old.register()
+    old.indexes.seal()
+    old.suspend()
+    assert not old.indexes.due(old.now + 2 * SEAL_QUIET)
+    view = old.record.index.view(old.record.size)
+    assert not view.listed
+
+
+def test_a_seal_is_due_after_so_many_entries_or_so_much_time_with_something_new(old: Scene) -> None:
+    scene, indexes = old, old.indexes
     assert not indexes.due(scene.now + 100 * SEAL_AGE), "nothing was said about any product"
     scene.register()
     assert indexes.due(scene.now), "the first one does not wait"
@@ -106,8 +160,8 @@ def test_a_seal_is_due_after_so_many_entries_or_so_much_time_with_something_new(
     assert indexes.due(scene.now)
 
 
-def test_seals_and_confirmations_never_call_for_another_seal(scene: Scene) -> None:
-    indexes = scene.indexes
+def test_seals_and_confirmations_never_call_for_another_seal(old: Scene) -> None:
+    scene, indexes = old, old.indexes
     scene.register(3)
     indexes.seal()
     for by in (scene.auditor, *scene.sim.authorities):

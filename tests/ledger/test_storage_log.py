@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.ports import LogHead, NewEntry
-from ledger.storage.database import create_all, open_database
+from ledger.storage import schema
+from ledger.storage.database import create_all, open_database, writing
 from ledger.storage.log import LogStore
 from ledger.storage.log_reader import CACHED_BUNDLES, EMPTY_HEAD, LogReader
 from ledger.storage.log_rows import LogRows
@@ -72,6 +74,36 @@ def test_grows_and_reopens(engine: Engine, batches: list[int]) -> None:
     growing.log = reopened
     growing.grow(7)
     growing.check(LogReader(engine, LOG_ID))
+
+
+def test_secrets_become_durable_with_their_entry_or_not_at_all(engine: Engine) -> None:
+    growing = Growing(LogStore(engine, LOG_ID))
+    growing.grow(254)
+    kept = select(schema.secret.c.name, schema.secret.c.sealed).order_by(schema.secret.c.name)
+
+    def append(name: str, value: bytes) -> None:
+        new = replace(entry(len(growing.entries)), secret=(name, value))
+        growing.log.append(growing.log.head(), [new], head_after([*growing.entries, new]))
+        growing.entries.append(new)
+
+    def rows() -> list[tuple[str, bytes]]:
+        with engine.connect() as connection:
+            return [(name, bytes(sealed)) for name, sealed in connection.execute(kept)]
+
+    with writing(engine) as connection:
+        connection.execute(insert(schema.secret), {"name": "salt/a", "sealed": b"first"})
+    append("salt/a", b"again")
+    assert rows() == [("salt/a", b"first")], "a name keeps its value, and the entry goes in"
+    with engine.begin() as connection:
+        connection.execute(update(schema.open_entry).where(schema.open_entry.c.idx == 3).values(leaf=bytes(32)))
+    with pytest.raises(ProofInvalid):
+        append("salt/b", b"lost")
+    assert rows() == [("salt/a", b"first")], "folding failed, and nothing is kept"
+    with engine.begin() as connection:
+        own = growing.entries[3].leaf
+        connection.execute(update(schema.open_entry).where(schema.open_entry.c.idx == 3).values(leaf=own))
+    append("salt/b", b"kept")
+    assert rows() == [("salt/a", b"first"), ("salt/b", b"kept")]
 
 
 def test_grows_past_a_full_level_one_tile(engine: Engine) -> None:

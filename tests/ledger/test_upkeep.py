@@ -71,7 +71,7 @@ def test_a_part_that_fails_is_said_and_tried_again_and_stops_no_other(fault: Exc
 class Followed:
     """A log that is followed; `faults` are raised first, one a round."""
 
-    of, alarm, checked_at, newest, seal_trouble = "log", None, None, None, None
+    of, alarm, paused, checked_at, newest, seal_trouble = "log", None, None, None, None, None
 
     def __init__(self, *faults: Exception) -> None:
         self.faults, self.rounds = list(faults), 0

@@ -16,15 +16,15 @@ from functools import cache
 from typing import Any
 
 from tests.sim import MadeBatch, Sim, secret, sign_unit
+from tests.verifier.decision_vectors import folded, listed
 from tests.verifier.evidence_vectors import MISSING, SERIAL, indexed, scene
 from verifier import canonical
 from verifier.evidence.evidence import check_evidence
 from verifier.evidence.explain import Report
+from verifier.evidence.index import encode_row_proof
 from verifier.reading.gs1 import UnitCode
-from verifier.record.entry import decode_entry
-from verifier.record.index import IndexView
+from verifier.record.index import DECISIONS, HISTORY, IndexProof, IndexView, index_key
 from verifier.record.participant import Role
-from verifier.record.record import Record
 from verifier.segment.view import encode_absence, encode_membership, unit_key
 from verifier.tree.checkpoint import Checkpoint, sign_checkpoint
 from verifier.tree.merkle import Frontier, consistency_proof, inclusion_proof
@@ -63,8 +63,9 @@ class Honest:
 
 @cache
 def bases() -> tuple[Honest, ...]:
-    """Honest files of every sort, from two ledgers."""
-    one, two = scene(), indexed()
+    """Honest files of every sort, from three ledgers."""
+    one, two, three = scene(), indexed(), listed()
+    decided = three.sim.proofs()
     sim, proofs, whole = one.sim, one.sim.proofs(), two.sim.proofs()
     signed = one.open.code(SERIAL, signature=sign_unit(sim, one.open, SERIAL))
     missing, hidden = one.open.code(MISSING), one.hidden.code(MISSING)
@@ -78,6 +79,8 @@ def bases() -> tuple[Honest, ...]:
         Honest("complete", whole.for_unit(two.quiet.code(SERIAL)), two.sim, two.quiet.code(SERIAL), two.quiet),
         Honest("recalled", whole.for_unit(two.recalled.code(SERIAL)), two.sim, two.recalled.code(SERIAL), two.recalled),
         Honest("lot-absent", whole.for_absent_lot(none.gtin, none.lot), two.sim, none),
+        Honest("decided", decided.for_unit(three.bad.code(SERIAL)), three.sim, three.bad.code(SERIAL), three.bad),
+        Honest("decided-since", decided.for_unit(three.late.code(SERIAL)), three.sim, three.late.code(SERIAL)),
     )
 
 
@@ -178,6 +181,9 @@ def spelled_otherwise(honest: Honest, rng: random.Random) -> bytes:
         extra.replace('"spec"', rng.choice(['"\\u0073pec"', '"SPEC"'])),
         extra[:at_] + extra[at_:].replace(":", ":0", 1),
         '{"spec":"carnet/evidence/2",' + extra[1:],
+        extra.replace("evidence/2", "evidence/3")
+        if "evidence/2" in extra
+        else extra.replace("evidence/3", "evidence/2"),
     ]
     return replace(honest.proof, extra=rng.choice(spellings).encode()).encode()
 
@@ -550,13 +556,57 @@ def older_confirmation(honest: Honest, rng: random.Random) -> bytes:
     return honest.with_extra(extra)
 
 
+# the decisions
+
+
+def decision_left_out(honest: Honest, rng: random.Random) -> bytes:
+    """A decision is not among the entries; since the seal its bytes stay where they were, or are gone as well."""
+    extra = honest.extra
+    part = extra["index"]
+    hidden = rng.choice([one for one in extra["entries"] if b'"participant_mirrored"' in base64.b64decode(one["data"])])
+    extra["entries"].remove(hidden)
+    place = hidden["index"] - part["seal"]
+    if place >= 0:
+        later = part["later"]
+        later[place : place + 1] = [hidden["data"]] if rng.randrange(2) else []
+    elif rng.randrange(2):
+        return _with_row(honest, extra, listed_at(rng.randrange(1, hidden["index"] + 1)).prove_at(DECISIONS))
+    return honest.with_extra(extra)
+
+
+def decisions_row_altered(honest: Honest, rng: random.Random) -> bytes:
+    """The row of the decisions is another one: of the history, of goods, of nothing, of an older index, miscounted."""
+    extra, seal = honest.extra, honest.extra["index"]["seal"]
+    row = extra["decisions"]["row"]
+    match rng.randrange(4):
+        case 0:
+            key = rng.choice([HISTORY, index_key(extra["index"]["gtin"]), secret(f"key {rng.randrange(10**6)}")])
+            return _with_row(honest, extra, listed_at(seal).prove_at(key))
+        case 1:
+            extra["decisions"]["row"] = None
+        case 2:
+            return _with_row(honest, extra, listed_at(rng.randrange(1, seal)).prove_at(DECISIONS))
+        case _:
+            changes = [{"count": row["count"] + rng.choice([-1, 1])}, {"root": "00" * 32}, {"key": HISTORY.hex()}]
+            extra["decisions"]["row"] = {**row, **rng.choice(changes)}
+    return honest.with_extra(extra)
+
+
+def _with_row(honest: Honest, extra: dict[str, Any], proof: IndexProof) -> bytes:
+    extra["decisions"] = encode_row_proof(proof)
+    return honest.with_extra(extra)
+
+
 @cache
 def rows_at(size: int) -> IndexView:
     """The index of the first entries of the indexed ledger, folded anew."""
-    record = Record(indexed().sim.segment)
-    for raw in indexed().sim.entries[:size]:
-        record.integrate(decode_entry(raw))
-    return record.index.view(size)
+    return folded(indexed().sim, size)
+
+
+@cache
+def listed_at(size: int) -> IndexView:
+    """The index of the first entries of the ledger whose index lists decisions."""
+    return folded(listed().sim, size)
 
 
 # helpers
@@ -603,6 +653,10 @@ def _index(honest: Honest) -> bool:
     return honest.name in ("complete", "recalled", "lot-absent")
 
 
+def _decided(honest: Honest) -> bool:
+    return honest.name in ("decided", "decided-since")
+
+
 def _unit(honest: Honest) -> bool:
     return honest.batch is not None
 
@@ -643,5 +697,7 @@ KINDS: Mapping[str, tuple[Kind, Callable[[Honest], bool]]] = {
     "tail altered": (tail_altered, _index),
     "confirmation altered": (confirmation_altered, _index),
     "older confirmation": (older_confirmation, _index),
+    "decision left out": (decision_left_out, _decided),
+    "row of decisions altered": (decisions_row_altered, _decided),
 }
 """Name -> what it does, and which honest files it fits."""

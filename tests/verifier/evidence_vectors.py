@@ -15,10 +15,19 @@ from typing import Any
 
 from tests.sim import Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
 from verifier import canonical
-from verifier.evidence.file import EvidenceFile, ShownEntry, UnitProof, decode_evidence, encode_evidence
+from verifier.evidence.file import (
+    SPEC,
+    SPEC_2,
+    EvidenceFile,
+    ShownEntry,
+    UnitProof,
+    decode_evidence,
+    encode_evidence,
+)
 from verifier.evidence.index import IndexPart
 from verifier.record.batch import RetireReason
 from verifier.record.participant import Role
+from verifier.record.rules import FIRST
 from verifier.record.statement import Kind, Proposal, sign
 from verifier.record.struct import ZERO32
 from verifier.segment.view import AbsenceProof, SegmentView, unit_key
@@ -47,7 +56,7 @@ class Scene:
 @cache
 def scene() -> Scene:
     """The ledger that all files are about. Nobody changes it."""
-    sim = Sim.found()
+    sim = Sim.found(rules=FIRST)
     maker, carrier = sim.maker("aurora", PREFIX), sim.admit("swift", Role.CARRIER, "KE")
     open_, hidden = (
         sim.register_batch(maker, lot="OPEN", units=100, public=True),
@@ -76,7 +85,7 @@ class Indexed:
 @cache
 def indexed() -> Indexed:
     """The ledger of the cases about the index, witnessed by two. Nobody changes it."""
-    sim = Sim.found(witnesses=("nl", "ke"))
+    sim = Sim.found(witnesses=("nl", "ke"), rules=FIRST)
     maker, auditor = sim.maker("aurora", PREFIX), sim.admit("vera", Role.AUDITOR, "FR")
     rival = sim.maker("borealis", "9527777")
     quiet = sim.register_batch(maker, lot="QUIET", public=True)
@@ -167,7 +176,7 @@ def operator_unknown() -> EvidenceFile:
 
 def confirmed_by_the_operator() -> EvidenceFile:
     """An index that the operator itself confirmed, in a log that let it."""
-    sim = Sim.found(checked=False)
+    sim = Sim.found(checked=False, rules=FIRST)
     sim.maker("aurora", PREFIX)
     sim.decide(Proposal.PARTICIPANT_ADMITTED, participant=actor("operator").address, role=int(Role.AUDITOR),
                country="NL", nameHash=ZERO32)  # fmt: skip
@@ -249,7 +258,8 @@ def file_of(sim: Sim, own: int, others: list[int], unit: UnitProof | None = None
     """A file about an entry, resting on whatever one likes: what somebody could hand out who owns the log's key."""
     entry = shown(sim, own)
     proof = TlogProof(own, entry.path, sim.notes[sim.size()])
-    return EvidenceFile(proof, entry.data, tuple(shown(sim, index) for index in others), unit)
+    spec = SPEC if sim.founding.rules > 1 else SPEC_2
+    return EvidenceFile(proof, entry.data, tuple(shown(sim, index) for index in others), unit, spec=spec)
 
 
 def forged_blind() -> EvidenceFile:
@@ -311,7 +321,7 @@ def another_head() -> EvidenceFile:
 
 def another_founding() -> EvidenceFile:
     """A whole ledger of one's own under the same name."""
-    sim = Sim.found(("NL", "KE"))
+    sim = Sim.found(("NL", "KE"), rules=FIRST)
     maker = sim.maker("aurora", PREFIX)
     batch = sim.register_batch(maker, public=True)
     return decode_evidence(sim.proofs().for_unit(batch.code(SERIAL)))
@@ -325,7 +335,7 @@ def changed_entry() -> EvidenceFile:
 
 def one_vote() -> EvidenceFile:
     """An admission that one country alone approved, in a log whose operator let it in."""
-    sim, maker = Sim.found(checked=False), actor("selfmade")
+    sim, maker = Sim.found(checked=False, rules=FIRST), actor("selfmade")
     body = {
         **sim.header(),
         "participant": maker.address,
@@ -340,7 +350,7 @@ def one_vote() -> EvidenceFile:
 
 def rogue(change: Callable[[Sim, Actor, MadeBatch], tuple[Kind, Mapping[str, Any], Actor]]) -> EvidenceFile:
     """A statement that no ledger takes, in a log whose operator took it."""
-    sim = Sim.found(checked=False)
+    sim = Sim.found(checked=False, rules=FIRST)
     maker = sim.maker("aurora", PREFIX)
     sim.admit("swift", Role.CARRIER, "KE")
     batch = sim.register_batch(maker, public=True)
@@ -371,7 +381,7 @@ def recalled_by_a_carrier() -> EvidenceFile:
 
 def signature_of_another() -> EvidenceFile:
     """A recall in the maker's name that the carrier signed."""
-    sim = Sim.found(checked=False)
+    sim = Sim.found(checked=False, rules=FIRST)
     maker = sim.maker("aurora", PREFIX)
     batch = sim.register_batch(maker, public=True)
     body = {**sim.header(), "batch": batch.id, "reason": "spite", "noticeUrl": "", "supersedes": ZERO32}
@@ -390,7 +400,7 @@ def with_anchor(**changes: Any) -> EvidenceFile:
 
 def anchor_of_another_log() -> EvidenceFile:
     """An anchor that this history does not extend."""
-    other = Sim.found(("NL", "KE"), checked=False)
+    other = Sim.found(("NL", "KE"), checked=False, rules=FIRST)
     while other.size() < scene().sim.size():
         other.admit(f"filler {other.size()}")
     path = consistency_proof(4, other.size(), other.tree())
@@ -495,7 +505,7 @@ def pin(name: str) -> bytes:
     """The pin under which a case is checked."""
     if name in INDEXED:
         return indexed().sim.pin
-    return Sim.found(checked=False).pin if name in OWN_PIN else scene().sim.pin
+    return Sim.found(checked=False, rules=FIRST).pin if name in OWN_PIN else scene().sim.pin
 
 
 def write() -> None:

@@ -17,6 +17,7 @@ from tests.sim import Sim, secret
 from verifier import canonical
 from verifier.errors import CarnetError
 from verifier.instant import HOUR, SECOND
+from verifier.record.rules import FIRST
 from verifier.record.seal import SealAbsence, SealMembership, build_seal, prove_leaf
 from verifier.scan.evidence import check_scan_evidence
 from verifier.scan.receipt import ScanReceipt, parse_receipt, receipt_message, sign_receipt, verify_receipt
@@ -30,7 +31,7 @@ JSON = dict[str, Any]
 @cache
 def scene() -> tuple[Sim, dict[str, ScanReceipt]]:
     """A log with three seals and one promise of each fate: kept, missing, late, overdue. Nobody changes it."""
-    sim = Sim.found()
+    sim = Sim.found(rules=FIRST)
     maker = sim.maker("aurora", "9521234")
     promises = {"kept": sim.promise("KEPT"), "missing": sim.promise("DROPPED")}
     others = [sim.promise(f"OTHER-{n}").leaf for n in range(20)]
@@ -163,7 +164,7 @@ def _signed_by_a_stranger() -> JSON:
 
 
 def _other_founding() -> JSON:
-    sim = Sim.found(("NL", "KE"))
+    sim = Sim.found(("NL", "KE"), rules=FIRST)
     receipt = sim.promise("KEPT")
     sim.seal([receipt.leaf])
     raw = sim.evidence(receipt)

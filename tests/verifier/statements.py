@@ -15,6 +15,7 @@ TYPES: Mapping[str, st.SearchStrategy[Any]] = {
     "bytes32": HEX32,
     "address": st.binary(min_size=20, max_size=20).map(lambda value: "0x" + value.hex()),
     "uint64": st.integers(0, 2**64 - 1).map(str),
+    "uint32": st.integers(0, 2**32 - 1),
     "uint16": st.integers(0, 2**16 - 1),
     "uint8": st.integers(0, 255),
     "string": TEXT,

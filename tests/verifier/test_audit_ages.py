@@ -12,6 +12,7 @@ from verifier.audit.ages import AGE_LIMIT, PAUSE
 from verifier.audit.audit import audit
 from verifier.audit.report import AuditReport
 from verifier.instant import format_instant
+from verifier.record.participant import Role
 
 
 def story() -> tuple[Sim, Actor, MadeBatch]:
@@ -141,3 +142,36 @@ def test_the_ages_are_part_of_every_report() -> None:
 
 def _at(instant: int) -> str:
     return format_instant(instant)
+
+
+@pytest.mark.parametrize(("rules", "said"), [(1, False), (2, True)])
+def test_an_index_that_nobody_confirms_any_more_is_said_to_be_old(rules: int, said: bool) -> None:
+    sim = Sim.found(checked=False, rules=rules)
+    maker, auditor = sim.maker("aurora", "9521234"), sim.admit("vera", Role.AUDITOR, "FR")
+    batch = sim.register_batch(maker, units=20)
+    sim.seal_index()
+    sim.confirm_index(auditor)
+    go_on(sim, maker, batch, sim.seal_index, sim.seal, sim.anchor)
+
+    def old() -> bool:
+        return any(note.startswith("stale: the newest index that others confirmed") for note in report(sim).notes)
+
+    assert report(sim).ok
+    assert old() == said
+    sim.confirm_index(sim.authorities[1])
+    assert not old()
+
+
+@pytest.mark.parametrize(("rules", "codes"), [(1, []), (2, ["index_seals_stopped"])])
+def test_by_rules_that_list_decisions_a_quiet_index_is_owed_as_well(rules: int, codes: list[str]) -> None:
+    """Nothing is said about goods, and scans are sealed all the time."""
+    sim = Sim.found(checked=False, rules=rules)
+    sim.seal_index()
+    sim.anchor()
+    for _ in range(6):
+        sim.clock += PAUSE
+        sim.seal()
+        sim.anchor()
+    assert [finding.code for finding in report(sim).findings] == codes
+    sim.seal_index()
+    assert report(sim).ok

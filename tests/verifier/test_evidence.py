@@ -59,7 +59,7 @@ def test_a_registered_unit_is_proved_step_by_step() -> None:
     report = check(unit_file(), code=here.open.code(SERIAL, signature=signed), chain=here.sim)
     assert report.ok
     assert [step.step for step in report.steps] == list(STEPS)
-    assert {step.step for step in report.steps if not step.ok} == {"witnesses", "index"}, "this log has neither"
+    assert {step.step for step in report.steps if not step.ok} == {"witnesses", "index", "decisions"}, "it has none"
     assert report.shows["unit"]["state"] == "present"
     assert report.shows["batch"]["maker"] == here.maker.address
     assert report.shows["label"] == "valid"

@@ -16,6 +16,7 @@ from verifier.evidence.evidence import check_evidence
 from verifier.evidence.explain import Report, explain
 from verifier.record.entry import decode_entry
 from verifier.record.participant import Role
+from verifier.record.rules import FIRST
 from verifier.record.statement import Kind, Proposal
 
 PREFIX = "9521234"
@@ -172,10 +173,11 @@ def test_a_decision_that_the_registry_never_took_fails() -> None:
 
 
 def test_every_kind_of_decision_is_read_from_its_event_as_it_was_signed() -> None:
-    sim = Sim.found(checked=False)
+    sim = Sim.found(checked=False, rules=FIRST)
     maker = sim.maker("aurora", PREFIX)
     sim.suspend(maker)
     sim.reinstate(maker)
+    sim.raise_rules()
     sim.withdraw(maker, PREFIX)
     events = [parse_executed(raw, sim.founding) for raw in sim.logs(executed_query(sim.founding))]
     assert {event.proposal for event in events} == set(Proposal)

@@ -228,6 +228,9 @@ HOSTILE = {
     "letters of a layout": "реезыЖ" * 340,
     "schemes": "https://" * 256,
     "accents": "é" * 2_048,
+    "signs that stand for eighteen": "\ufdfa" * 1_728,
+    "wide digits and signs that nobody sees": "１\u200b" * 1_024,
+    "a text that many forms make of itself": "（" * 2_047,
 }
 
 

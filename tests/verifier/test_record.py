@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statements import SIGNED, bodies
 
 from tests.sim import ORIGIN, Actor, MadeBatch, Sim, actor, gtin_of, secret, sign_unit
 from verifier import canonical
 from verifier.errors import CarnetError, Malformed, NotFound, ProofInvalid, Refused
 from verifier.instant import DAY, HOUR, MINUTE
 from verifier.record.batch import RetireReason
-from verifier.record.entry import Entry, chain_head, decode_entry, encode_entry
+from verifier.record.entry import Entry, assemble_entry, chain_head, decode_entry, encode_entry
 from verifier.record.participant import Role
 from verifier.record.record import Record
 from verifier.record.statement import Domain, Kind, Proposal, Statement, sign
@@ -630,6 +633,29 @@ def test_entries_come_back_as_they_were_and_chain_by_their_leaves() -> None:
         )
         head = chain_head(head, entry.leaf)
     assert head == sim.record.head
+
+
+@given(st.data())
+def test_an_entry_put_together_from_parts_is_the_one_that_is_encoded_whole(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from([kind for kind in SIGNED if isinstance(kind, Kind)]))
+    body, actor, signature = data.draw(bodies(kind)), "0x" + "1f" * 20, "0x" + "5e" * 65
+    now, previous = data.draw(st.integers(0, 4_000_000_000_000)), data.draw(st.binary(min_size=32, max_size=32))
+    whole = decode_entry(encode_entry(kind, body, actor, signature, now, previous))
+    assert assemble_entry(kind, body, canonical.encode(body), actor, signature, now, previous) == whole
+
+
+def test_an_entry_put_together_from_parts_is_signed_and_fits() -> None:
+    sim, maker, batch = made()
+    body = {**sim.header(), "batch": batch.id, "reason": "x", "noticeUrl": "", "supersedes": ZERO32}
+    parts = Kind.BATCH_RECALLED, body
+    for raw, by, code in (
+        (canonical.encode(body), None, "hex"),
+        (canonical.encode(body), maker.address + '"', "hex"),
+        (b" " * 65_535, maker.address, "entry_too_large"),
+    ):
+        with pytest.raises(Malformed) as refusal:
+            assemble_entry(*parts, raw, by, "0x" + "00" * 65, sim.clock, bytes(32))
+        assert code_of(refusal) == code
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,70 @@ def test_what_was_registered_after_the_answer_contradicts_no_absence() -> None:
     assert compare_answer(receipt, at(sim.size()), at(sim.size()), Place(second.index)).faults != ()
 
 
+def test_what_was_registered_after_the_answer_contradicts_no_registration() -> None:
+    """A maker can register a serial once more at any time: in a new lot, or in the one on its code that was none."""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    one = sim.register_batch(maker, lot="ONE", public=True)
+    size = sim.size()
+    two = sim.register_batch(maker, lot="TWO", public=True)
+    for code, reasons in (
+        (f"(01){one.gtin}(21){SERIAL}", ["unit_registered"]),
+        (f"(01){one.gtin}(10)TWO(21){SERIAL}", ["unit_registered", "lot_mismatch"]),
+    ):
+        verdict = str(verdict_from(reasons))
+        receipt = sim.promise("T", code=code, reasons=reasons, verdict=verdict, log_size=str(size))
+        then = said(sim, code, "NL", "import", size)
+        found = compare_answer(receipt, then, then, Place(two.index))
+        assert (found.faults, "came after" in (found.open or {})["unit"]) == ((), True)
+        assert "verdict" not in found.same
+    alone = f"(01){one.gtin}(10)TWO(21){SERIAL}"
+    receipt = sim.promise("T", code=alone, reasons=["unit_registered"], verdict="registered", log_size=str(size))
+    then = said(sim, alone, "NL", "import", size)
+    assert compare_answer(receipt, then, then, Place(two.index)).faults, "the printed lot was not registered then"
+
+
+def test_a_unit_whose_registration_no_signed_head_covered_yet_was_registered() -> None:
+    """An officer asks for the product's first unit, or for a further lot, while the next head is being signed."""
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    for lot in ("ONE", "TWO"):
+        size = sim.size()
+        batch = sim.register_batch(maker, lot=lot, public=True)
+        code = f"(01){batch.gtin}(10){lot}(21){SERIAL}"
+        reasons = ["unit_registered", "awaiting_witnesses"]
+        receipt = sim.promise("T", code=code, reasons=reasons, verdict="check", log_size=str(size))
+        at = partial(said, sim, code, "NL", "import")
+        assert compare_answer(receipt, at(size), at(sim.size()), Place(batch.index)).faults == ()
+        assert compare_answer(receipt, at(size), at(sim.size()), None).faults == ()
+        assert compare_answer(receipt, at(size), at(size), Place(batch.index)).faults != ()
+
+
+def test_a_lot_that_was_registered_later_hides_no_recall_of_the_one_before() -> None:
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, lot="BAD", public=True)
+    sim.recall(maker, batch)
+    size = sim.size()
+    again = sim.register_batch(maker, lot="MORE", public=True)
+    code = f"(01){batch.gtin}(21){SERIAL}"
+    receipt = sim.promise("T", code=code, reasons=["unit_registered"], verdict="registered", log_size=str(size))
+    at = partial(said, sim, code, "NL", "import")
+    found = compare_answer(receipt, at(size), at(sim.size()), Place(again.index))
+    assert "recalled" not in found.same
+    assert "verdict" not in found.same
+
+
+def test_absence_from_the_printed_lot_is_none_from_the_others() -> None:
+    told = world("nothing", alone=False)
+    unit = {"code": told.code("FINE")}  # it is in lot BAD
+    found = compare(told, ["unit_absent"], Place(None), **unit)
+    assert "whether in another" in (found.open or {})["unit"]
+    assert {"unit", "verdict"}.isdisjoint(found.same)
+    lonely = world("nothing", alone=True)
+    assert {"unit", "verdict"} <= set(compare(lonely, ["unit_absent"], Place(None)).same)
+
+
 class _Kept:
     """What an honest server has beside the log: salts, and a scan history without scans."""
 
@@ -164,6 +228,52 @@ class _Kept:
 
     def history(self, subject: bytes) -> History:
         return History()
+
+
+def asked(sim: Sim, size: int, code: str) -> tuple[list[str], str]:
+    """What an honest server answers while the signed head has this size: reasons and verdict."""
+    kept, root = _Kept(sim), sim.root(size)
+    server = Verification(sim.record, sim, kept, kept, lambda: AsOf(size, root, sim.clock, None), lambda: False)  # type: ignore[arg-type]
+    question = Question(read(code), today="2026-10-01", context=Context.IMPORT, market="NL")
+    judgement = server.answer(question).judgement
+    return [reason.code for reason in judgement.reasons], judgement.verdict.value
+
+
+@pytest.mark.parametrize("fact", ["recalled", "stolen", "issuer_suspended", "prefix_moved"])
+def test_what_was_undone_after_the_answer_excuses_nobody(fact: str) -> None:
+    sim = Sim.found(checked=False)
+    maker = sim.maker("aurora", "9521234")
+    batch = sim.register_batch(maker, public=True)
+    match fact:
+        case "recalled":
+            leaf = sim.recall(maker, batch)
+        case "stolen":
+            leaf = sim.retire(maker, batch, RetireReason.STOLEN, [SERIAL])
+        case "issuer_suspended":
+            sim.suspend(maker)
+        case "prefix_moved":
+            sim.withdraw(maker, "9521234")
+    size, code = sim.size(), f"(01){batch.gtin}(10){batch.lot}(21){SERIAL}"
+    true, _ = asked(sim, size, code)
+    assert fact in true
+    match fact:
+        case "recalled" | "stolen":
+            sim.undo(maker, leaf)
+        case "issuer_suspended":
+            sim.reinstate(maker)
+        case "prefix_moved":
+            sim.grant(maker, "9521234")
+    at = partial(said, sim, code, "NL", "import")
+
+    def held(reasons: list[str], verdict: str) -> Compared:
+        receipt = sim.promise("T", code=code, reasons=reasons, verdict=verdict, log_size=str(size))
+        return compare_answer(receipt, at(size), at(sim.size()), Place(batch.index))
+
+    early, verdict = asked(sim, size, code)
+    assert fact not in early, "it counts at once"
+    assert (held(early, verdict).faults, fact in (held(early, verdict).open or {})) == ((), True)
+    lie = [reason for reason in true if reason != fact]
+    assert any(f"not told {fact!r}" in fault for fault in held(lie, str(verdict_from(lie))).faults)
 
 
 @pytest.mark.parametrize("context", [Context.IMPORT, Context.OWNER])

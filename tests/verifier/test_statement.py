@@ -169,6 +169,9 @@ WRONG: list[tuple[str, Any]] = [
     ("uint8", "1"),
     ("uint8", 1.0),
     ("uint16", 65536),
+    ("uint32", 2**32),
+    ("uint32", "2"),
+    ("uint32", True),
     ("string", 7),
     ("string", "a\nb"),
     ("string", "\x00"),
@@ -185,7 +188,7 @@ WRONG: list[tuple[str, Any]] = [
 def test_values_that_libraries_would_bend_are_refused(type_: str, value: Any) -> None:
     found = [(kind, name) for kind in SIGNED for name, t in STRUCTS[kind].fields if t == type_]
     kind, name = found[-1]
-    zeros = {"string": "", "string[]": [], "bytes32[]": [], "uint8": 0, "uint16": 0, "uint64": "0"}
+    zeros = {"string": "", "string[]": [], "bytes32[]": [], "uint8": 0, "uint16": 0, "uint32": 0, "uint64": "0"}
     body = {n: zeros.get(t, "0x" + "00" * (20 if t == "address" else 32)) for n, t in STRUCTS[kind].fields}
     digest(kind, body, DOMAIN)
     with pytest.raises(Malformed) as refusal:

@@ -14,6 +14,7 @@ from verifier.audit.report import Findings
 from verifier.chain.event import Block
 from verifier.instant import DAY, HOUR, format_instant
 from verifier.record.entry import Entry
+from verifier.record.index import LISTED_FROM
 from verifier.record.record import Record
 from verifier.record.statement import Kind
 
@@ -45,9 +46,12 @@ class AgeAudit:
         if index in self.watched:
             self._before[index] = self._written
         sealed, newest = record.sealed_index, record.seals[-1] if record.seals else None
-        # Seals are made also when nothing is scanned: a log that never made one owes it like one that stopped.
+        # Seals are made also when nothing is scanned: a log that never made one owes it like one that stopped. So is
+        # the index, by rules that list decisions.
         self._wait("scan_seal", waiting=newest is None or newest.index != index)
-        self._wait("index_seal", waiting=record.index.changes > (sealed.changes if sealed is not None else 0))
+        unsealed = record.index.changes > (sealed.changes if sealed is not None else 0)
+        quiet = record.rules >= LISTED_FROM and entry.kind is not Kind.INDEX_SEALED
+        self._wait("index_seal", waiting=unsealed or quiet)
         if newest is not None:
             self._at["scan_seal"] = newest.recorded_at
         if entry.kind is Kind.INDEX_SEALED:

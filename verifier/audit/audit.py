@@ -21,11 +21,12 @@ from verifier.audit.segments import SegmentAudit
 from verifier.audit.tree import TreeCheck
 from verifier.audit.witnesses import WitnessAudit
 from verifier.chain.event import ChainReader
-from verifier.errors import CarnetError, Malformed, Refused
+from verifier.errors import CarnetError, Malformed, Refused, RulesUnknown
 from verifier.record.entry import Entry, chain_head, decode_entry
 from verifier.record.founding import Founding
 from verifier.record.participant import parse_mirrored
 from verifier.record.record import Record
+from verifier.record.rules import KNOWN, Rules
 from verifier.record.seal import Seal
 from verifier.record.statement import Kind, verify
 from verifier.record.statement import digest as struct_digest
@@ -75,6 +76,7 @@ def audit(
     former: Former | None = None,
     now: int | None = None,
     served: bool = False,
+    known: Rules = KNOWN,
 ) -> AuditReport:
     """Recompute a log and report everything that does not hold.
 
@@ -89,11 +91,21 @@ def audit(
         now: the auditor's clock (ms), for the age of what is missing; None for a copy of unknown age, which is then
             judged by its own clock.
         served: the log is published, so it is a finding when its seals or anchors have stopped; else a note.
+        known: the versions of the rules that this auditor has. Entries from the first one that goes by others are not
+            checked, which is said; what was found before stands.
 
     Raises Unavailable when the source gives no answer, Refused (`other_log`) for a former report about another log.
     """
     return Auditor(
-        source, pin, chain=chain, seals=seals, progress=progress, former=former, now=now, served=served
+        source,
+        pin,
+        chain=chain,
+        seals=seals,
+        progress=progress,
+        former=former,
+        now=now,
+        served=served,
+        known=known,
     ).run()
 
 
@@ -132,6 +144,7 @@ class Auditor:
         now: int | None = None,
         served: bool = False,
         findings: Findings | None = None,
+        known: Rules = KNOWN,
     ) -> None:
         """`sizes`: further tree sizes whose roots are to be in `roots` when `after` is called; `findings`: so far."""
         if former is not None and former.pin != pin:
@@ -139,7 +152,8 @@ class Auditor:
         self._source, self._pin, self._former, self._now = source, pin, former, now
         self._progress = progress or _silent
         self.findings = Findings() if findings is None else findings
-        self.record = AuditedRecord(source.segment)
+        self.record = AuditedRecord(source.segment, known)
+        self._paused = False
         self.chain = ChainAudit(chain, self.findings)
         self._checkpoints = CheckpointAudit(source.checkpoints(), self.findings)
         self._segments = SegmentAudit(source.segment, self.findings, self._progress)
@@ -167,11 +181,12 @@ class Auditor:
             self._checkpoints.compare(first, self.tree.roots, size)  # 3
             self._witnesses.compare(first, self._checkpoints.heads, self._recorded, size, shown=self.shown())
             self._compare_anchors(first, size, root)  # 4
-            self.after(first, size, root)
+            if not self._paused:
+                self.after(first, size, root)
         self._compare_former(size)
         self._segments.run()  # 5
         self._seals.run(self.record.seals)  # 6
-        ages = self._ages.tell(self._now)
+        ages = self._ages.tell(None if self._paused else self._now)
         self.findings.notes += index_notes(self.record)
         found, record, newest = self.findings, self.record, self._checkpoints.newest
         kept, notes = tuple(found.list), tuple(found.notes)
@@ -183,7 +198,7 @@ class Auditor:
 
     def _compare_anchors(self, founding: Founding, size: int, root: bytes) -> None:
         now = self._now if self._now is not None else self.record.recorded_at
-        later = self.chain.compare(self.tree.roots, size, now)
+        later = self.chain.compare(self.tree.roots, size, now, whole=not self._paused)
         if self.chain.view is not None:
             # The contract's own head: a node that leaves its event out must not make the log look as if it stood still.
             last = next((one for one in self.chain.anchors if one.size == self.chain.head), None)
@@ -210,7 +225,7 @@ class Auditor:
         """The founding, read ahead: it says which contracts to ask. Not believed before the pin is compared."""
         try:
             data = self._source.tile("entries", 0, width_of("entries", 0, size))
-            record = Record(self._source.segment)
+            record = Record(self._source.segment, self.record.known)
             record.integrate(decode_entry(data[2 : 2 + int.from_bytes(data[:2])]))
         except CarnetError:
             return None
@@ -248,7 +263,7 @@ class Auditor:
                 return
             self.tree.add(n, leaves)
             for offset, leaf in enumerate(leaves):
-                if entries is None:
+                if entries is None or self._paused:
                     self.record.skip(leaf)
                 else:
                     self._read_entry(start + offset, entries[offset], leaf)
@@ -294,12 +309,22 @@ class Auditor:
                 self._check_signature(index, at, entry)  # 3
             record.admit(entry.kind, entry.body, entry.actor, entry.recorded_at)  # 4
             record.integrate(entry)
+        except RulesUnknown as error:
+            self._pause(at, error)
+            record.skip(leaf)
+            return
         except CarnetError as error:
             found.refused(at, error)
             record.skip(leaf)
             return
         self._ages.saw(index, entry, record)
         self._count(index, entry)
+
+    def _pause(self, at: str, error: RulesUnknown) -> None:
+        """Nobody is wrong where the rules are newer than the auditor: the tree is checked on, and nothing else."""
+        self._paused = True
+        words = f"couldn't check anything from {at} on but the tree: {error}"
+        self.findings.doubt(at, error.code, words, told=False)
 
     def _check_signature(self, index: int, at: str, entry: Entry) -> None:
         """A wrong signature is a finding, and the rules are checked all the same."""

@@ -66,11 +66,12 @@ class ChainAudit:
         """Remember a mirrored decision, recorded at that instant (ms); it is compared when all have been read."""
         self._mirrored[index], self._recorded[index] = mirrored, recorded_at
 
-    def compare(self, roots: Mapping[int, bytes], size: int, now: int) -> list[Anchored]:
+    def compare(self, roots: Mapping[int, bytes], size: int, now: int, *, whole: bool = True) -> list[Anchored]:
         """Compare anchors and decisions. Returns the anchors that are still to be compared.
 
         Of those beyond the log nothing can be said without a newer head; others came while the entries were read.
-        `now`: the instant (ms) for which the age of what is missing is told.
+        `now`: the instant (ms) for which the age of what is missing is told. `whole`: every entry was read; of a log
+        read in part nobody can tell which decisions it lacks.
         """
         if self.view is None or self._chain is None:
             return []
@@ -84,7 +85,8 @@ class ChainAudit:
         self._findings.count("anchors", len([anchor for anchor in self.anchors if anchor.size in roots]))
         if not self.anchors and self.view.anchors_missing is None:
             self._findings.notes.append("the contract holds no anchor of this log yet")
-        self._wait(now)
+        if whole:
+            self._wait(now)
         return [anchor for anchor in self.anchors if anchor.size > size or anchor.size not in roots]
 
     def _look(self) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from verifier.audit.ages import AGE_LIMIT
+from verifier.audit.decisions import age_in_words
 from verifier.record.independence import independence
+from verifier.record.index import LISTED_FROM
 from verifier.record.record import Record
 
 
@@ -19,5 +22,11 @@ def index_notes(record: Record) -> list[str]:
         notes.append(
             f"{', '.join(who.countries) or 'nobody'} alone confirmed the index at size {sealed.head.size}, and the log "
             "names no country of the operator: it may be the same"
+        )
+    age = record.recorded_at - sealed.recorded_at
+    if record.rules >= LISTED_FROM and age > AGE_LIMIT:
+        notes.append(
+            f"stale: the newest index that others confirmed, in entry {sealed.index}, is {age_in_words(age)} older "
+            "than the newest entry: proofs rest on it"
         )
     return notes

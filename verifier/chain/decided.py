@@ -5,7 +5,6 @@ The event also names the digest that was signed, so a struct that was read wrong
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from verifier.chain.event import Block, Executed
@@ -42,11 +41,6 @@ def decided_body(event: Executed, domain: Domain) -> dict[str, Any]:
     if signed != event.digest:
         raise _bad(event, "another struct than the one that was signed")
     return body
-
-
-def decided_about(body: Mapping[str, Any]) -> str:
-    """Whom or what a decision is about, as `Standing.decisions` names it: an address or a company prefix."""
-    return str(body.get("participant") or body.get("prefix") or body["operator"])
 
 
 def _value(kind: str, data: bytes, at: int) -> Any:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from verifier.chain.event import ChainReader
-from verifier.errors import CarnetError, ProofInvalid, Unavailable
+from verifier.errors import CarnetError, Malformed, ProofInvalid, RulesUnknown, Unavailable
 from verifier.evidence.anchor import check_anchor, check_on_chain
+from verifier.evidence.decisions import check_decisions, tells_standing
 from verifier.evidence.explain import STEPS, Limits, Report, Step
 from verifier.evidence.facts import anchor_facts, batch_facts, index_facts, unit_facts, witness_facts
 from verifier.evidence.file import EvidenceFile, ShownEntry, decode_evidence
@@ -28,6 +29,8 @@ from verifier.record.excerpt import Excerpt
 from verifier.record.founding import Founding, parse_founding
 from verifier.record.head import Head, open_head
 from verifier.record.independence import Independence, independence
+from verifier.record.participant import goes_beyond
+from verifier.record.rules import KNOWN, Rules
 from verifier.record.sealed_index import SealedIndex
 from verifier.record.statement import Kind
 from verifier.tree.checkpoint import Checkpoint
@@ -48,6 +51,7 @@ def check_evidence(
     salt: bytes | None = None,
     chain: ChainReader | None = None,
     unwitnessed: bool = False,
+    known: Rules = KNOWN,
 ) -> Report:
     """Check a file of evidence step by step; stops at the first step that fails.
 
@@ -59,10 +63,12 @@ def check_evidence(
         chain: the verifier's own node; without it anchor and register rest on what the file says.
         unwitnessed: be content with a head that fewer witnesses cosigned than entry 0 asks for. It may be one of two
             histories; without this such a file proves nothing.
+        known: the versions of the rules that this verifier has. A file that goes beyond them is `paused`: nobody can
+            tell here whether it holds, and what was said before stands.
 
     Never raises for anything the file holds.
     """
-    return _Check(raw, pin, code, salt, chain, unwitnessed).run()
+    return _Check(raw, pin, code, salt, chain, unwitnessed, known).run()
 
 
 class _Check:
@@ -76,6 +82,7 @@ class _Check:
         salt: bytes | None,
         chain: ChainReader | None,
         unwitnessed: bool,
+        known: Rules,
     ) -> None:
         self._raw, self._pin, self._code, self._salt, self._chain = raw, pin, code, salt, chain
         self._unwitnessed = unwitnessed
@@ -88,7 +95,9 @@ class _Check:
         self._quorum_at: int | None = None
         self._index: SealedIndex | None = None
         self._independence: Independence | None = None
-        self._excerpt = Excerpt()
+        self._decisions: int | None = None
+        self._excerpt = Excerpt(known)
+        self._paused: RulesUnknown | None = None
         self._refused: tuple[str, CarnetError] | None = None
         self._batch: Batch | None = None
         self._blind_unknown = False
@@ -103,24 +112,46 @@ class _Check:
             if any(step.ok is False for step in steps):
                 steps.append(Step(name, None, "not reached"))
                 continue
+            if self._paused is not None and name not in _ON_PAUSE:
+                steps.append(Step(name, None, "not reached"))
+                continue
             check: Callable[[], str] = getattr(self, f"_check_{name}")
             try:
                 steps.append(Step(name, True, check()))
             except _Open as open_:
                 steps.append(Step(name, None, str(open_)))
                 unproved = unproved or (name if open_.needed else None)
+            except RulesUnknown as error:
+                self._paused, unproved = error, unproved or name
+                steps.append(Step(name, None, str(error)))
             except CarnetError as error:
                 steps.append(Step(name, False, str(error)))
         good = all(step.ok is not False for step in steps)
         # Of a file that fails nothing is said but where: what a later step would have found nobody looked at.
-        shows, limits = (self._shows(), self._limits().sentences()) if good else ({}, ())
-        return Report(tuple(steps), shows, limits, unproved)
+        shows, limits = (self._shows(), self._limits().sentences()) if good and unproved != "founding" else ({}, ())
+        return Report(tuple(steps), shows, limits, unproved, str(self._paused) if self._paused is not None else None)
 
     def _check_file(self) -> str:
         self._file = decode_evidence(self._raw)
         self._shown = self._file.shown()
-        self._entries = [(shown.index, decode_entry(shown.data)) for shown in self._shown]
+        self._entries = self._decoded()
         return f"entry {self._file.proof.index} with {len(self._file.entries)} others that it rests on"
+
+    def _decoded(self) -> list[tuple[int, Entry]]:
+        """The entries shown; what a newer version brought cannot be read, behind the entry that raises to it."""
+        entries: list[tuple[int, Entry]] = []
+        known = self._excerpt.known
+        beyond = False
+        for shown in self._shown:
+            try:
+                entries.append((shown.index, decode_entry(shown.data)))
+            except Malformed:
+                # Believed for now: the fold checks that raise, and stops there if countries have signed it.
+                if not beyond:
+                    raise
+                break
+            beyond = beyond or goes_beyond(entries[-1][1], known)
+        return entries
 
     def _check_code(self) -> str:
         if self._code is None:
@@ -154,7 +185,7 @@ class _Check:
                 f"couldn't trust the founding: got SHA-256 {got.hex()} at entry {index}, expected {self._pin.hex()}",
                 code="pin",
             )
-        self._founding = parse_founding(first)
+        self._founding = parse_founding(first, self._excerpt.known)
         countries = sorted({authority.country for authority in self._founding.authorities})
         return f"{self._founding.origin}, founded by {', '.join(countries)}"
 
@@ -192,6 +223,11 @@ class _Check:
         for index, entry in self._entries:
             try:
                 self._excerpt.take(index, entry)
+            except RulesUnknown as error:
+                # What comes from there on was not looked at, and is no part of what this report says.
+                self._entries = [(at, each) for at, each in self._entries if at < index]
+                self._batch = self._subject()
+                raise RulesUnknown(f"entry {index}: {error}") from error
             except CarnetError as error:
                 error.args = (f"entry {index}: {error}",)
                 self._refused = (_step_of(entry.kind), error)
@@ -237,6 +273,14 @@ class _Check:
             f"the {self._index.head.size} entries that {who} indexed, and the {len(part.later)} after them, say no "
             "more of this than is shown"
         )
+
+    def _check_decisions(self) -> str:
+        """That the decisions shown are all there are; without it nothing good is said of the maker's standing."""
+        proof, part = self._file.decisions, self._file.index
+        if proof is None or part is None or self._index is None:
+            raise _Open("the file does not show that no decision about people was left out")
+        self._decisions = check_decisions(proof, part, self._index, self._entries)
+        return f"the {self._decisions} decisions shown are all of the first {part.complete_to} entries"
 
     def _check_unit(self) -> str:
         unit, batch = self._file.unit, self._batch
@@ -313,7 +357,9 @@ class _Check:
 
     def _subject(self) -> Batch | None:
         """The batch that the file's own entry is about."""
-        own = next(entry for index, entry in self._entries if index == self._file.proof.index)
+        own = next((entry for index, entry in self._entries if index == self._file.proof.index), None)
+        if own is None:
+            return None  # behind a pause
         match own.kind:
             case Kind.BATCH_REGISTERED:
                 return self._excerpt.batches.get(own.leaf)
@@ -332,6 +378,7 @@ class _Check:
             witnessed=self._quorum_at is not None,
             size=self._head.size,
             complete_to=self._file.index.complete_to if self._file.index is not None else None,
+            decisions_shown=self._decisions is not None,
             anchored=self._file.anchor is not None,
             chain_asked=self._asked,
             register_asked=self._register is not None,
@@ -339,6 +386,8 @@ class _Check:
         )
 
     def _shows(self) -> dict[str, Any]:
+        if self._paused is not None:
+            return self._shows_till_pause()
         own = next(entry for index, entry in self._entries if index == self._file.proof.index)
         anchor, unit, batch, part = self._file.anchor, self._file.unit, self._batch, self._file.index
         return {
@@ -352,15 +401,33 @@ class _Check:
             "batch": self._batch_facts(batch) if batch else None,
             "unit": unit_facts(unit, batch, self._blind_unknown) if unit and batch else None,
             "index": index_facts(part, self._index, self._excerpt) if part and self._index else None,
+            "decisions": {"count": self._decisions, "complete_to": part.complete_to}
+            if part and self._decisions is not None
+            else None,
             "witnesses": witness_facts(self._signed, self._quorum_at) if self._founding.policy else None,
             "label": "valid" if self._labelled else None,
             "anchor": anchor_facts(anchor, asked=self._asked) if anchor else None,
             "register": self._register.to_json() if self._register else None,
         }
 
+    def _shows_till_pause(self) -> dict[str, Any]:
+        """The goods as the entries before the pause leave them: a recall counts, and nothing is called registered."""
+        if self._batch is None:
+            return {}
+        return {
+            "paused_at": self._excerpt.size,
+            "batch": batch_facts(self._batch, self._excerpt.standing, checked=False),
+        }
+
     def _batch_facts(self, batch: Batch) -> dict[str, Any]:
-        facts = batch_facts(batch, self._excerpt.standing)
+        standing, part = self._excerpt.standing, self._file.index
+        whole = part is not None and self._decisions is not None and tells_standing(batch, standing, part.complete_to)
+        facts = batch_facts(batch, standing, checked=whole or self._register is not None)
         return self._register.worse(facts, batch) if self._register is not None else facts
+
+
+_ON_PAUSE = {"anchor", "chain"}
+"""Steps that rest on no entry behind a pause."""
 
 
 def _step_of(kind: Kind) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from verifier.evidence.facts import NOT_CHECKED
 from verifier.verdict.reason import CAVEAT
 
 STEPS: Mapping[str, str] = {
@@ -23,6 +24,7 @@ STEPS: Mapping[str, str] = {
     "registration": "the maker signed, and held the company prefix",
     "changes": "later statements are signed by somebody entitled",
     "index": "nothing else was said about the goods, as others than the operator confirmed",
+    "decisions": "no decision about people was left out",
     "unit": "the unit is, or is not, in the batch",
     "label": "the label's signature was made with the batch's key",
     "anchor": "the tree extends the head that was anchored",
@@ -38,7 +40,7 @@ NO_OMISSION = (
 NO_OMISSION_BEYOND = "That nothing was left out from entry {size} on: the file is complete below it only."
 NO_DECISION_LEFT_OUT = (
     "That every decision about people is shown, as a suspension or a lost prefix: what is complete is what was said "
-    "about the goods."
+    "about the goods. So nothing good is said of the maker's standing."
 )
 NO_INDEPENDENCE = (
     "That {country}, which alone confirmed that nothing was left out, is another country than the operator's: the log "
@@ -75,13 +77,16 @@ class Step:
 class Report:
     """What a check found. `shows` is JSON-able; it and `does_not_show` are empty when a step failed.
 
-    `unproved` names a step whose subject the file is about and that could not be told with what was given.
+    `unproved` names a step whose subject the file is about and that could not be told with what was given; `paused`
+    says why where that is because the ledger goes by rules that this program does not have. `shows` then tells what was
+    said before that.
     """
 
     steps: tuple[Step, ...]
     shows: Mapping[str, Any] = field(default_factory=dict)
     does_not_show: tuple[str, ...] = ()
     unproved: str | None = None
+    paused: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -105,6 +110,7 @@ class Report:
             "ok": self.ok,
             "failed": self.failed.step if self.failed else None,
             "unproved": self.unproved,
+            "paused": self.paused,
             "steps": [step.to_json() for step in self.steps],
             "shows": dict(self.shows),
             "does_not_show": list(self.does_not_show),
@@ -124,7 +130,10 @@ def explain(report: Report) -> list[str]:
         if rest:
             lines.append(f"The check stopped there and did not look at: {', '.join(step.step for step in rest)}.")
         return lines
-    if report.unproved == "register":
+    if report.paused is not None:
+        lines.append("This program is older than the ledger's rules (rules_unknown): it can't tell whether this holds.")
+        lines.append("That is no fault of the file: check it with a newer carnet. What was said before that:")
+    elif report.unproved == "register":
         lines.append(
             "This file is older than the registry (register_stale): it does not prove that its signers may sign."
         )
@@ -155,7 +164,7 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
             lines.append("The maker has withdrawn that registration.")
         if batch["recall"] is not None:
             lines.append(f"The batch was recalled in entry {batch['recall']['entry']}: {batch['recall']['reason']}.")
-        if batch["registered_while_suspended"]:
+        if batch["registered_while_suspended"] is True:
             lines.append(
                 "It was registered after a suspension of its maker had taken effect: the maker had no right to."
             )
@@ -163,10 +172,7 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
             lines.append(f"It declares the expiry date {batch['expires']}.")
         if batch["markets"]:
             lines.append(f"It was declared for {', '.join(batch['markets'])} only.")
-        if batch["maker_suspended"] is not None:
-            lines.append(f"The maker is suspended since {batch['maker_suspended']['since']}.")
-        if not batch["maker_holds_prefix"]:
-            lines.append("The maker no longer holds the company prefix.")
+        lines += _maker(batch)
         if unit is not None:
             lines += [
                 _retired(reason, state) for reason, state in unit["retired"].items() if state["this_unit"] != "no"
@@ -179,6 +185,7 @@ def conclusions(shows: Mapping[str, Any]) -> list[str]:
 class Limits:
     """What a check had and went without.
 
+    `decisions_shown`: as far as `complete_to` reaches, nor is a decision;
     `unit`: the file is about goods; `policy`: the log has witnesses; `witnessed`: they have cosigned; `size`: that of
     the tree; `complete_to`: below this index nothing is left out, None where something may be; `one_country`: whose
     word alone that is, where it may be the operator's own country; `register_asked`: a node told what was decided.
@@ -189,6 +196,7 @@ class Limits:
     witnessed: bool = False
     size: int = 0
     complete_to: int | None = None
+    decisions_shown: bool = False
     anchored: bool = False
     chain_asked: bool = False
     register_asked: bool = False
@@ -202,7 +210,7 @@ class Limits:
         else:
             if self.complete_to < self.size:
                 open_.append(NO_OMISSION_BEYOND.format(size=self.complete_to))
-            if not self.register_asked:
+            if not self.register_asked and not self.decisions_shown:
                 open_.append(NO_DECISION_LEFT_OUT)
         if self.one_country is not None:
             open_.append(NO_INDEPENDENCE.format(country=self.one_country))
@@ -215,6 +223,20 @@ class Limits:
         if not self.register_asked:
             open_.append(NO_REGISTER)
         return (*open_, CAVEAT) if self.unit else tuple(open_)
+
+
+def _maker(batch: Mapping[str, Any]) -> list[str]:
+    """The maker's standing now, as far as it was checked."""
+    lines = []
+    if isinstance(batch["maker_suspended"], Mapping):
+        lines.append(f"The maker is suspended since {batch['maker_suspended']['since']}.")
+    if batch["maker_holds_prefix"] is False:
+        lines.append("The maker no longer holds the company prefix.")
+    if batch["maker_standing"] == NOT_CHECKED:
+        lines.append(
+            "The maker's standing is not checked: a decision about it, as a suspension, may be left out of this file."
+        )
+    return lines
 
 
 def _missing(decision: Mapping[str, Any]) -> str:

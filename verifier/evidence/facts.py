@@ -15,11 +15,13 @@ from verifier.record.independence import independence
 from verifier.record.participant import Standing
 from verifier.record.sealed_index import SealedIndex
 
+NOT_CHECKED = "not_checked"
+"""What is said of a standing that looks good, where a decision may have been left out."""
 
-def batch_facts(batch: Batch, standing: Standing) -> dict[str, Any]:
-    """A batch as the entries shown leave it."""
-    maker, recall = standing.participants[batch.maker], batch.recall.current
-    suspension = maker.suspension
+
+def batch_facts(batch: Batch, standing: Standing, *, checked: bool) -> dict[str, Any]:
+    """A batch as the entries shown leave it. `checked`: that no decision about people was left out was shown."""
+    recall = batch.recall.current
     return {
         "id": "0x" + batch.id.hex(),
         "entry": batch.index,
@@ -30,15 +32,7 @@ def batch_facts(batch: Batch, standing: Standing) -> dict[str, Any]:
         "expires": batch.expires,
         "recorded_at": format_instant(batch.recorded_at),
         "maker": batch.maker,
-        "maker_country": maker.country,
-        "maker_suspended": {
-            "kind": suspension.kind.name.lower(),
-            "since": format_instant(suspension.effective_at),
-        }
-        if suspension
-        else None,
-        "registered_while_suspended": maker.suspended_at(batch.recorded_at) is not None,
-        "maker_holds_prefix": standing.holder(batch.gtin) == batch.maker,
+        **_maker_facts(batch, standing, checked=checked),
         "withdrawn": batch.withdrawn,
         "recall": {
             "entry": recall.index,
@@ -53,6 +47,24 @@ def batch_facts(batch: Batch, standing: Standing) -> dict[str, Any]:
             for reason in RetireReason
             if (change := batch.retired[reason].current)
         },
+    }
+
+
+def _maker_facts(batch: Batch, standing: Standing, *, checked: bool) -> dict[str, Any]:
+    """The maker's standing. What speaks against it is said in any case, what speaks for it only where it is checked."""
+    maker = standing.participants[batch.maker]
+    suspension = maker.suspension
+    holds = standing.holder(batch.gtin) == batch.maker
+    while_suspended = maker.suspended_at(batch.recorded_at) is not None
+    since = (
+        {"kind": suspension.kind.name.lower(), "since": format_instant(suspension.effective_at)} if suspension else None
+    )
+    return {
+        "maker_country": maker.country,
+        "maker_standing": "complete" if checked else NOT_CHECKED,
+        "maker_suspended": since or (None if checked else NOT_CHECKED),
+        "registered_while_suspended": while_suspended or (False if checked else NOT_CHECKED),
+        "maker_holds_prefix": False if not holds else (True if checked else NOT_CHECKED),
     }
 
 
@@ -78,6 +90,8 @@ def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt) -> dict[
     who = independence(excerpt.standing, sealed)
     known = any(batch.index < part.complete_to for batch in batches)
     adverse = any(batch.recall.current is not None or batch.withdrawn for batch in batches)
+    # An undo beyond that says that there was a recall, and does not say that none came after it.
+    adverse = adverse or any(batch.index < part.complete_to <= batch.favoured for batch in batches)
     return {
         "gtin": part.gtin,
         "lot": part.lot,

@@ -23,8 +23,15 @@ from verifier.evidence.form import (
     object_of,
     text_of,
 )
-from verifier.evidence.index import IndexPart, decode_index_part, encode_index_part
+from verifier.evidence.index import (
+    IndexPart,
+    decode_index_part,
+    decode_row_proof,
+    encode_index_part,
+    encode_row_proof,
+)
 from verifier.reading.label import LABEL_TEXT_LENGTH, decode_signature, encode_signature
+from verifier.record.index import IndexProof
 from verifier.record.statement import check_hex
 from verifier.segment.view import (
     AbsenceProof,
@@ -36,11 +43,17 @@ from verifier.segment.view import (
 )
 from verifier.tree.tlog_proof import MAX_PATH, TlogProof
 
-SPEC = "carnet/evidence/2"
-"""The version of this format."""
-ENTRIES_MAX = 1_024
-"""Entries in one file. Own limit; an answer rests on about six."""
-_EXTRA = {"spec", "entry", "entries", "unit", "index", "label", "anchor"}
+SPEC = "carnet/evidence/3"
+"""The version of this format, for logs whose rules give an index a row of all decisions."""
+SPEC_2 = "carnet/evidence/2"
+"""The version before, without `decisions`: files of older logs are written in it, and every verifier reads it."""
+ENTRIES_MAX = 2_048
+"""Entries in one file. Own limit; an answer rests on about six and on all decisions."""
+ENTRIES_MAX_2 = 1_024
+"""Entries in a file of the version before."""
+_ENTRIES_MAX = {SPEC: ENTRIES_MAX, SPEC_2: ENTRIES_MAX_2}
+_EXTRA_2 = {"spec", "entry", "entries", "unit", "index", "label", "anchor"}
+_EXTRA = {SPEC: _EXTRA_2 | {"decisions"}, SPEC_2: _EXTRA_2}
 _UNIT = {"gtin", "lot", "serial", "blind", "membership", "absence", "retired"}
 _ANCHOR = {"transaction", "block_number", "block_hash", "size", "root", "previous_size", "path"}
 
@@ -94,7 +107,11 @@ class AnchorProof:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """A decoded file. `entry` are the bytes of entry `proof.index`; `entries` all others, by rising index."""
+    """A decoded file. `entry` are the bytes of entry `proof.index`; `entries` all others, by rising index.
+
+    `decisions` is the row of all decisions in the index that `index` rests on; None where the file does not show that
+    none was left out.
+    """
 
     proof: TlogProof
     entry: bytes
@@ -103,6 +120,8 @@ class EvidenceFile:
     index: IndexPart | None = None
     label: str | None = None
     anchor: AnchorProof | None = None
+    decisions: IndexProof | None = None
+    spec: str = SPEC
 
     def shown(self) -> tuple[ShownEntry, ...]:
         """Every entry of the file, its own among them, by rising index."""
@@ -112,8 +131,8 @@ class EvidenceFile:
 
 def encode_evidence(file: EvidenceFile) -> bytes:
     """The file's bytes; `file.proof.extra` is made anew. Raises Malformed for what `decode_evidence` would refuse."""
-    extra = {
-        "spec": SPEC,
+    extra: dict[str, Any] = {
+        "spec": file.spec,
         "entry": base64_of(file.entry),
         "entries": [
             {"index": shown.index, "data": base64_of(shown.data), "path": hex_of(shown.path)} for shown in file.entries
@@ -123,6 +142,8 @@ def encode_evidence(file: EvidenceFile) -> bytes:
         "label": file.label,
         "anchor": _encode_anchor(file.anchor) if file.anchor else None,
     }
+    if "decisions" in _EXTRA[file.spec]:
+        extra["decisions"] = encode_row_proof(file.decisions) if file.decisions else None
     proof = TlogProof(file.proof.index, file.proof.path, file.proof.checkpoint, canonical.encode(extra))
     raw = proof.encode()
     decode_evidence(raw)  # what is written can be read: a file that only its writer understands proves nothing
@@ -137,13 +158,18 @@ def decode_evidence(raw: bytes) -> EvidenceFile:
     proof = TlogProof.decode(raw)
     if proof.extra is None:
         raise bad("a proof file without extra", "one with the entries that it rests on")
-    extra = object_of("extra", canonical.decode(proof.extra), _EXTRA)
-    if extra["spec"] != SPEC:
-        raise bad(f"version {extra['spec']!r}", SPEC)
-    entries = tuple(_decode_shown(value) for value in list_of("entries", extra["entries"], ENTRIES_MAX))
+    value = canonical.decode(proof.extra)
+    spec = value.get("spec") if isinstance(value, dict) else None
+    if not isinstance(spec, str) or spec not in _EXTRA:
+        raise bad(f"version {str(spec)[:40]!r}", f"{SPEC_2} or {SPEC}")
+    extra = object_of("extra", value, _EXTRA[spec])
+    entries = tuple(_decode_shown(value) for value in list_of("entries", extra["entries"], _ENTRIES_MAX[spec]))
     indexes = [shown.index for shown in entries]
     if indexes != sorted(set(indexes)) or proof.index in indexes:
         raise bad(f"entries {indexes[:20]}", "rising indexes without the file's own")
+    decisions = extra.get("decisions")
+    if decisions is not None and extra["index"] is None:
+        raise bad("a row of decisions without an index", "the index that it hangs in")
     return EvidenceFile(
         proof=proof,
         entry=data_of(extra["entry"]),
@@ -152,6 +178,8 @@ def decode_evidence(raw: bytes) -> EvidenceFile:
         index=None if extra["index"] is None else decode_index_part(extra["index"]),
         label=None if extra["label"] is None else _decode_label(extra["label"]),
         anchor=None if extra["anchor"] is None else _decode_anchor(extra["anchor"]),
+        decisions=None if decisions is None else decode_row_proof("decisions", decisions),
+        spec=spec,
     )
 
 

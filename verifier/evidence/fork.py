@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier import canonical
-from verifier.errors import CarnetError, Malformed, ProofInvalid
+from verifier.errors import CarnetError, Malformed, ProofInvalid, RulesUnknown
 from verifier.evidence.explain import Report, Step
 from verifier.record.founding import Founding, open_founding
 from verifier.record.head import claimed_head, open_head
@@ -152,6 +152,9 @@ class _Check:
                 continue
             try:
                 steps.append(Step(name, True, check(), about))
+            except RulesUnknown as error:
+                steps.append(Step(name, None, str(error), about))
+                return Report(tuple(steps), unproved=name, paused=str(error))
             except CarnetError as error:
                 steps.append(Step(name, False, str(error), about))
         return Report(tuple(steps), self._shows(), NOT_SHOWN) if steps[-1].ok else Report(tuple(steps))

@@ -71,13 +71,11 @@ class IndexPart:
 
 def encode_index_part(part: IndexPart) -> dict[str, Any]:
     """The part as JSON."""
-    row = part.proof.row
     return {
         "gtin": part.gtin,
         "lot": part.lot,
         "seal": part.seal,
-        "row": {"key": row.key.hex(), "count": row.count, "root": row.root.hex()} if row else None,
-        "path": hex_of(part.proof.path),
+        **encode_row_proof(part.proof),
         "edge": hex_of(part.edge),
         "later": [base64_of(data) if data is not None else None for data in part.later],
         "consistency": hex_of(part.consistency),
@@ -94,13 +92,30 @@ def decode_index_part(value: object) -> IndexPart:
         gtin=text_of("gtin", fields["gtin"], 14),
         lot=None if fields["lot"] is None else text_of("lot", fields["lot"], 20),
         seal=number_of("seal", fields["seal"]),
-        proof=IndexProof(
-            None if fields["row"] is None else _decode_row(fields["row"]), hashes_of("path", fields["path"], DEPTH_MAX)
-        ),
+        proof=_row_proof(fields),
         edge=hashes_of("edge", fields["edge"], MAX_PATH),
         later=tuple(None if data is None else data_of(data) for data in later),
         consistency=hashes_of("consistency", fields["consistency"], MAX_PATH + 1),
     )
+
+
+def encode_row_proof(proof: IndexProof) -> dict[str, Any]:
+    """A row, or that there is none, and its path as JSON: exactly `row` and `path`."""
+    row = proof.row
+    return {
+        "row": {"key": row.key.hex(), "count": row.count, "root": row.root.hex()} if row else None,
+        "path": hex_of(proof.path),
+    }
+
+
+def decode_row_proof(name: str, value: object) -> IndexProof:
+    """The counterpart of `encode_row_proof`. Raises Malformed."""
+    return _row_proof(object_of(name, value, {"row", "path"}))
+
+
+def _row_proof(fields: Mapping[str, Any]) -> IndexProof:
+    row = None if fields["row"] is None else _decode_row(fields["row"])
+    return IndexProof(row, hashes_of("path", fields["path"], DEPTH_MAX))
 
 
 def check_index_part(part: IndexPart, excerpt: Excerpt, shown: Mapping[int, bytes], head: Checkpoint) -> SealedIndex:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from verifier.audit.decisions import doubts
-from verifier.chain.decided import decided, decided_about, decided_body
+from verifier.chain.decided import decided, decided_body
 from verifier.chain.event import Block, ChainReader, Executed
 from verifier.chain.view import RegistryView, read_registry
 from verifier.errors import CarnetError, ProofInvalid, Unavailable
 from verifier.evidence.facts import batch_facts
 from verifier.instant import format_instant
+from verifier.record.approval import subject_of
 from verifier.record.batch import Batch
 from verifier.record.entry import Entry
 from verifier.record.founding import Founding
@@ -64,7 +65,7 @@ class Register:
                 {
                     "sequence": one.sequence,
                     "proposal": one.proposal.value,
-                    "subject": decided_about(one.body),
+                    "subject": subject_of(one.body),
                     "at": format_instant(one.block_time),
                     "transaction": one.transaction,
                 }
@@ -76,7 +77,7 @@ class Register:
         """The facts of a batch with the maker's standing as the registry has it, where that is the worse one."""
         if self.standing is None or batch.maker not in self.standing.participants:
             return dict(facts)
-        here = batch_facts(batch, self.standing)
+        here = batch_facts(batch, self.standing, checked=True)
         turned = {name: facts[name] or here[name] for name in _ADVERSE}
         return {**facts, **turned, "maker_holds_prefix": facts["maker_holds_prefix"] and here["maker_holds_prefix"]}
 
@@ -119,8 +120,8 @@ def _read(chain: ChainReader, founding: Founding) -> RegistryView:
 
 
 def _subjects(entries: Sequence[tuple[int, Entry]], founding: Founding, gtin: str | None) -> set[str]:
-    """Whom and what the file rests on: authorities, who signed, the prefixes of the goods, what own decisions name."""
-    subjects = {authority.account for authority in founding.authorities}
+    """What the file rests on: rules, authorities, who signed, prefixes of the goods, whom its own decisions name."""
+    subjects = {authority.account for authority in founding.authorities} | {Proposal.RULES_RAISED.value}
     for _, entry in entries:
         if entry.actor is not None:
             subjects.add(entry.actor)
@@ -140,7 +141,7 @@ def _missing(
         if sequence in shown:
             continue
         try:
-            about = decided_about(decided_body(event, founding.domain))
+            about = subject_of(decided_body(event, founding.domain))
             if (Proposal.OPERATOR_SET.value if event.proposal is Proposal.OPERATOR_SET else about) in subjects:
                 missing.append(decided(event, _block(event, chain), founding.domain))
         except ProofInvalid as error:
@@ -171,6 +172,6 @@ def _folded(decisions: Sequence[Mirrored], founding: Founding) -> Standing | Non
 
 def _told(one: Mirrored) -> str:
     return (
-        f"the registry took decision {one.sequence} ({one.proposal.value}, {decided_about(one.body)}) at "
+        f"the registry took decision {one.sequence} ({one.proposal.value}, {subject_of(one.body)}) at "
         f"{format_instant(one.block_time)}"
     )

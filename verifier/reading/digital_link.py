@@ -152,6 +152,8 @@ def shows_another_key(text: str) -> bool:
 
 def unescape(text: str) -> str:
     """Undo percent escapes, strictly: a plus stays a plus. Raises Malformed (`percent`, `charset`)."""
+    if "%" not in text and text.isascii():
+        return text
     if _BROKEN_ESCAPE.search(text):
         raise Malformed(f"couldn't read {_shown(text)}: a % without two hex digits behind it", code="percent")
     try:

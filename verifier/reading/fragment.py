@@ -21,6 +21,7 @@ CANONICAL_HOST = "id.gs1.org"
 """The host of GS1's own links (DL 4.12), known to everybody."""
 
 _SHORTEST_CUT = 4  # characters of a host that are enough to know it by; own limit
+_MOST_FORMS = 12  # texts that one text may have been before it was written in other forms, one in another; own limit
 _SIGNATURE = 40  # letters of a label signature that are enough to know one by; it has 103 (docs/spec/label.md)
 
 _LINK = re.compile(r"https?:/?/?(?P<host>[^/?#\s]*)", re.IGNORECASE)
@@ -46,7 +47,12 @@ def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
     The text was read and is no code. `hosts` are those that the caller knows, such as the ledger's own; with a port
     where they have one.
     """
-    known = {CANONICAL_HOST, *(host.lower() for host in hosts)}
+    return _find(text, {CANONICAL_HOST, *(host.lower() for host in hosts)}, set())
+
+
+def _find(text: str, known: Collection[str], seen: set[str]) -> str | None:
+    """The same. `seen`: the texts that were looked at already, for one text may be many others in turn."""
+    seen.add(text)
     if (link := _LINK.match(text)) is not None:
         return _of_link(text, link["host"].lower(), known)
     if any(start.startswith(text.lower()) and len(text) >= _SHORTEST_START[start[0]] for start in _STARTS):
@@ -65,7 +71,9 @@ def find_fragment(text: str, hosts: Collection[str] = ()) -> str | None:
     if any(_shows(shown.lower(), host) for host in known):
         return f"couldn't read the code: this is a part of a link; {_AGAIN}"
     for _, written, how in recoded(split_symbology(text)[1]):
-        if _meant_as_code(written) or find_fragment(written, hosts):
+        if written in seen or len(seen) >= _MOST_FORMS:
+            continue
+        if _meant_as_code(written) or _find(written, known, seen):
             return f"couldn't read the code: something is wrong in it or missing. {how}"
     return None
 

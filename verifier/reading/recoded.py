@@ -31,6 +31,7 @@ BLANKS = " \t\r\n\u00a0"
 _SHORTEST = 8  # characters of a code: an EAN-8
 _MOST_PARTS = 32  # pieces of one address that are looked into; own limit
 _MOST_TIMES = 4  # how often a key may be repeated
+_LONGEST_NARROW = 4_096  # characters of a text in narrow signs: some single signs stand for eighteen; own limit
 # hyphens that show at a line's end only, marks of width nought, of direction, of order
 _UNSEEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{11,}={0,2}")
@@ -62,16 +63,25 @@ def recoded(text: str) -> Iterator[tuple[Form, str, str]]:
     if (seen := _UNSEEN.sub("", text)) != text:
         yield Form.SPACED, seen, "Signs that nobody sees stand between the characters."
     if (western := western_digits(text)) != text:
-        narrow = round_brackets(western) if _BRACKETS.match(western) else western
-        yield Form.DIGITS, narrow, "The digits were written in those of another script."
+        rounded = round_brackets(western) if _BRACKETS.match(western) else western
+        yield Form.DIGITS, rounded, "The digits were written in those of another script."
+
+
+def narrow(text: str) -> str:
+    """A text with wide characters narrow (NFKC); as it is where that would make it longer than any code."""
+    if text.isascii():
+        return text
+    narrowed = unicodedata.normalize("NFKC", text)
+    return narrowed if len(narrowed) <= _LONGEST_NARROW else text
 
 
 def western_digits(text: str) -> str:
     """A text with the digits of every script as 0 to 9, wide characters narrow, and without signs that nobody sees."""
     if text.isascii():
         return text
-    narrow = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
-    return narrow.translate({ord(one): str(unicodedata.decimal(one)) for one in set(narrow) if one.isdecimal()})
+    seen = _UNSEEN.sub("", narrow(text))
+    digits = {ord(one): str(unicodedata.decimal(one)) for one in set(seen) if one.isdecimal()}
+    return seen.translate(digits)
 
 
 def round_brackets(text: str) -> str:

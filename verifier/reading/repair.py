@@ -8,7 +8,6 @@ them what is registered.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,7 @@ from verifier.reading.code_text import Foreign, parse_code
 from verifier.reading.fragment import CUT_SCHEME, cut_scheme
 from verifier.reading.gs1 import Carrier, CodeForm, UnitCode
 from verifier.reading.keyboard import swapped_letters, undone
-from verifier.reading.recoded import recoded, round_brackets
+from verifier.reading.recoded import narrow, recoded, round_brackets
 from verifier.reading.separator import COMMON, shown_inside_values, with_lost_separators, with_shown_separators
 from verifier.reading.symbology import AI_DATA, split_symbology
 
@@ -205,10 +204,10 @@ def _separators_lost(text: str, literal: UnitCode | None) -> Iterator[tuple[bool
 
 def _brackets(text: str) -> Iterator[_Attempt]:
     """Other brackets around the AIs, wide characters as East Asian keyboards type, separators beside brackets."""
-    narrow = unicodedata.normalize("NFKC", text)
-    if narrow != text:
-        yield RepairName.BRACKETS, narrow, "The code was written in wide characters."
-    if (rounded := round_brackets(narrow)) != narrow and rounded.startswith("("):
+    narrowed = narrow(text)
+    if narrowed != text:
+        yield RepairName.BRACKETS, narrowed, "The code was written in wide characters."
+    if (rounded := round_brackets(narrowed)) != narrowed and rounded.startswith("("):
         yield RepairName.BRACKETS, rounded, "The application identifiers stand in other brackets than round ones."
     if (bare := _AT_AN_END.sub("", text)) != text and split_symbology(text)[1].startswith("("):
         yield RepairName.BRACKETS, bare, "The device sent brackets and separators; either is enough."

@@ -19,8 +19,14 @@ def threshold(countries: int) -> int:
 
 
 def target_of(body: Mapping[str, Any]) -> str:
-    """The account (0x, lower hex) that a proposal is about; it has no vote on it."""
-    return str(body.get("participant") or body.get("holder") or body["operator"])
+    """The account (0x, lower hex) that a proposal is about, empty for none; it has no vote on it."""
+    return str(body.get("participant") or body.get("holder") or body.get("operator") or "")
+
+
+def subject_of(body: Mapping[str, Any]) -> str:
+    """What a decision is about, as `Standing.decisions` names it: an address, a company prefix, or `rules_raised`."""
+    subject = body.get("participant") or body.get("prefix") or body.get("operator")
+    return str(subject or Proposal.RULES_RAISED.value)
 
 
 def check_approval(

@@ -73,6 +73,32 @@ def encode_entry(
     return raw
 
 
+def assemble_entry(
+    kind: Kind,
+    body: Mapping[str, Any],
+    canonical_body: bytes,
+    actor: str | None,
+    signature: str | None,
+    recorded_at: int,
+    previous: bytes,
+) -> Entry:
+    """The entry that `encode_entry` and `decode_entry` give, of a signed kind whose body was encoded and tried ahead.
+
+    Canonical JSON sorts an entry's keys, so the body stands in it as it stands alone. Raises Malformed
+    (`entry_too_large`) above 65,535 bytes.
+    """
+    _check_author(kind, actor, signature)
+    raw = (
+        f'{{"actor":"{actor}","body":'.encode()
+        + canonical_body
+        + f',"kind":"{kind.value}","previous":"{previous.hex()}",'.encode()
+        + f'"recorded_at":"{format_instant(recorded_at)}","signature":"{signature}"}}'.encode()
+    )
+    if len(raw) > ENTRY_LIMIT:
+        raise Malformed(f"couldn't encode the entry: {len(raw)} bytes, at most {ENTRY_LIMIT}", code="entry_too_large")
+    return Entry(kind, body, actor, signature, recorded_at, previous, raw)
+
+
 def decode_entry(raw: bytes) -> Entry:
     """Read an entry from its stored bytes; a signed kind's body is checked against its struct.
 

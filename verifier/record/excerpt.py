@@ -15,6 +15,7 @@ from verifier.record.entry import Entry
 from verifier.record.index import IndexHead
 from verifier.record.participant import Mirrored
 from verifier.record.record import Record
+from verifier.record.rules import KNOWN, Rules
 from verifier.record.seal import Seal
 from verifier.record.sealed_index import SealedIndex
 from verifier.record.statement import Kind, verify
@@ -25,8 +26,8 @@ from verifier.segment.view import SegmentView
 class Excerpt(Record):
     """A record of chosen entries, taken in the order of their indexes, entry 0 first."""
 
-    def __init__(self) -> None:
-        super().__init__(_no_segments)
+    def __init__(self, known: Rules = KNOWN) -> None:
+        super().__init__(_no_segments, known)
         self._at = 0
 
     def take(self, index: int, entry: Entry) -> None:

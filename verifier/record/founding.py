@@ -15,6 +15,7 @@ from typing import Any
 
 from verifier.errors import Malformed, ProofInvalid
 from verifier.record.entry import Entry, decode_entry
+from verifier.record.rules import FIRST, KNOWN, Rules
 from verifier.record.statement import Domain, Kind, check_hex
 from verifier.tree.note import KeyType, VerifierKey
 from verifier.tree.policy import Policy
@@ -41,7 +42,10 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Founding:
-    """Entry 0, parsed. `witness_policy` is `none` or a policy's text; `pin` is SHA-256 of the entry's bytes."""
+    """Entry 0, parsed. `witness_policy` is `none` or a policy's text; `pin` is SHA-256 of the entry's bytes.
+
+    `rules`: the version of the rules that the ledger starts with.
+    """
 
     origin: str
     chain_id: int
@@ -51,6 +55,7 @@ class Founding:
     log_keys: tuple[VerifierKey, ...]
     witness_policy: str
     pin: bytes
+    rules: int = FIRST
 
     @property
     def log_id(self) -> bytes:
@@ -69,7 +74,9 @@ class Founding:
 
     def body(self) -> dict[str, Any]:
         """The body of the `founded` entry."""
+        rules = {"rules": self.rules} if self.rules != FIRST else {}
         return {
+            **rules,
             "spec": SPEC,
             "origin": self.origin,
             "chain_id": self.chain_id,
@@ -88,10 +95,11 @@ def log_id(origin: str) -> bytes:
     return hashlib.sha256(origin.encode()).digest()
 
 
-def parse_founding(entry: Entry) -> Founding:
-    """Read entry 0. Raises Malformed (`founding`)."""
+def parse_founding(entry: Entry, known: Rules = KNOWN) -> Founding:
+    """Read entry 0. Raises Malformed (`founding`), RulesUnknown for a version that is not among the known."""
     body = entry.body
-    if entry.kind is not Kind.FOUNDED or set(body) != _KEYS or body["spec"] != SPEC:
+    rules = _rules(body, known) if entry.kind is Kind.FOUNDED else FIRST
+    if entry.kind is not Kind.FOUNDED or set(body) - {"rules"} != _KEYS or body["spec"] != SPEC:
         raise Malformed(f"couldn't read the founding: expected a {SPEC} entry of {sorted(_KEYS)}", code="founding")
     if type(body["chain_id"]) is not int or body["chain_id"] < 1:
         raise Malformed("couldn't read the founding: chain_id is no positive number", code="founding")
@@ -106,22 +114,38 @@ def parse_founding(entry: Entry) -> Founding:
         log_keys=tuple(VerifierKey.parse(_plain(key)) for key in _list(body, "log_keys")),
         witness_policy=_plain(body["witness_policy"]),
         pin=hashlib.sha256(entry.raw).digest(),
+        rules=rules,
     )
     _check(founding)
     return founding
 
 
-def open_founding(raw: bytes, pin: bytes) -> Founding:
+def open_founding(raw: bytes, pin: bytes, known: Rules = KNOWN) -> Founding:
     """Entry 0 of a log, believed because of the pin (SHA-256 of its bytes, 32 bytes, told out of band).
 
-    Raises ProofInvalid (`pin`), Malformed.
+    Raises ProofInvalid (`pin`), Malformed, RulesUnknown.
     """
     got = hashlib.sha256(raw).digest()
     if got != pin:
         raise ProofInvalid(
             f"couldn't trust the founding: got SHA-256 {got.hex()}, expected {pin.hex()}, as you were told", code="pin"
         )
-    return parse_founding(decode_entry(raw))
+    return parse_founding(decode_entry(raw), known)
+
+
+def _rules(body: Mapping[str, Any], known: Rules) -> int:
+    """The version that entry 0 names, looked at first: what a newer version has beside it is not known here."""
+    if "rules" not in body:
+        return FIRST
+    rules = body["rules"]
+    if type(rules) is not int or rules <= FIRST:
+        raise Malformed(
+            f"couldn't read the founding: got rules {rules!r}, expected a number above {FIRST}, or none for {FIRST}",
+            code="founding",
+            at="rules",
+        )
+    known.check_known(rules)
+    return rules
 
 
 def _check(founding: Founding) -> None:

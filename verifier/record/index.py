@@ -3,23 +3,35 @@
 A row maps a subject, a GTIN or a GTIN with a lot, to how many entries speak of it and to the RFC 6962 root of their
 leaves. Who holds those leaves can count them and recompute the root: nothing about the subject was left out. That the
 log says nothing about a subject shows where its key leads to no row of its own.
+
+From version 2 of the rules on two more rows hang in the same tree: every mirrored decision, and the history, which is
+every entry that does not merely commit to others.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from verifier.errors import Malformed
-from verifier.record.statement import check_hex
+from verifier.errors import Malformed, ProofInvalid
+from verifier.record.statement import Kind, check_hex
 from verifier.tree.index_tree import IndexRow, Tree, find, put, tree_hash, verify_path
 from verifier.tree.merkle import HASH_SIZE, Frontier
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _SEPARATOR = b"\x1d"
+
+DECISIONS = sha256(b"carnet/decisions").digest()
+"""The key of the row of all mirrored decisions, 32 bytes. No GTIN has this text, so no product has this key."""
+HISTORY = sha256(b"carnet/history").digest()
+"""The key of the row of the history: all entries but those of a kind in `COMMITTING`."""
+COMMITTING = frozenset({Kind.SCANS_SEALED, Kind.INDEX_SEALED, Kind.INDEX_CONFIRMED})
+"""Kinds that only commit to what stands elsewhere. They are in no row, so that a seal never calls for another."""
+LISTED_FROM = 2
+"""The version of the rules from which on an index has the rows of decisions and history."""
 
 
 def index_key(gtin: str, lot: str | None = None) -> bytes:
@@ -77,20 +89,32 @@ class IndexView:
 
     def row(self, gtin: str, lot: str | None = None) -> IndexRow | None:
         """The row of a product or batch, if the log speaks of it."""
-        key = index_key(gtin, lot)
+        return self.row_at(index_key(gtin, lot))
+
+    def row_at(self, key: bytes) -> IndexRow | None:
+        """The row of a key (32 bytes), if there is one."""
         row, _ = find(self.tree, key)
         return row if row is not None and row.key == key else None
 
+    @property
+    def listed(self) -> bool:
+        """Whether decisions and history have their rows. The history has entry 0 at least, so its row tells."""
+        return self.row_at(HISTORY) is not None
+
     def prove(self, gtin: str, lot: str | None = None) -> IndexProof:
         """That a product or batch has its row, or that it has none."""
-        return IndexProof(*find(self.tree, index_key(gtin, lot)))
+        return self.prove_at(index_key(gtin, lot))
+
+    def prove_at(self, key: bytes) -> IndexProof:
+        """That a key (32 bytes) has its row, or that it has none."""
+        return IndexProof(*find(self.tree, key))
 
 
 class Index:
     """The index of a growing log. `changes` is how many entries speak of any subject, `gtins` of how many products.
 
-    An entry costs two paths of new nodes; a seal hashes them. No cost grows with the number of rows but as its log2.
-    `tree` holds a row for each subject, `fronts` the edge of the tree over its leaves.
+    An entry costs up to three paths of new nodes; a seal hashes them. No cost grows with the number of rows but as its
+    log2. `tree` holds a row for each subject, `fronts` the edge of the tree over its leaves.
     """
 
     def __init__(self, tree: Tree = None, fronts: dict[bytes, Frontier] | None = None) -> None:
@@ -99,20 +123,43 @@ class Index:
         self.gtins = 0
         self.changes = 0
 
+    @property
+    def decisions(self) -> int:
+        """How many decisions have been mirrored."""
+        leaves = self.fronts.get(DECISIONS)
+        return leaves.size if leaves is not None else 0
+
+    def note(self, kind: Kind, leaf: bytes, *, listed: bool) -> None:
+        """Take an entry of any kind (its leaf, 32 bytes) into the lists that it belongs to.
+
+        `listed`: they have their rows, by the rules that hold after this entry. The entry that raises a ledger to such
+        rules is a decision, so it is in both lists and brings both rows.
+        """
+        if kind in COMMITTING:
+            return
+        for key in (HISTORY, DECISIONS) if kind is Kind.PARTICIPANT_MIRRORED else (HISTORY,):
+            leaves = self._appended(key, leaf)
+            if listed:
+                self.tree = put(self.tree, IndexRow(key, leaves.size, leaves.root()))
+
     def add(self, gtin: str, lot: str, leaf: bytes) -> None:
         """One more entry (its leaf, 32 bytes) speaks of this batch."""
         product = index_key(gtin)
         self.gtins += product not in self.fronts
         self.changes += 1
         for key in (product, index_key(gtin, lot)):
-            leaves = self.fronts.get(key)
-            leaves = self.fronts[key] = Frontier() if leaves is None else leaves
-            leaves.append(leaf)
+            leaves = self._appended(key, leaf)
             self.tree = put(self.tree, IndexRow(key, leaves.size, leaves.root()))
 
     def view(self, size: int) -> IndexView:
         """The index as it is now, which is that of the first `size` entries."""
         return IndexView(size, self.gtins, self.tree)
+
+    def _appended(self, key: bytes, leaf: bytes) -> Frontier:
+        leaves = self.fronts.get(key)
+        leaves = self.fronts[key] = Frontier() if leaves is None else leaves
+        leaves.append(leaf)
+        return leaves
 
 
 def verify_index(proof: IndexProof, head: IndexHead, gtin: str, lot: str | None = None) -> IndexRow | None:
@@ -120,6 +167,35 @@ def verify_index(proof: IndexProof, head: IndexHead, gtin: str, lot: str | None 
 
     Raises ProofInvalid (`index_path`, `index_elsewhere`, `root_mismatch`).
     """
-    key = index_key(gtin, lot)
+    return verify_row(proof, head, index_key(gtin, lot))
+
+
+def verify_row(proof: IndexProof, head: IndexHead, key: bytes) -> IndexRow | None:
+    """Check what a proof says about a key (32 bytes) under an index head: its row, or None when it has none.
+
+    Raises ProofInvalid (`index_path`, `index_elsewhere`, `root_mismatch`).
+    """
     verify_path(proof.row, proof.path, key, head.root)
     return proof.row if proof.row is not None and proof.row.key == key else None
+
+
+def check_list(row: IndexRow | None, leaves: Iterable[bytes], what: str) -> None:
+    """Check that these leaves, in the order of the log, are all that a row counts: none is missing, none is added.
+
+    Args:
+        row: the row as an index has it, None where there is none.
+        leaves: the leaf hashes of the entries, 32 bytes each.
+        what: the name of the entries in the error, as "decisions".
+
+    Raises:
+        ProofInvalid: it counts others (`index_row`).
+    """
+    mine = Frontier()
+    for leaf in leaves:
+        mine.append(leaf)
+    if (row.count, row.root) != (mine.size, mine.root()) if row is not None else mine.size:
+        raise ProofInvalid(
+            f"couldn't check the {what}: got {mine.size}, the index counts {row.count if row is not None else 0}, or "
+            "others",
+            code="index_row",
+        )

@@ -14,9 +14,11 @@ from enum import IntEnum
 from typing import Any
 
 from verifier.errors import Malformed, Refused
-from verifier.record.approval import check_approval, threshold
+from verifier.record.approval import check_approval, subject_of, threshold
+from verifier.record.entry import Entry
 from verifier.record.founding import Founding
-from verifier.record.statement import CLOCK_SKEW, LIFETIME_LIMIT, STRUCTS, Domain, Proposal, check_hex
+from verifier.record.rules import KNOWN, Rules
+from verifier.record.statement import CLOCK_SKEW, LIFETIME_LIMIT, STRUCTS, Domain, Kind, Proposal, check_hex
 
 ZERO_ADDRESS = "0x" + "00" * 20
 """Nobody's account."""
@@ -141,6 +143,15 @@ def parse_mirrored(body: Mapping[str, Any]) -> Mirrored:
     )
 
 
+def goes_beyond(entry: Entry, known: Rules) -> bool:
+    """Whether an entry claims to raise a ledger beyond the known rules. Only `Standing.check` tells if that is so."""
+    if entry.kind is not Kind.PARTICIPANT_MIRRORED or entry.body.get("proposal") != Proposal.RULES_RAISED:
+        return False
+    statement = entry.body.get("statement")
+    version = statement.get("version") if isinstance(statement, Mapping) else None
+    return type(version) is int and version > known.newest
+
+
 def _number(body: Mapping[str, Any], key: str) -> int:
     if not isinstance(body[key], str) or not _NUMBER.fullmatch(body[key]):
         raise Malformed(f"couldn't read the mirrored proposal: {key} is no decimal string", code="mirrored", at=key)
@@ -167,7 +178,8 @@ _FAVOURABLE = {Proposal.PARTICIPANT_ADMITTED, Proposal.PARTICIPANT_REINSTATED, P
 class Standing:
     """Participants, prefixes and the operator as the entries so far say. Grows by `apply` only."""
 
-    def __init__(self, founding: Founding) -> None:
+    def __init__(self, founding: Founding, known: Rules = KNOWN) -> None:
+        self.known, self.rules = known, founding.rules
         self.domain: Domain = founding.domain
         self.authorities = {a.account: a.country for a in founding.authorities}
         self.participants: dict[str, Participant] = {
@@ -181,6 +193,7 @@ class Standing:
         self.position = (0, -1)
         self.executed: set[str] = set()
         self.decided: dict[str, list[int]] = {}
+        self.entries: list[int] = []  # of all decisions, in order
         self.favoured: dict[str, int] = {}
         self.favoured_last = 0
 
@@ -222,7 +235,8 @@ class Standing:
         """Check order, approval and sense of a proposal before it is applied.
 
         With `gaps` proposals may be left out between two (an excerpt of a log), but not turned around.
-        Raises Refused (`mirror_gap`, `mirror_order`, `not_approved`, `mirror_time`, `mirror_conflict`).
+        Raises Refused (`mirror_gap`, `mirror_order`, `not_approved`, `mirror_time`, `mirror_conflict`, `rules_differ`,
+        `kind_not_yet`), RulesUnknown for an approved raise to a version that is not known here.
         """
         if mirrored.sequence != self.sequence + 1 and not (gaps and mirrored.sequence > self.sequence):
             raise Refused(
@@ -239,7 +253,10 @@ class Standing:
         check_approval(
             mirrored.proposal, mirrored.body, mirrored.signatures, self.domain, self.authorities, self._active()
         )
-        self._check_sense(mirrored)
+        self._check_sense(mirrored, gaps)
+        self.known.check_kind(mirrored.proposal, self.rules)
+        if mirrored.proposal is Proposal.RULES_RAISED:
+            self._check_raise(mirrored.body["version"], mirrored.body["digest"])
 
     def apply(self, mirrored: Mirrored, index: int) -> None:
         """Take a checked proposal into the standing; `index` is its entry's."""
@@ -266,10 +283,14 @@ class Standing:
                 self.operator = body["operator"]
                 self.operators.add(body["operator"])
                 self.decided.setdefault(mirrored.proposal.value, []).append(index)
+            case Proposal.RULES_RAISED:
+                self.known.check_known(body["version"])  # also where stored entries are folded without being admitted
+                self.rules = body["version"]
+        self.entries.append(index)
         self.sequence = mirrored.sequence
         self.position = (mirrored.block_number, mirrored.log_index)
         self.executed.add(body["statementId"])
-        subject = body.get("participant") or body.get("prefix") or body["operator"]
+        subject = subject_of(body)
         self.decided.setdefault(subject, []).append(index)
         if mirrored.proposal in _FAVOURABLE:
             self.favoured[subject] = self.favoured_last = index
@@ -278,7 +299,17 @@ class Standing:
         """Accounts of the authorities that have a vote now."""
         return {account for account in self.authorities if self.participants[account].suspension is None}
 
-    def _check_sense(self, mirrored: Mirrored) -> None:
+    def _check_raise(self, version: int, told: str) -> None:
+        """A version that is not here stops the reader; of one that is here, the authorities must mean the same."""
+        own = "0x" + self.known.digest(version).hex()
+        if told != own:
+            raise Refused(
+                f"couldn't raise the rules to version {version}: the authorities signed the digest {told}, "
+                f"its table has {own}",
+                code="rules_differ",
+            )
+
+    def _check_sense(self, mirrored: Mirrored, gaps: bool) -> None:
         body = mirrored.body
         match mirrored.proposal:
             case Proposal.PARTICIPANT_ADMITTED:
@@ -303,5 +334,7 @@ class Standing:
             case Proposal.OPERATOR_SET:
                 sound = body["logId"] == "0x" + self.domain.log_id.hex()
                 sound = sound and body["operator"] not in (ZERO_ADDRESS, self.operator)
+            case Proposal.RULES_RAISED:
+                sound = body["version"] == self.rules + 1 or (gaps and body["version"] > self.rules)
         if not sound:
             raise Refused(f"couldn't mirror {mirrored.proposal}: it contradicts the standing", code="mirror_conflict")

@@ -16,11 +16,12 @@ from verifier.record.batch import Batch, Change, RetireReason, Slot, batch_from,
 from verifier.record.entry import CHAIN_START, Entry, chain_head
 from verifier.record.founding import Founding, parse_founding
 from verifier.record.independence import independence
-from verifier.record.index import Index, IndexHead, parse_index_head
+from verifier.record.index import LISTED_FROM, Index, IndexHead, parse_index_head
 from verifier.record.lots import Lots
 from verifier.record.participant import Mirrored, Standing, parse_mirrored
 from verifier.record.retired import RetiredUnits, SegmentReader, check_retirement
 from verifier.record.rights import RECALL, RETIRE, active, check_change, check_confirm, check_register, check_undo
+from verifier.record.rules import KNOWN, Rules
 from verifier.record.seal import Seal, parse_seal
 from verifier.record.sealed import Sealed, Seals
 from verifier.record.sealed_index import SealedIndex
@@ -46,11 +47,13 @@ INDEXES_KEPT = 64
 class Record:
     """The state of one ledger after `size` entries; `head` is the chain head there.
 
-    `segment_roots`: every segment that an entry names, so what of the segment store is public.
+    `known`: the versions of the rules that this reader has. `segment_roots`: every segment that an entry names, so what
+    of the segment store is public.
     """
 
-    def __init__(self, segments: SegmentReader) -> None:
+    def __init__(self, segments: SegmentReader, known: Rules = KNOWN) -> None:
         self._segments = segments
+        self.known = known
         self._targets: dict[bytes, Target] = {}
         self._founding: Founding | None = None
         self._standing: Standing | None = None
@@ -82,11 +85,17 @@ class Record:
             raise Refused("couldn't read the standing: this log has no entries yet", code="not_founded")
         return self._standing
 
+    @property
+    def rules(self) -> int:
+        """The version of the rules by which the next entry goes. Raises Refused (`not_founded`) on an empty record."""
+        return self.standing.rules
+
     def admit(self, kind: Kind, body: Mapping[str, Any], actor: str | None, recorded_at: int) -> None:
         """Check that an entry may come next; its signature has been verified already. Changes nothing.
 
         1. order and time; 2. the statement's own lifetime and repetition; 3. the actor's standing; 4. the rules of
-        the kind. Raises Malformed or Refused with the rule's code, NotFound for a missing segment.
+        the kind. Raises Malformed or Refused with the rule's code, RulesUnknown where the rules go beyond the known,
+        NotFound for a missing segment.
         """
         if (self.size == 0) != (kind is Kind.FOUNDED):  # 1
             raise Refused("couldn't accept the entry: a log starts with its founding, once", code="not_founded")
@@ -94,8 +103,9 @@ class Record:
             raise Refused("couldn't accept the entry: recorded_at would go back", code="clock")
         if kind is Kind.FOUNDED:
             # Now, not when it is integrated: a writer would have stored it by then.
-            parse_founding(Entry(kind, body, None, None, recorded_at, CHAIN_START, b""))
+            parse_founding(Entry(kind, body, None, None, recorded_at, CHAIN_START, b""), self.known)
             return
+        self.known.check_kind(kind, self.rules)
         if kind is Kind.PARTICIPANT_MIRRORED:
             self._check_decision(parse_mirrored(body))
             return
@@ -138,8 +148,8 @@ class Record:
         leaf, index = entry.leaf, self.size
         match entry.kind:
             case Kind.FOUNDED:
-                self._founding = parse_founding(entry)
-                self._standing = Standing(self._founding)
+                self._founding = parse_founding(entry, self.known)
+                self._standing = Standing(self._founding, self.known)
             case Kind.PARTICIPANT_MIRRORED:
                 self.standing.apply(parse_mirrored(entry.body), index)
             case Kind.SCANS_SEALED:
@@ -148,6 +158,7 @@ class Record:
                 self._seal_index(parse_index_head(entry.body, sealed=True), index, entry.recorded_at)
             case _:
                 self._integrate_statement(entry, leaf, index)
+        self.index.note(entry.kind, leaf, listed=self.rules >= LISTED_FROM)
         self.size, self.head, self.recorded_at = index + 1, chain_head(self.head, leaf), entry.recorded_at
 
     @property

@@ -55,6 +55,7 @@ class Proposal(StrEnum):
     PREFIX_GRANTED = "prefix_granted"
     PREFIX_WITHDRAWN = "prefix_withdrawn"
     OPERATOR_SET = "operator_set"
+    RULES_RAISED = "rules_raised"
 
 
 STRUCTS: Mapping[Kind | Proposal, Struct] = {
@@ -97,6 +98,7 @@ STRUCTS: Mapping[Kind | Proposal, Struct] = {
     Proposal.PREFIX_GRANTED: struct("PrefixGranted", "address holder", "string prefix"),
     Proposal.PREFIX_WITHDRAWN: struct("PrefixWithdrawn", "address holder", "string prefix"),
     Proposal.OPERATOR_SET: struct("OperatorSet", "bytes32 logId", "address operator"),
+    Proposal.RULES_RAISED: struct("RulesRaised", "uint32 version", "bytes32 digest"),
 }
 """Every struct that anybody signs. `docs/spec/statement.md` lists them for other implementations."""
 

@@ -4,7 +4,7 @@ Encoders of typed data ignore extra fields, fill in missing ones, pad short byte
 these would let two bodies share one digest, so a body is checked against the struct's own types here, before anything
 is hashed. Why the hash is ours as well: docs/adr/0005.
 
-JSON forms: uint8 and uint16 are numbers; uint64 a decimal string (it may pass 2^53-1); address and bytes32
+JSON forms: uint8, uint16 and uint32 are numbers; uint64 a decimal string (it may pass 2^53-1); address and bytes32
 are `0x` and lower-case hex of exact length; string is text without control characters; lists are lists.
 """
 
@@ -53,6 +53,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         "uint64 as a decimal string",
     ),
     "uint256": (lambda value: type(value) is int and 0 <= value < 2**256, "a number that fits uint256"),
+    "uint32": (lambda value: type(value) is int and 0 <= value < 2**32, "a number that fits uint32"),
     "uint16": (lambda value: type(value) is int and 0 <= value < 2**16, "a number that fits uint16"),
     "uint8": (lambda value: type(value) is int and 0 <= value < 2**8, "a number that fits uint8"),
 }

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from verifier import canonical
-from verifier.errors import CarnetError, ProofInvalid
+from verifier.errors import CarnetError, ProofInvalid, RulesUnknown
 from verifier.evidence.explain import Report, Step
 from verifier.instant import SECOND, format_instant
 from verifier.record.entry import Entry, decode_entry
@@ -98,6 +98,9 @@ class _Check:
                 steps.append(Step(name, True, check(), about))
             except _Open as open_:
                 steps.append(Step(name, None, str(open_), about))
+            except RulesUnknown as error:
+                steps.append(Step(name, None, str(error), about))
+                return Report(tuple(steps), unproved=name, paused=str(error))
             except CarnetError as error:
                 steps.append(Step(name, False, str(error), about))
         good = all(step.ok is not False for step in steps)

@@ -43,6 +43,7 @@ _OPEN = {
     "register_stale": "it rests on when the server had last read the registry",
 }
 _NO_PROOF = "no proof of the unit is at hand"
+_CAME_LATER = "its proof shows a registration that came after the answer, and says nothing of other lots"
 
 
 class Claim(StrEnum):
@@ -83,10 +84,14 @@ def compare_answer(receipt: ScanReceipt, then: Said, soon: Said, place: Place | 
     """
     told = frozenset(receipt.fields["reasons"])
     found = Compared((), contradictions(told), (), {})  # 1
+    if place is not None and place.entry is not None and place.entry >= soon.size:
+        place, why = None, _CAME_LATER  # whoever makes the goods can register the serial once more at any time
     if then.code is None:
         found += Compared(open={"code": "it does not read as a product's, so nothing rests on the log"})
     else:
-        held, later = _hold(told, then, place), _hold(told, soon, place)
+        # Registered a little later, it need not have been what was found: not where there were other lots.
+        known = place if place is None or not then.lots or (place.entry or 0) < then.size else None
+        held, later = _hold(told, then, place), _hold(told, soon, known)
         found += Compared(open=_OPEN) + _compare_reasons(told, then.size, held, later)  # 2
         found += _compare_unit(told, then, soon, place, why or _NO_PROOF)  # 3
     return found + _compare_verdict(str(receipt.fields["verdict"]), told, then, found)  # 4
@@ -206,14 +211,18 @@ def _hold_fact(reason: str, said: Said, sure: frozenset[int], may: frozenset[int
 
 
 def _compare_reasons(told: frozenset[str], size: int, held: _Held, later: _Held) -> Compared:
+    """Hold what was told to both sizes. What turned for the worse in between counts at once; what turned for the better
+    does so as well, and an honest answer then awaits witnesses."""
     same, faults, open_ = [], [], dict(held.open)
     for reason, holds in held.decides.items():
-        was_told = reason in told
-        if was_told in (holds, later.decides.get(reason, holds)):
+        was_told, late = reason in told, later.decides.get(reason)
+        if was_told == holds or (was_told and late):
             same.append(reason)
         elif reason in later.open:
             open_[reason] = later.open[reason]
-        else:
+        elif not was_told and late is False and "awaiting_witnesses" in told:
+            open_[reason] = f"it held at {size} entries and was undone soon after: nothing shows what was known"
+        elif late is not None:  # else the unit's proof settles it
             faults.append(
                 f"the officer was {'told' if was_told else 'not told'} {reason!r}; the first {size} entries of the log "
                 f"say {'so' if holds else 'otherwise'}"
@@ -236,7 +245,7 @@ def _compare_unit(told: frozenset[str], then: Said, soon: Said, place: Place | N
             if told - REASONS.keys():
                 return Compared(open={"unit": "some of the reasons are not known to this program"})
             return Compared(faults=("the officer was told neither that the unit is registered nor that it is not",))
-    if not soon.lots and claim is Claim.ABSENT:
+    if not then.lots and claim is Claim.ABSENT:
         return Compared()  # nothing to be in: the reasons say it
     if place is None:
         return Compared(open={"unit": why})
@@ -250,6 +259,10 @@ def _compare_unit(told: frozenset[str], then: Said, soon: Said, place: Place | N
         return Compared(faults=(f"the officer was told that the unit is {was}; its proof shows it {shown}",))
     if claim is Claim.PRESENT and at is None:
         return Compared(open={"unit": "it is not in the lot on its code; in which other, no proof shows"})
+    if claim is Claim.ABSENT and at is not None:
+        return Compared(open={"unit": _CAME_LATER})
+    if claim is Claim.ABSENT and len(then.lots) > len(then.printed):
+        return Compared(open={"unit": "it is not in the lot on its code; whether in another, no proof shows"})
     return Compared(same=("unit",))
 
 

@@ -35,9 +35,11 @@ FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class LotSaid:
-    """One registered lot: its number, which of `FACTS` hold of the code's unit in it, and which can't be told (why)."""
+    """One registered lot: its number, its batch's id (32 bytes), which of `FACTS` hold of the code's unit in it, and
+    which can't be told (why)."""
 
     lot: str
+    batch: bytes
     decides: Mapping[str, bool]
     open: Mapping[str, str]
 
@@ -80,7 +82,7 @@ def said_about(record: Record, receipt: ScanReceipt) -> Said:
     lots = {}
     for batch in record.by_gtin.get(code.gtin, ()):
         retired, open_ = _retired(record, batch, code, scan["context"])
-        lots[batch.index] = LotSaid(batch.lot, {**_batch(record, batch, scan["country"]), **retired}, open_)
+        lots[batch.index] = LotSaid(batch.lot, batch.id, _batch(record, batch, scan["country"]) | retired, open_)
     held = record.standing.holder(code.gtin) is not None
     return Said(record.size, code, bool(reading.suspects), held, record.founding.policy is not None, lots)
 

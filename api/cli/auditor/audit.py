@@ -1,4 +1,4 @@
-"""carnet audit: recompute a whole log from its bytes, believing nobody who stores it."""
+"""carnet audit: recompute a whole log from its bytes, without trusting whoever stores it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def audit(
     log: Annotated[
         str | None,
         typer.Argument(
-            help="Address of a server, or a copied folder of published files; without it this home's own log, with "
-            "everything that only its keeper has.",
+            help="Address of a server, or a copied folder of published files. Default: this home's own log, including "
+            "what is not published.",
             show_default=False,
         ),
     ] = None,
     founding: Annotated[
         str | None,
-        typer.Option("--founding", help="The founding pin you were told; without it the one this home knows."),
+        typer.Option("--founding", help="The founding pin you were told. Default: the one this home knows."),
     ] = None,
     chain_rpc: Annotated[
         str | None,
@@ -43,7 +43,8 @@ def audit(
         Path | None,
         typer.Option(
             "--since",
-            help="A former report (--json): its root must still stand, signatures below it are not verified again.",
+            help="An earlier report (--json): the log must still extend it; signatures before it are not verified "
+            "again.",
             exists=True,
             dir_okay=False,
         ),
@@ -53,16 +54,17 @@ def audit(
         typer.Option("--cache", help="Where fetched files are kept.", show_default="~/.cache/carnet"),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume/--no-resume", help="Go on from the files of an earlier audit, or fetch all anew.")
+        bool,
+        typer.Option("--resume/--no-resume", help="Continue from the files of an earlier audit, or fetch all anew."),
     ] = True,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check every hash, signature, standing, right, segment and anchor. Exit code 1 if anything does not hold.
 
-    Exit code 3 if something that was asked could not be checked, as when the node of the chain has not come so far.
+    Exit code 3 if something that you asked for could not be checked, such as when the chain's node is behind.
 
-    What is fetched is kept, so an audit that was interrupted goes on where it was.
+    Fetched files are kept, so an interrupted audit continues where it stopped.
     """
     from api.cli.base.pin import parse_pin, told_pin
     from ledger.wiring.audit import audit_folder, audit_ledger, audit_url

@@ -28,34 +28,34 @@ def verify(
         typer.Option("--founding", help="The founding pin, 64 hex digits, as you were told by somebody you trust."),
     ] = None,
     code: Annotated[
-        str | None, typer.Option("--code", help="The code as it was read: the file must be about exactly that one.")
+        str | None, typer.Option("--code", help="The code as it was read; the file must be about exactly this code.")
     ] = None,
     salt: Annotated[
         str | None,
         typer.Option(
-            "--salt-file", metavar="FILE", callback=read_secret, help="A file with the batch's salt, for who has it."
+            "--salt-file", metavar="FILE", callback=read_secret, help="File holding the batch's salt, if you have it."
         ),
     ] = None,
     chain_rpc: Annotated[
         str | None,
         typer.Option(
-            "--chain-rpc", help="Also ask this node of the chain for the anchor, and for what countries decided."
+            "--chain-rpc", help="Also ask this node of the chain for the anchor and for the countries' decisions."
         ),
     ] = None,
     unwitnessed: Annotated[
         bool,
         typer.Option(
             "--unwitnessed",
-            help="Be content with a head that too few witnesses have cosigned; it may be one of two histories.",
+            help="Accept a head that too few witnesses have cosigned; it may be one of two histories.",
         ),
     ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a file step by step. Nothing in it is believed but through the pin; no server is asked.
+    """Check a file step by step. Only the founding pin is trusted; no server is asked.
 
-    A file of scan evidence shows whether the operator kept its promise to seal a scan: it holds either way. The
-    evidence of a fork shows that a log signed two histories.
+    Scan evidence shows whether the operator kept its promise to seal a scan; the file is valid in both cases. Fork
+    evidence shows that a log signed two histories.
     """
     from api.cli.base.pin import parse_pin, told_pin
     from verifier.files import Asked, check_file, code_of
@@ -70,6 +70,8 @@ def verify(
     )
     checked = check_file(proof.read_bytes(), asked)
     out.answer(checked.value, checked.lines)
+    if checked.paused:
+        raise typer.Exit(ExitCode.UNREACHABLE)
     if not checked.ok:
         raise typer.Exit(ExitCode.NO)
     if chain_rpc is not None and _unanswered(checked.value):
@@ -77,7 +79,7 @@ def verify(
 
 
 def _unanswered(value: Mapping[str, Any]) -> bool:
-    """Whether the node did not tell what it was asked: the anchor, where there is one, and the registry's decisions."""
+    """Whether the node left a question open: the anchor, where there is one, or the registry's decisions."""
     steps = {step["step"]: step["ok"] for step in value["steps"]}
     return (steps.get("anchor") is True and steps.get("chain") is None) or steps.get("register") is None
 

@@ -1,4 +1,4 @@
-"""carnet init: found a ledger in an empty home. Opening one is every other command."""
+"""carnet init: found a ledger in an empty home. All other commands open an existing one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from verifier.record.statement import Domain, Proposal
 
 PRODUCTION_COUNTRIES = 3
-"""Below this one country more or less decides everything. Own rule for production."""
+"""With fewer, one country more or less decides everything. Own rule for production."""
 
 _COUNTRY = re.compile("[A-Z]{2}")
 _ADDRESS = re.compile("0x[0-9a-f]{40}")
@@ -40,41 +40,43 @@ class Seat:
 
 
 def init(
-    origin: Annotated[str, typer.Option("--origin", help="The log's name for ever, such as example.org/carnet.")],
+    origin: Annotated[
+        str, typer.Option("--origin", help="The log's name, such as example.org/carnet. It can never be changed.")
+    ],
     authority: Annotated[
         list[str],
         typer.Option(
             "--authority",
-            help="Country of a founding authority, once each: CC makes a key, CC:NAME uses one of this home, "
-            "CC:0xACCOUNT:0xRECOVERY names keys held elsewhere. Three in production.",
+            help="Country of a founding authority; repeat for each. CC makes a key, CC:NAME uses a key of this home, "
+            "CC:0xACCOUNT:0xRECOVERY names keys held elsewhere. Production needs three.",
         ),
     ],
     database: Annotated[
-        str | None, typer.Option("--database", help="postgresql://user@host/name; SQLite in the home without it.")
+        str | None, typer.Option("--database", help="postgresql://user@host/name. Default: SQLite in the home.")
     ] = None,
     chain_rpc: Annotated[
         str | None,
-        typer.Option("--chain-rpc", help="RPC URL of the chain; a local development chain without it."),
+        typer.Option("--chain-rpc", help="RPC URL of the chain. Default: a local development chain."),
     ] = None,
     base_url: Annotated[
         str, typer.Option("--base-url", help="Scheme and host of printed links.")
     ] = "http://127.0.0.1:8000",
     operator_key: Annotated[
-        str, typer.Option("--operator-key", help="The EVM key that anchors; made if it is not there.")
+        str, typer.Option("--operator-key", help="Name of the EVM key that anchors; it is made if it does not exist.")
     ] = "operator",
     witness_policy: Annotated[
         Path | None,
         typer.Option(
             "--witness-policy",
-            help="A C2SP tlog-policy file: who must cosign checkpoints. It becomes part of entry 0, for good; without "
-            "it there are no witnesses.",
+            help="A C2SP tlog-policy file that says who must cosign checkpoints. It becomes part of entry 0 and can "
+            "never be changed; without it the ledger never has witnesses.",
         ),
     ] = None,
     witness: Annotated[
         list[str] | None,
         typer.Option(
             "--witness",
-            help="NAME=URL: where the policy's witness NAME is asked, instead of the URL that its line gives.",
+            help="NAME=URL: ask the policy's witness NAME at this URL instead of the one in the policy.",
         ),
     ] = None,
     home: HomeOption = None,

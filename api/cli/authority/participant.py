@@ -1,4 +1,4 @@
-"""carnet participant: who is in this ledger. k of n countries decide; anybody may relay what they signed."""
+"""carnet participant: the members of this ledger. k of n countries decide; anybody may relay what they signed."""
 
 from __future__ import annotations
 
@@ -106,18 +106,19 @@ def suspend(
         typer.Option(
             "--kind",
             metavar="KIND",
-            help=f"Why: {one_of(SuspensionName)}; it sets how closely its goods are looked at.",
+            help=f"Why: {one_of(SuspensionName)}; it decides how closely its goods are checked.",
         ),
     ],
     effective_at: Annotated[
-        str | None, typer.Option("--effective-at", help="Instant (RFC 3339) it holds from, not after now; now if none.")
+        str | None,
+        typer.Option("--effective-at", help="When it takes effect (RFC 3339, not in the future). Default: now."),
     ] = None,
     sign: SignOption = None,
     out_file: OutOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Suspend a participant. What it registered before stands; what it registers after is refused."""
+    """Suspend a participant. Its earlier registrations stand; new ones are refused."""
     from verifier.record.participant import SuspensionKind
     from verifier.record.statement import Proposal
 
@@ -190,7 +191,7 @@ def set_operator(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Name the account that may anchor this log; needed where authorities' keys were elsewhere at the founding."""
+    """Name the account that may anchor this log. Needed if authorities' keys were held elsewhere at the founding."""
     from verifier.record.founding import log_id
     from verifier.record.statement import Proposal
 
@@ -206,7 +207,7 @@ def sign_file(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Add an authority's signature to a proposal file. Read what it shows: this is the vote."""
+    """Add an authority's signature to a proposal file. Read what the command shows first: signing is the vote."""
     from api.cli.authority.proposal import read_draft
     from ledger.keys.store import KeyStore
 
@@ -224,7 +225,7 @@ def relay_files(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Join the signatures of several copies and bring the proposal to the registry."""
+    """Join the signatures of several copies and send the proposal to the registry."""
     from api.cli.authority.proposal import join
 
     out = Out(json)
@@ -244,7 +245,7 @@ def list_(server: ServerOption = None, home: HomeOption = None, json: JsonOption
 
 @app.command()
 def show(
-    who: Annotated[str, typer.Argument(help="Address (0x…), name as list shows it, or an EVM key of this home.")],
+    who: Annotated[str, typer.Argument(help="Address (0x…), a name as list shows it, or an EVM key of this home.")],
     server: ServerOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -271,6 +272,17 @@ def show(
         addresses = ", ".join(member["address"] for member in found)
         raise Malformed(f"couldn't tell which {who!r} is meant: name one of {addresses}", code="name_shared")
     out.answer(found[0], pairs({**found[0], "suspended": _state(found[0])}))
+
+
+@app.command("forget-name")
+def forget_name(who: WhoArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Erase a participant's name, for good. The log holds a salted hash of it, so every proof still verifies."""
+    place, out = used_home(home), Out(json)
+    address = address_of(place, who)
+    with opened(place, out) as ledger:
+        erased = ledger.participants.forget_name(address)
+    words = "its name was erased" if erased else "no name was kept for it"
+    out.answer({"address": address, "erased": erased}, f"{address}: {words}")
 
 
 def _members(place: Home, server: str | None, out: Out) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_policy(path: Path) -> str:
-    """A policy's text from a file, as it will stand in entry 0. Raises Malformed (`policy`)."""
+    """A policy's text from a file, as it will be written into entry 0. Raises Malformed (`policy`)."""
     from verifier.tree.policy import Policy
 
     try:
@@ -27,7 +27,7 @@ def read_policy(path: Path) -> str:
 
 
 def witness_addresses(text: str, given: Iterable[str], out: Out) -> tuple[WitnessAddress, ...]:
-    """Where each witness of a policy is asked: as given, as NAME=URL, or else as its line says.
+    """The address of each witness of a policy: the given NAME=URL, or else the URL in its line.
 
     Warns of those that nobody can ask. Raises Malformed (`witness`, `url`).
     """

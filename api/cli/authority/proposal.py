@@ -37,7 +37,7 @@ class Draft:
         return digest(self.proposal, self.body, self.domain)
 
     def signers(self) -> list[str]:
-        """The addresses whose signatures are here. Raises Malformed or Refused for one that is none."""
+        """The addresses whose signatures are here. Raises Malformed or Refused for an invalid signature."""
         return [recover(self.digest, signature) for signature in self.signatures]
 
     def signed(self, key: EvmKey) -> Draft:
@@ -78,7 +78,7 @@ class Draft:
         write_file(path, json.dumps(self.to_json(), indent=2, ensure_ascii=False).encode() + b"\n")
 
     def lines(self) -> list[str]:
-        """What is proposed, for the person who is to sign it."""
+        """The proposal in words, for the person who is asked to sign it."""
         about = {name: value for name, value in self.body.items() if name != "statementId"}
         named = {"name": self.name["name"]} if self.name else {}
         return [f"{self.proposal.value}:", *(f"  {name}  {value}" for name, value in {**about, **named}.items())]

@@ -1,7 +1,7 @@
 """Relaying: bringing approved proposals to the registry contract, and from there into the log.
 
-The answer of a node can get lost after it took a transaction. So what others need (a name and its salt) is kept before
-anything is sent, and a repeat of the command goes on from what the registry has decided meanwhile.
+A node's answer can get lost after it took a transaction. So what others need (a name and its salt) is kept before
+anything is sent, and the repeated command continues from what the registry has decided meanwhile.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def relay(home: Home, drafts: Sequence[Draft], out: Out) -> dict[str, Any]:
-    """Execute proposals in order and mirror them; names are kept beside the log. A repeat completes what was begun.
+    """Execute proposals in order and copy them into the log. Names are kept beside it. A repeat completes the work.
 
     Raises Refused (`not_approved`, `other_log`, `chain_refused`), Unavailable.
     """
@@ -57,7 +57,7 @@ def _ledger_and_chain(home: Home, out: Out, server: str | None) -> Iterator[tupl
 
 
 def _check(founding: Founding, ledger: Ledger, draft: Draft) -> None:
-    """What the contract would refuse anyway, said before a transaction is made, and in countries."""
+    """Refuse early what the contract would refuse anyway, with a message that counts in countries."""
     if draft.domain != founding.domain:
         raise Refused("couldn't relay the proposal: it was signed for another log, chain or registry", code="other_log")
     if draft.name is not None:

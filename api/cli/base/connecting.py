@@ -1,4 +1,4 @@
-"""Reaching a server: which ledger it serves is compared with what this home knows, before it gets a token or more."""
+"""Reaching a server. Before it gets a token or anything else, its ledger is compared with what this home knows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def token_of(home: Home, token: str | None) -> str | None:
 
 @contextmanager
 def connected(home: Home, url: str, token: str | None = None) -> Iterator[Remote]:
-    """A server that serves the ledger it always served here; `token` is sent only after that was compared.
+    """A server that still serves the ledger which this home knows it by. `token` is sent only after that comparison.
 
     Raises Refused (`server_changed`, `pin_changed`), Malformed (`server`, `proxy`, `token`, `known`), Unavailable.
     """

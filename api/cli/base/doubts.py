@@ -1,6 +1,6 @@
-"""Doubtful values on the command line: said before anything is signed, and asked once.
+"""Doubtful values on the command line: they are shown and asked about once, before anything is signed.
 
-Without a terminal nobody can be asked: then the values are refused until a flag takes them.
+Without a terminal nobody can be asked. The values are then refused unless a flag accepts them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHOWN = 5
 
 
 def settle(doubts: Sequence[Doubt], accepted: Iterable[str] | None, yes: bool, out: Out) -> None:
-    """Have all doubts taken: by flag, else by the one who sits at the terminal.
+    """Get every doubt accepted, by flag or else by the person at the terminal.
 
     Raises Detailed (`doubtful`) where nobody can be asked, Refused (`declined`) when the answer is no.
     """

@@ -1,7 +1,8 @@
-"""Servers and ledgers that this home has spoken to: one that turns into another ledger is noticed.
+"""Servers and ledgers that this home has used. It notices when a server starts to serve another ledger.
 
 A server is known by its URL and by the ledger it served at first: the log's origin and its founding pin. To trust a
-pin, compare it with one that came another way; and a name in https is what says that no other machine answers.
+pin, compare it with one that reached you another way. Only https shows that no other machine answers in a server's
+name.
 """
 
 from __future__ import annotations

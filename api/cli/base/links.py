@@ -1,4 +1,4 @@
-"""What printed links start with, and when that is worth a warning."""
+"""The start of printed links, and when it deserves a warning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_base_url(base_url: str, out: Out) -> None:
 
 
 def check_label_base(base_url: str, named: bool, out: Out) -> None:
-    """Check what the links of labels start with; what is printed cannot be changed any more.
+    """Check the start of the links on labels, since a printed link cannot be changed.
 
     Unless it was `named` for these labels, plain http and addresses that only this machine or this network knows are
     refused. Raises Malformed (`base_url`).
@@ -41,7 +41,7 @@ def check_label_base(base_url: str, named: bool, out: Out) -> None:
 
 
 def _reach(base_url: str) -> str | None:
-    """Why a link that starts so leads a buyer nowhere, or not safely; None if nothing speaks against it."""
+    """Why a link with this start leads a buyer nowhere, or not safely; None if there is no objection."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if is_loopback(host):

@@ -40,7 +40,7 @@ def read_secret(file: str | None) -> str | None:
 
 
 def known_doubts(names: list[str] | None) -> list[str] | None:
-    """The names of doubts that are taken. Raises Malformed (`usage`) for a name that is none."""
+    """The names of doubts that are accepted. Raises Malformed (`usage`) for an unknown name."""
     from ledger.services.record.doubt_name import DoubtName
 
     for name in names or ():
@@ -54,12 +54,14 @@ def known_doubts(names: list[str] | None) -> list[str] | None:
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="The ledger's folder; CARNET_HOME, else ~/.carnet.", show_default=False),
+    typer.Option("--home", help="The ledger's folder. Default: CARNET_HOME, else ~/.carnet.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", help="Speak to a server at this URL instead of the home's own ledger; CARNET_SERVER."),
+    typer.Option(
+        "--server", help="Use the server at this URL instead of the home's own ledger. Default: CARNET_SERVER."
+    ),
 ]
 TokenOption = Annotated[
     str | None,
@@ -67,8 +69,8 @@ TokenOption = Annotated[
         "--token-file",
         metavar="FILE",
         callback=read_secret,
-        help="A file with the API token for --server, else CARNET_TOKEN; what is secret is no argument, since those "
-        "show in process lists.",
+        help="File holding the API token for --server, else CARNET_TOKEN. Secrets are never arguments: process lists "
+        "show them.",
     ),
 ]
 ColumnOption = Annotated[
@@ -84,10 +86,10 @@ AcceptOption = Annotated[
         "--accept",
         callback=known_doubts,
         metavar="DOUBT",
-        help="Take values in doubt without being asked, by the doubt's name; repeat for more (docs/cli.md).",
+        help="Accept doubtful values of this kind without being asked; repeat for more. docs/cli.md lists the names.",
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Take all values that are in doubt without being asked.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Accept all doubtful values without being asked.")]
 SignerOption = Annotated[str, typer.Option("--key", help="Name of the key that signs.", show_default=False)]
 
 
@@ -112,7 +114,7 @@ def open_home(path: Path | None) -> Home:
 
 
 def used_home(path: Path | None, server: str | None = None, *, ledger: bool = True, own: bool = False) -> Home:
-    """The home that a command works on, before anything else is said about its words.
+    """The home that a command works on; checked before the command's other arguments.
 
     `server` is the option of that name, which stands for the home's ledger. `ledger` False: none is needed. `own`: keys
     or batches of this home are, which a maker's home has without a ledger. Raises NotFound (`not_founded`).
@@ -125,7 +127,7 @@ def used_home(path: Path | None, server: str | None = None, *, ledger: bool = Tr
 
 
 def anchor(ledger: Ledger, out: Out) -> None:
-    """Anchor what is new, if the chain is open. What is on record stands without; the next command tries again."""
+    """Anchor what is new, if the chain is open. The record is valid without it; the next command tries again."""
     if ledger.upkeep is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""Files that commands write: the end of a name and what is written under it agree, or nothing is written."""
+"""Files that commands write. If a file's suffix does not fit its format, nothing is written."""
 
 from __future__ import annotations
 

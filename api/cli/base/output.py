@@ -1,9 +1,9 @@
-"""What a command says: one answer on standard output, everything else on standard error.
+"""The output of a command: one answer on standard output, everything else on standard error.
 
 With --json the answer is exactly one JSON object. Exit codes: 0 yes, 1 the answer is no, 2 wrong use, 3 a part cannot
 be reached; 70 is a fault of Carnet's own.
 
-Every line goes out through `verifier.foreign`: whoever wrote it, it is one line, and nothing in it steers a terminal.
+Every line passes through `verifier.foreign`, so that foreign text stays one line and cannot control a terminal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol
 
-from verifier.errors import CarnetError, Malformed, Stopped, Unavailable
+from verifier.errors import CarnetError, Malformed, RulesUnknown, Stopped, Unavailable
 from verifier.foreign import json_line, shown
 
 
@@ -46,7 +46,7 @@ WRONG_USE_CODES = frozenset(
         "method",
     }
 )
-"""Refusals and gaps that are no answer about goods or records: a name or place that the command was given is wrong."""
+"""Refusals and gaps that are no answer about goods or records: a name or place given to the command is wrong."""
 
 
 CELL = 2_100
@@ -89,12 +89,12 @@ class Out:
             _say(sys.stderr, line)
 
     def warn(self, line: str) -> None:
-        """Say something that must not go unseen, also beside JSON."""
+        """Say something that people must see, also beside JSON."""
         _say(sys.stderr, f"carnet: warning: {line}")
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Steps]:
-        """Show a bar while long work goes on; only where somebody watches, and only when it takes longer."""
+        """Show a bar during long work, only on a terminal and only if the work takes more than a moment."""
         if self.json or not sys.stderr.isatty():
             yield _silent
             return
@@ -112,8 +112,8 @@ class Out:
 
 
 def exit_code(error: CarnetError) -> ExitCode:
-    """How a command ends that was stopped by an error."""
-    if isinstance(error, Unavailable | Stopped):
+    """The exit code of a command that was stopped by an error."""
+    if isinstance(error, Unavailable | Stopped | RulesUnknown):
         return ExitCode.UNREACHABLE
     if isinstance(error, Malformed) or error.code in WRONG_USE_CODES:
         return ExitCode.WRONG_USE
@@ -136,7 +136,7 @@ def report_failure(
     details: Mapping[str, Any] | None = None,
     lines: Sequence[str] = (),
 ) -> None:
-    """The same for what was no error of ours."""
+    """The same for an error that is not one of ours."""
     if as_json:
         place = {"at": at} if at else {}
         error = {"code": code, "message": message, **place, **(details or {})}

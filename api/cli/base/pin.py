@@ -18,7 +18,7 @@ def parse_pin(text: str | None) -> bytes | None:
 
 
 def told_pin(pin: bytes | None, place: Home, doing: str, out: Out) -> bytes:
-    """The pin that was given, or else the one this home knows: of a stranger's log there is no other beginning.
+    """The given pin, or else the one this home knows. Checking somebody else's log cannot start without one.
 
     `doing`: what needs it, for the error. Raises Malformed (`pin_needed`).
     """

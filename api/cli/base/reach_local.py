@@ -34,7 +34,7 @@ class LocalLedger:
         return self._ledger.home.base_url
 
     def put_segment(self, path: Path, root: bytes, n: int, progress: Progress) -> None:
-        """Move a segment file into the store, and sweep what no entry has named for a day: nobody else does here."""
+        """Move a segment file into the store, and remove files that no entry has named for a day."""
         self._ledger.segments.sweep(self._ledger.record.segment_roots.__contains__)
         self._ledger.segments.put(root, path, n, move=True, progress=progress)
 

@@ -2,7 +2,7 @@
 
 receipts/<scan id>.json            the receipt as it came, in canonical JSON
 receipts/<scan id>.sent.json       what this device sent and was told, to compare the receipt with
-receipts/<scan id>.refused.json    an answer's receipt that is worth nothing, as it came: somebody gave it
+receipts/<scan id>.refused.json    an invalid receipt, as it came with an answer
 receipts/officers                  under which name scans of a token were kept, by the token's hash
 receipts/<scan id>.evidence.json   that the promise was kept or broken, for `carnet verify`
 receipts/head-<pin>                the newest head that this home has seen of a ledger
@@ -63,14 +63,14 @@ class ReceiptFolder:
             raise Malformed(f"couldn't read {path}: {error}", code=error.code) from error
 
     def keep_refused(self, scan_id: str, given: object) -> Path:
-        """Keep something that was given as a receipt and is none."""
+        """Keep an invalid receipt, as it was given."""
         make_folder(self._folder)
         path = self._file(scan_id, _REFUSED)
         write_file(path, json.dumps(given).encode())
         return path
 
     def refused(self) -> Iterator[tuple[str, Path]]:
-        """The ids of scans whose receipts were worth nothing, and the files of these."""
+        """The ids of scans whose receipts were invalid, and the files of these."""
         for path in sorted(self._folder.glob(f"*{_REFUSED}")):
             yield path.name.removesuffix(_REFUSED), path
 
@@ -105,7 +105,7 @@ class ReceiptFolder:
         return value if isinstance(value, dict) else {}
 
     def evidence(self, scan_id: str) -> bytes | None:
-        """What became of a receipt, if it is known."""
+        """The evidence that shows whether a receipt's promise was kept, if there is any."""
         path = self._file(scan_id, _EVIDENCE)
         return path.read_bytes() if path.exists() else None
 
@@ -114,7 +114,7 @@ class ReceiptFolder:
         return self._file(scan_id, _EVIDENCE)
 
     def keep_evidence(self, scan_id: str, raw: bytes) -> Path:
-        """Keep what became of a receipt."""
+        """Keep the evidence about a receipt."""
         path = self._file(scan_id, _EVIDENCE)
         write_file(path, raw)
         return path
@@ -153,5 +153,5 @@ class ReceiptFolder:
 
 
 def _token_id(token: str, origin: bytes) -> str:
-    """Names a token at a log without telling it: 128 bits of a hash over 256 random ones."""
+    """A name for a token at a log that does not reveal the token: 128 bits of a hash over 256 random ones."""
     return hashlib.sha256(b"carnet/officer/v1\n" + origin + token.encode(errors="surrogateescape")).hexdigest()[:32]

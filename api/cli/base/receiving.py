@@ -1,4 +1,4 @@
-"""Receipts and a server: taking one in with the answer to a scan, and looking up what became of it in the log."""
+"""Receipts and a server: taking a receipt in with a scan's answer, and looking up in the log whether it was kept."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Taken:
 def sent_scan(
     own: Mapping[str, str], given: str | bytes, where: Mapping[str, Any], answer: Mapping[str, Any]
 ) -> SentScan:
-    """What must stand in the signed scan: what was sent, as the format writes it, and what the answer said."""
+    """What the signed scan must contain: what was sent, as the format writes it, and what the answer said."""
     unlocode = parse_unlocode(where["unlocode"]) if where["unlocode"] else None
     country = where["country"] or (unlocode[:2] if unlocode else None)
     knows: dict[str, Any] = {
@@ -71,11 +71,11 @@ def sent_scan(
 def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: SentScan, token: str) -> Taken:
     """Keep the receipt of an answer, and compare everything in it: with what was sent, and with the log.
 
-    1. it is a receipt, and the ledger's key signed it; 2. it is kept beside what was sent: a contradiction is proof;
-    3. every field is compared, the officer with the one that this token had before; 4. the promise with the log.
-    Where the ledger's key is not to be had just now it is kept all the same, and `open` says so: else whoever falls
-    silent after an answer has promised nothing. Raises ProofInvalid, Malformed when it is worth nothing, which is kept
-    too; NotFound (`receipt_none`), Refused (`pin_changed`).
+    1. it is a receipt, and the ledger's key signed it; 2. it is kept beside what was sent: a contradiction is proof; 3.
+    every field is compared, the officer with the one that this token had before; 4. the promise with the log. If the
+    ledger's key cannot be fetched now, the receipt is kept all the same, and `open` says so. Otherwise a server could
+    escape its promise by falling silent after an answer. Raises ProofInvalid or Malformed for an invalid receipt, which
+    is kept too; NotFound (`receipt_none`), Refused (`pin_changed`).
     """
     if answer.get("receipt") is None:
         why = answer.get("receipt_why") or "nobody has promised to seal this scan"
@@ -109,7 +109,7 @@ def take_receipt(home: Home, remote: Remote, answer: Mapping[str, Any], sent: Se
 
 
 def _founding(home: Home, folder: ReceiptFolder, remote: Remote, receipt: ScanReceipt) -> Founding | Unavailable:
-    """The founding that a receipt is to be checked by, or why it is not to be had just now."""
+    """The founding that a receipt is checked against, or why it is not available now."""
     pin = next((pin for origin, pin in pins(home).items() if log_id(origin) == receipt.log_id), None)
     kept = folder.founding(pin) if pin is not None else None
     try:
@@ -132,7 +132,7 @@ def _pace(remote: Remote, founding: Founding) -> tuple[Pace | None, str]:
 
 
 def founding_of(home: Home, remote: Remote, pin: str | None = None) -> Founding:
-    """The founding of a server's ledger, believed because of a pin: the one given, or the one this home knows."""
+    """The founding of a server's ledger, trusted because of a pin: the given one, or the one this home knows."""
     about = remote.get("/v1/ledger")
     if pin is None:
         check_pin(home, about)
@@ -144,7 +144,7 @@ def founding_of(home: Home, remote: Remote, pin: str | None = None) -> Founding:
 
 
 class Lookup:
-    """Looks receipts up in one server's published log, believing nothing but through the pin."""
+    """Looks receipts up in one server's published log, and trusts only the pin."""
 
     def __init__(self, remote: Remote, founding: Founding) -> None:
         """Raises ProofInvalid for a head that none of the log's keys signed, Malformed, Unavailable."""
@@ -154,7 +154,7 @@ class Lookup:
         self._search = ScanSearch(self.note, self, self._leaves)
 
     def compare_head(self, folder: ReceiptFolder) -> Compared:
-        """What is wrong with this head beside the newest one that the home has seen; None if nothing is.
+        """How this head contradicts the newest one that the home has seen; None if it does not.
 
         Raises ProofInvalid, Malformed, Unavailable.
         """
@@ -180,8 +180,8 @@ class Lookup:
     def evidence(self, receipt: ScanReceipt) -> bytes | None:
         """The checked file that shows what became of a receipt; None while the log shows nothing.
 
-        Where the leaves are not published, the server is asked for its own file. Raises ProofInvalid when what was
-        found does not check, Unavailable.
+        If the leaves are not published, the server is asked for its own file. Raises ProofInvalid when the found
+        evidence does not hold, Unavailable.
         """
         try:
             found = self._search.evidence(receipt)

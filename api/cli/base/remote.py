@@ -1,4 +1,4 @@
-"""A server spoken to over HTTP: requests, and its problems as our errors."""
+"""A server reached over HTTP: requests, and its problems as our errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Remote:
         self._client.close()
 
     def show(self, token: str | None, whence: str = "--token-file or CARNET_TOKEN") -> None:
-        """Send a token with all that follows, or none. `whence`: what it was given by, for who looks for a wrong one.
+        """Send this token, or none, with all later requests. `whence`: the option or variable it came from, for
+        messages.
 
         Raises Malformed (`token`, `proxy`), which does not show it.
         """
@@ -115,7 +116,7 @@ class Remote:
         raise self._unknown(problem) if problem.code == "unauthenticated" else problem
 
     def _unknown(self, problem: CarnetError) -> CarnetError:
-        """The refusal of somebody whom the server does not know, with what to do about it."""
+        """The refusal of a caller that the server does not know, with what to do about it."""
         how = "by --token-file FILE or CARNET_TOKEN; `carnet token new NAME`, where the ledger is, makes one"
         if self._whence is None:
             words = f"couldn't do this at {self.url} without an API token: give one {how}"
@@ -127,7 +128,7 @@ class Remote:
         return type(problem)(words, code=problem.code)
 
     def _taken(self, response: httpx.Response) -> bytes:
-        """The bytes of an answer as they came: none is unpacked, and no more are taken than one of ours has."""
+        """The bytes of an answer as they came: not unpacked, and bounded by what a Carnet server may send."""
         if response.headers.get("content-encoding", "identity") != "identity":
             raise Unavailable(f"couldn't understand the server at {self.url}: its answer is packed", code="server")
         content = bytearray()
@@ -144,7 +145,7 @@ class Remote:
         return open_client(self._whole, secret=bool(headers), base_url=self._whole, headers=common, timeout=TIMEOUT)
 
     def _own(self, path: str, request: httpx.Request) -> httpx.Request:
-        """A request that goes to this server: where an address comes from the server, it could name any other."""
+        """A request to this server only. An address that the server gave could name any other server."""
         if _origin(request.url) != _origin(self._client.base_url):
             raise Refused(
                 f"couldn't follow {shown(path, PLACE_MAX)}: the server at {self.url} names another server's address, "

@@ -32,7 +32,7 @@ def serve(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Serve this ledger. Prints where it listens and a link that signs one officer in, once."""
+    """Serve this ledger. Prints its address and a link that signs one officer in, once."""
     from api.app import create_app
     from api.http.journal import journal
     from api.site.settings import ApiSettings
@@ -75,7 +75,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def run(app: Any, sock: socket.socket, started: Any, *, plain: bool = False) -> None:
-    """Serve an application on a bound socket until SIGINT or SIGTERM; `started` is called when it answers.
+    """Serve an application on a bound socket until SIGINT or SIGTERM. `started` is called once it answers.
 
     `plain`: what it refuses, it refuses in plain text.
     """
@@ -102,7 +102,10 @@ def run(app: Any, sock: socket.socket, started: Any, *, plain: bool = False) -> 
 
 @contextmanager
 def _writing(place: Home, out: Out) -> Iterator[Ledger]:
-    """The ledger as its writer, without its chain while that is down; says who else writes it, in words of serving."""
+    """The ledger opened for writing, without its chain while that is down.
+
+    An error names the other writer, if there is one.
+    """
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(opened(place, out, write=True, chain=True, chain_down=out.warn))
@@ -116,7 +119,7 @@ def _writing(place: Home, out: Out) -> Iterator[Ledger]:
 
 
 def _warn_of_links(url: str, base_url: str, out: Out) -> None:
-    """Links printed for this machine lead to one port, and another program may be answering there."""
+    """Warn if printed links lead to another port of this machine, where another program may answer."""
     printed = urlsplit(base_url)
     if is_loopback(printed.hostname or "") and printed.netloc != urlsplit(url).netloc:
         out.warn(f"printed links lead to {base_url}, and this server is at {url}: `carnet scan --server {url}` asks it")
@@ -150,6 +153,6 @@ def _lines(about: dict[str, Any]) -> list[str]:
 
 
 def url_of(host: str, sock: socket.socket) -> str:
-    """Where a bound socket is reached from this machine."""
+    """The URL of a bound socket, as seen from this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{sock.getsockname()[1]}"

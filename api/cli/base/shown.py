@@ -1,4 +1,4 @@
-"""Codes as text for a terminal: nothing in them may steer it, and what is offered can be given to the next command."""
+"""Codes as text for a terminal. They cannot control it, and can be pasted into the next command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from verifier.reading.symbology import split_symbology
 
 
 def pasteable(text: str) -> str:
-    """A code as text that can be typed and reads as the same code: in brackets, where it holds a separator."""
+    """A code as text that can be typed and is read as the same code. A code with a separator is written in brackets."""
     if text.isprintable():
         return text
     body = split_symbology(text)[1]

@@ -1,4 +1,4 @@
-"""Values that stay for ever once they are signed: refused where they cannot be meant, asked about where odd."""
+"""Values that stay for ever once they are signed. Impossible ones are refused; odd ones are asked about."""
 
 from __future__ import annotations
 

@@ -77,8 +77,10 @@ def register(
             dir_okay=False,
         ),
     ] = None,
-    generate: Annotated[int | None, typer.Option("--generate", help="Make this many serials instead.", min=1)] = None,
-    serial_length: Annotated[int, typer.Option("--serial-length", help="Characters of a made serial.")] = 20,
+    generate: Annotated[
+        int | None, typer.Option("--generate", help="Generate this many serials instead.", min=1)
+    ] = None,
+    serial_length: Annotated[int, typer.Option("--serial-length", help="Characters of a generated serial.")] = 20,
     market: Annotated[
         list[str] | None,
         typer.Option("--market", help="Country the batch is made for, two capital letters; repeat for more."),
@@ -87,21 +89,23 @@ def register(
     column: ColumnOption = None,
     no_header: NoHeaderOption = False,
     allow_repeats: Annotated[
-        bool, typer.Option("--allow-repeats", help="Take serials that another lot of this GTIN in this home has too.")
+        bool, typer.Option("--allow-repeats", help="Accept serials that another lot of this GTIN in this home has too.")
     ] = False,
     only_batch: Annotated[
-        bool, typer.Option("--only-batch", help="Take the file's rows of this GTIN and lot, and leave those of others.")
+        bool, typer.Option("--only-batch", help="Take only the file's rows for this GTIN and lot.")
     ] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Register the good rows and leave the bad out.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Register the good rows and leave out the bad ones.")
+    ] = False,
     no_label_signature: Annotated[
-        bool, typer.Option("--no-label-signature", help="Labels bear no signature; codes are shorter.")
+        bool, typer.Option("--no-label-signature", help="Labels carry no signature; codes are shorter.")
     ] = False,
     carrier: Annotated[
         list[CarrierName] | None,
         typer.Option(
             "--carrier",
             metavar="CARRIER",
-            help=f"What bears the signature: {one_of(CarrierName)}; qr if none is named, repeat for more.",
+            help=f"What bears the signature: {one_of(CarrierName)}; repeat for more. Default: qr.",
         ),
     ] = None,
     accept: AcceptOption = None,
@@ -173,7 +177,8 @@ def recall(
     key: SignerOption,
     notice: Annotated[str, typer.Option("--notice", help="Web address of the notice.", show_default=False)] = "",
     again: Annotated[
-        bool, typer.Option("--again", help="Add this notice to a recall that stands; each takes an undo of its own.")
+        bool,
+        typer.Option("--again", help="Add this notice to a recall that is already in force; each needs its own undo."),
     ] = False,
     accept: AcceptOption = None,
     yes: YesOption = False,
@@ -182,7 +187,7 @@ def recall(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Recall a batch: every scan of it answers Stop."""
+    """Recall a batch: every scan of it then answers Stop."""
     from api.cli.base.doubts import settle
     from api.cli.base.values import doubts_of_notice
     from verifier.record.statement import Kind
@@ -231,7 +236,7 @@ def retire(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Report units sold, destroyed or stolen. Those reported before stay reported."""
+    """Report units sold, destroyed or stolen. Units reported before stay reported."""
     from api.cli.base.doubts import settle
     from api.cli.base.reach import reach
     from api.cli.maker.retirement import retire as retire_units
@@ -269,9 +274,9 @@ def undo(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take back the recall, retirement or registration in force; the one before it is then in force again.
+    """Take back the recall, retirement or registration in force. The one before it is then in force again.
 
-    The record keeps both. A registration that was taken back cannot be made again.
+    The record keeps both. A registration that was taken back can never be repeated.
     """
     from verifier.record.statement import Kind
 
@@ -293,7 +298,11 @@ def undo(
 def list_(
     gtin: Annotated[
         str | None,
-        typer.Option("--gtin", help="Only batches of this product; a server lists no others, so --server needs it."),
+        typer.Option(
+            "--gtin",
+            help="Only batches of this product. Required with --server, since a server lists one "
+            "product's batches only.",
+        ),
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,
@@ -349,7 +358,7 @@ def _change(
 ) -> None:
     """Sign and send a statement about a batch; `make` gives its body without header from the batch's description.
 
-    `then` says more of what the batch is afterwards.
+    `then` adds words about the batch's state afterwards.
     """
     from api.cli.base.reach import reach
     from ledger.keys.store import KeyStore
@@ -371,7 +380,7 @@ def _change(
 
 
 def _counts_now(found: Mapping[str, Any], what: SlotName) -> dict[str, str]:
-    """What an undo leaves: the statement before the one that was taken back, or nothing."""
+    """What counts after an undo: the statement before the one that was taken back, or nothing."""
     current = found["in_force"][what.value]
     left = f"{what.value} of entry {current['entry']}" if current else f"nothing of kind {what.value}"
     return {"in_force": left}

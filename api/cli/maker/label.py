@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Labels: make them as SVG, PNG, PDF or CSV; close the key that signs.")
 
 FEW = 20
-"""Up to here labels are made one by one with the mask that scans best; print runs take the fast encoder."""
+"""Up to this many, labels are made one by one with the mask that scans best; larger print runs use the fast encoder."""
 
 LabelBatch = Annotated[str, typer.Argument(help="GTIN/LOT of a batch registered from this home.", metavar="BATCH")]
 
@@ -42,12 +42,12 @@ class Format(StrEnum):
 def make(
     batch: LabelBatch,
     out_path: Annotated[
-        Path, typer.Option("--out", help="A file; for svg and png of several labels a folder.", show_default=False)
+        Path, typer.Option("--out", help="A file, or a folder for several labels as svg or png.", show_default=False)
     ],
     format_: Annotated[
         Format | None,
         typer.Option(
-            "--format", metavar="FORMAT", help=f"What to make: {one_of(Format)}; else what --out ends in says it."
+            "--format", metavar="FORMAT", help=f"What to make: {one_of(Format)}. Default: by the suffix of --out."
         ),
     ] = None,
     symbol: Annotated[
@@ -55,30 +55,30 @@ def make(
         typer.Option(
             "--symbol",
             metavar="SYMBOL",
-            help=f"What to print: {one_of(SymbolName)}; else what the registration declared, else qr.",
+            help=f"What to print: {one_of(SymbolName)}. Default: what the registration declared, else qr.",
         ),
     ] = None,
     serial: Annotated[
-        list[str] | None, typer.Option("--serial", help="Only this unit; repeat for more. All units if none is named.")
+        list[str] | None, typer.Option("--serial", help="Only this unit; repeat for more. Default: all units.")
     ] = None,
-    first: Annotated[int | None, typer.Option("--first", help="Only the first so many.", min=1)] = None,
+    first: Annotated[int | None, typer.Option("--first", help="Only the first N units.", min=1)] = None,
     sheet: Annotated[str, typer.Option("--sheet", help="Label paper for pdf: a4-24, a4-40 or letter-30.")] = "a4-24",
     start: Annotated[int, typer.Option("--start", help="Labels already used on the first sheet.", min=0)] = 0,
     base_url: Annotated[
         str | None,
         typer.Option(
             "--base-url",
-            help="Scheme and host of the links, if not the ledger's. A trial's plain http, or this machine alone, is "
-            "taken only when it is named here.",
+            help="Scheme and host of the links, if not the ledger's. Plain http, or an address that only this machine "
+            "knows, must be named here.",
         ),
     ] = None,
     server: ServerOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make labels. Every code is read back before it is released; printing again uses the codes of the first time.
+    """Make labels. Every code is read back before it is released. Reprints use the codes of the first time.
 
-    The ledger is asked first whether the batch still stands: labels of a withdrawn one are refused.
+    The ledger is asked first whether the batch still stands. Labels of a withdrawn batch are refused.
     """
     out, place = Out(json), used_home(home, ledger=False, own=True)
     folder = _folder(place, batch)
@@ -111,7 +111,7 @@ def make(
 
 @app.command()
 def close(batch: LabelBatch, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Destroy a batch's label key, for good. All units get their codes before, so that reprints stay possible."""
+    """Destroy a batch's label key for ever. All codes are generated first, so labels can still be reprinted."""
     out = Out(json)
     folder = _folder(used_home(home, ledger=False, own=True), batch)
     kept = _registered(folder)
@@ -204,7 +204,7 @@ def _chosen(serials: Sequence[str], named: Sequence[str] | None, first: int | No
 
 
 def _write_csv(path: Path, kept: KeptBatch, prints: Prints) -> list[Path]:
-    """One row a label; an element string stands there in brackets, since a separator does not travel in text."""
+    """One row for each label. Element strings are written in brackets, since text files lose separators."""
     from ledger.services.units.symbol import bracketed
 
     linked = prints.base_url is not None

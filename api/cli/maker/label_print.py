@@ -1,4 +1,5 @@
-"""What a batch's labels bear: the symbol, its text for each unit, and the signatures, which are kept for reprints."""
+"""The content of a batch's labels: the symbol, its text for each unit, and the signatures, which are kept for
+reprints."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Registering a batch on the maker's side: serials never leave it, only the segment and a signed statement do.
+"""Registering a batch on the maker's side. Only the segment and a signed statement leave it; serials never do.
 
 1. check what the batch says about itself; 2. keep serials, salt and label key; 3. build the segment; 4. sign and keep
-the statement; 5. send the segment, then the statement; 6. keep the receipt and its proof. Interrupted anywhere, the
-same command goes on where it stopped, and the same file again brings the first receipt.
+the statement; 5. send the segment, then the statement; 6. keep the receipt and its proof. After an interruption the
+same command continues where it stopped. The same file again returns the first receipt.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Registered:
 
 
 def earlier(folder: BatchFolder, order: Order) -> Registered | None:
-    """The receipt of an earlier registration of the same, without asking anybody; None if there is none.
+    """The receipt of an earlier registration of the same batch, from this home alone; None if there is none.
 
     Raises Refused (`lot_registered`, `batch_unfinished`) when this lot was registered or begun otherwise.
     """
@@ -77,7 +77,7 @@ def earlier(folder: BatchFolder, order: Order) -> Registered | None:
 
 
 def register(folder: BatchFolder, order: Order, to: Reach, out: Out) -> Registered:
-    """Register a batch, or go on with an interrupted registration.
+    """Register a batch, or continue an interrupted registration.
 
     Raises Malformed, Refused (`lot_registered`, and the ledger's own), Unavailable.
     """
@@ -166,7 +166,7 @@ def check_standing(kept: KeptBatch, to: Reach) -> None:
 
 
 def check_order(order: Order) -> None:
-    """What the ledger would refuse, said before any work is done. Raises Malformed."""
+    """Refuse what the ledger would refuse, before any work is done. Raises Malformed."""
     count = len(order.serials) if order.serials is not None else order.count
     check_registration({**_body(order, count, bytes(32), bytes(32), None), "labelCarriers": []})
 
@@ -181,7 +181,7 @@ def _check_withdrawn(found: Mapping[str, Any]) -> None:
 
 
 def _differences(kept: KeptBatch, order: Order, same_serials: bool) -> list[str]:
-    """What an earlier registration said otherwise, in words."""
+    """How an earlier registration differs, in words."""
     body = kept.statement["body"]
     pairs = {
         "markets": (body["markets"], list(order.markets)),

@@ -1,4 +1,4 @@
-"""Retiring units on the maker's side: the new set holds all reported before, so it is put together here."""
+"""Retiring units on the maker's side. The new set includes all units reported before, so it is put together here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def retire(
 ) -> dict[str, Any]:
     """Report units sold, destroyed or stolen; returns the command's answer.
 
-    `doubtful` has doubts about the serials settled; it is called where the batch's own serials are not here to compare.
+    `doubtful` settles doubts about the serials. It is called if the batch's own serials are not here to compare with.
 
     Raises Malformed, Refused (`salt_missing`, `retired_unknown`, and the ledger's own), Unavailable.
     """
@@ -92,7 +92,7 @@ def retire(
 
 
 def _check_known(folder: BatchFolder, serials: Sequence[str]) -> None:
-    """Where the batch's serials are here, name those that are not among them before anything is signed."""
+    """If the batch's serials are here, name unknown ones before anything is signed."""
     if folder.kept() is None:
         return
     known = set(folder.serials())

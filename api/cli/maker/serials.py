@@ -23,7 +23,7 @@ def read_serials(
 ) -> SerialFile:
     """Read a file of serials for a batch. Raises as `read_serial_csv`; bad rows do not raise.
 
-    What was read otherwise than written is noted.
+    Cells whose reading differs from their text are noted.
     """
     from ledger.services.units.serial_file import read_serial_csv
 
@@ -80,7 +80,7 @@ def check_rows(file: SerialFile, target: Target, skip_bad: bool | None, out: Out
 
 
 def read_json(file: SerialFile | None) -> list[dict[str, Any]]:
-    """The cells that were read otherwise than written, for programs."""
+    """The cells whose reading differs from their text, for programs."""
     cells = file.read if file is not None else []
     return [{"row": one.row, "cell": one.cell, "written": one.written, "read": one.read} for one in cells]
 

@@ -1,4 +1,4 @@
-"""Judging receipts' answers again: the published log is folded once, to each size that an answer names."""
+"""Judging receipts' answers again. The published log is folded once, up to each size that an answer names."""
 
 from __future__ import annotations
 
@@ -44,11 +44,44 @@ def judge_again(
         said = _said(lookup, {name: receipts[name] for name in sizes}, sizes)
     except CarnetError as error:
         return found | {name: _open(f"the log can't be read as one ({error}); audit it") for name in sizes}
-    for name in sizes:
-        then, soon = said[name]
-        place, why = _place(remote, founding, str(receipts[name].fields["code"]), soon)
-        found[name] = compare_answer(receipts[name], then, soon, place, why)
-    return found
+    places = {
+        name: _place(remote, founding, str(receipts[name].fields["code"]), soon) for name, (_, soon) in said.items()
+    }
+    for name, (then, soon) in said.items():
+        found[name] = compare_answer(receipts[name], then, soon, *places[name])
+    accused = {name: said[name][0] for name in said if found[name].faults}
+    return found | _looked_at_again(lookup, receipts, accused, places)
+
+
+def _looked_at_again(
+    lookup: Lookup,
+    receipts: Mapping[str, ScanReceipt],
+    accused: Mapping[str, Said],
+    places: Mapping[str, tuple[Place | None, str]],
+) -> dict[str, Compared]:
+    """Those of the accused that are right at some size in between: what came in and was undone again was true as well.
+
+    `accused`: what the log says at the size that each answer names.
+    """
+    cleared: dict[str, Compared] = {}
+    if not accused:
+        return cleared
+    head = lookup.head
+    record = PublishedRecord(CheckedTiles(lookup.tile, head.size, head.root).bundle)
+    stops = [(at, name) for name, then in accused.items() for at in range(then.size, min(then.size + GROUP, head.size))]
+    seen: dict[str, tuple[int, ...]] = {}
+    for size, name in sorted(stops):
+        then = accused[name]
+        record.fold_to(size)
+        batches = record.by_gtin.get(then.code.gtin, ()) if then.code is not None else ()
+        state = (record.standing.sequence, *(len(batch.history) for batch in batches))
+        if name in cleared or seen.get(name) == state:
+            continue
+        seen[name] = state
+        compared = compare_answer(receipts[name], then, said_about(record, receipts[name]), *places[name])
+        if not compared.faults:
+            cleared[name] = compared
+    return cleared
 
 
 def _said(
@@ -70,8 +103,9 @@ def _said(
 def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[Place | None, str]:
     """Where the server's proof shows the unit; the proof is checked from the pin alone.
 
-    Asked for whatever the answer claimed. A unit that is found in another lot than printed is proved in that one; that
-    it is absent, only a proof about the printed lot shows.
+    The server is asked whatever the answer claimed. A unit found in another lot than printed is proved in that lot.
+    Only a proof about the printed lot shows that the unit is absent from it.
+    A proof of another history than this log's shows nothing.
     """
     code = said.code
     if code is None or code.serial is None or not said.lots:
@@ -87,8 +121,13 @@ def _place(remote: Remote, founding: Founding, text: str, said: Said) -> tuple[P
         report = check_evidence(raw, pin=founding.pin, code=replace(code, lot=None), unwitnessed=True)
     unit, batch = report.shows.get("unit"), report.shows.get("batch")
     if not report.ok or unit is None:
+        if report.paused is not None and report.failed is None:
+            return None, f"this program is older than the ledger's rules ({report.paused})"
         step = report.failed.step if report.failed else report.unproved or "unit"
         return None, f"the server's proof of it does not hold (at {step!r})"
+    lot = said.lots.get(batch["entry"]) if batch is not None else None
+    if batch is not None and batch["entry"] < said.size and (lot is None or batch["id"] != "0x" + lot.batch.hex()):
+        return None, "the server's proof of it is of another history than its log; audit it"
     if batch is not None and unit["state"] == "present":
         return Place(batch["entry"]), ""
     return (None, "the server's proof is about another lot") if elsewhere or code.lot is None else (Place(None), "")

@@ -1,4 +1,4 @@
-"""carnet receipt: what became of the promises that an officer's home holds."""
+"""carnet receipt: whether the promises that an officer's home holds were kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Receipts of scans: the operator's promises to seal them in the log.")
 
 PUBLISHED_WITHIN = MINUTE
-"""How long after its deadline a seal may still be on its way into the published log, in milliseconds."""
+"""How long after its deadline a seal may take to reach the published log, in milliseconds."""
 OPEN = ("pending", "other_ledger")
 """States in which no promise is broken."""
 
@@ -36,18 +36,18 @@ def receipts() -> None:
 @app.command()
 def check(
     founding: Annotated[
-        str | None, typer.Option("--founding", help="The founding pin, 64 hex digits, as somebody you trust told you.")
+        str | None, typer.Option("--founding", help="The founding pin, 64 hex digits, told by somebody you trust.")
     ] = None,
     server: ServerOption = None,
     token: TokenOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Look every receipt up in the published log, and compare what it says. Exit code 1 if anything is wrong.
+    """Look every receipt up in the published log and compare its content. Exit code 1 if anything is wrong.
 
-    1. The promise: the seal holds the scan, in time. What is found is kept beside the receipt as evidence, which
-    `carnet verify` checks without any server. 2. The scan: every field against what this device sent and was told.
-    3. The answer: judged again by the log at the size that it names. What can't be compared is listed.
+    1. The promise: the seal holds the scan, in time. The evidence found is kept beside the receipt; `carnet verify`
+    checks it without any server. 2. The scan: every field is compared with what this device sent and was told. 3. The
+    answer: it is judged again from the log at the size that it names. Whatever cannot be compared is listed.
     """
     out, place = Out(json), open_home(home)
     rows = _rows(place, server, token, founding, out)
@@ -96,7 +96,10 @@ def _rows(place: Home, server: str | None, token: str | None, founding: str | No
 
 
 def _unsigned(receipt: ScanReceipt, founding: Founding) -> str | None:
-    """Why a receipt is not this ledger's; None if its key signed it. Nothing in another one is compared."""
+    """Why a receipt is not this ledger's; None if the ledger's key signed it.
+
+    A foreign receipt is not compared further.
+    """
     from verifier.scan.receipt import verify_receipt
 
     try:

@@ -51,7 +51,7 @@ class CarrierName(StrEnum):
 
 
 def scan(
-    code: Annotated[str | None, typer.Argument(help="The code as read; - reads it from standard input.")] = None,
+    code: Annotated[str | None, typer.Argument(help="The code as read; - takes it from standard input.")] = None,
     image: Annotated[
         Path | None, typer.Option("--image", help="A photograph of the label instead.", exists=True, dir_okay=False)
     ] = None,
@@ -61,7 +61,7 @@ def scan(
     ] = (ContextName.UNKNOWN),
     carrier: Annotated[
         CarrierName,
-        typer.Option("--carrier", metavar="CARRIER", help=f"What a device read it from: {one_of(CarrierName)}."),
+        typer.Option("--carrier", metavar="CARRIER", help=f"What a device read the code from: {one_of(CarrierName)}."),
     ] = CarrierName.TEXT,
     symbology: Annotated[
         str | None, typer.Option("--symbology", help="The device's AIM identifier, such as ]d2.")
@@ -71,7 +71,7 @@ def scan(
     latitude: Annotated[float | None, typer.Option("--latitude", help="Degrees north.", min=-90, max=90)] = None,
     longitude: Annotated[float | None, typer.Option("--longitude", help="Degrees east.", min=-180, max=180)] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the scan; a server keeps those of a token anyway.")
+        bool, typer.Option("--record", help="Keep the scan. A server keeps every scan sent with a token anyway.")
     ] = False,
     proof: Annotated[
         Path | None,
@@ -86,9 +86,9 @@ def scan(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Judge a code. Exit code 0 only for `registered`: and that says the code is good, not the item.
+    """Judge a code. Exit code 0 means `registered`: the code is good, which says nothing about the item.
 
-    With --server and a token this is an officer's scan and is kept; without a token a public look-up.
+    With --server and a token this is an officer's scan and is kept. Without a token it is a public look-up.
     """
     if (code is None) == (image is None):
         raise Malformed("couldn't scan: give either a code or --image FILE", code="usage")
@@ -133,7 +133,7 @@ class Given:
 
     @property
     def machine_read(self) -> bool:
-        """Whether a device read the text; who types says nothing of carriers."""
+        """Whether a device read the text; typed text has no carrier."""
         return self.carrier != CarrierName.TEXT or self.symbology is not None
 
     def told(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _ask_server(
 def _keep_receipt(
     place: Home, out: Out, remote: Remote, answer: Mapping[str, Any], sent: tuple[Any, Any, Any], token: str
 ) -> dict[str, Any]:
-    """Keep the promise that came with the answer, and say at once what in it differs; the answer stands."""
+    """Keep the promise that came with the answer, and report at once what differs in it. The answer stands."""
     from api.cli.base.receiving import sent_scan, take_receipt
     from verifier.errors import CarnetError, Unavailable
     from verifier.instant import format_instant

@@ -1,4 +1,4 @@
-"""carnet demo: one command from nothing to a ledger alive in the browser."""
+"""carnet demo: one command that sets up a running ledger and shows it in the browser."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from api.cli.base.options import JsonOption
 
 
 def demo(
-    port: Annotated[int | None, typer.Option("--port", help="Port on 127.0.0.1; a free one if none is named.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port on 127.0.0.1. Default: 8000, or a free one.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Run everything once in a temporary home; 0 if every answer was expected.")
+        bool,
+        typer.Option(
+            "--check", help="Run everything once in a temporary home. Exit code 0 if every answer is as expected."
+        ),
     ] = False,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     home: Annotated[
-        Path | None, typer.Option("--home", help="Folder of the demo's own ledger; ./demo-home if none is named.")
+        Path | None, typer.Option("--home", help="Folder of the demo's own ledger. Default: ./demo-home.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

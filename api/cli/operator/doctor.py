@@ -37,7 +37,10 @@ _SECONDS = 10  # for another program to say its version
 
 
 class State(StrEnum):
-    """How a part is: `down` stops something that was asked for, `absent` only what needs it."""
+    """The state of a part. `down`: something configured does not work.
+
+    `absent`: only what needs the part does not work.
+    """
 
     OK = "ok"
     WARN = "warn"
@@ -56,7 +59,7 @@ class Part:
 
 
 def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Look at every part. Exit code 3 if one that this home needs is down."""
+    """Check every part that Carnet uses. Exit code 3 if one that this home needs is down."""
     place = open_home(home)
     checks: tuple[Callable[[Home], Iterator[Part]], ...] = (
         _carnet, _home, _database, _chain, _node, _libraries, _test_parts,

@@ -1,4 +1,4 @@
-"""carnet index: what the log says of each product, under one root, and recomputed by others than the operator."""
+"""carnet index: what the log says about each product, under one root that others than the operator recompute."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The index: what the log says of each product, under one root. `no recall` and absence rest on an index that "
-    "somebody other than the operator confirmed.",
+    help="The index: what the log says about each product, under one root. `no recall` and absence rest on an index "
+    "that somebody other than the operator confirmed.",
 )
 
 
@@ -40,14 +40,18 @@ def show(server: ServerOption = None, home: HomeOption = None, json: JsonOption 
 
 @app.command()
 def seal(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Seal the index now. A running server does so by itself, after 64 entries or ten minutes."""
+    """Seal the index now. A running server does so by itself, after 64 entries, ten minutes or a decision."""
     out = Out(json)
     with opened(used_home(home), out, write=True) as ledger:
-        made = ledger.indexes.new > 0
-        if made:
+        made = True
+        try:
             ledger.indexes.seal()
+        except Refused as refusal:
+            if refusal.code != "index_current":
+                raise
+            made = False
         answer = {"made": made, **ledger.indexes.describe()}
-    out.answer(answer, [*_lines(answer), *([] if made else ["nothing new was said: it is sealed already"])])
+    out.answer(answer, [*_lines(answer), *([] if made else ["nothing new was said or decided: it is sealed already"])])
 
 
 @app.command()
@@ -59,8 +63,8 @@ def confirm(
 ) -> None:
     """Confirm the newest index, as an auditor or customs administration that is not the operator.
 
-    It is recomputed from this home's own copy of the log. With --server, and in the home of a mirror, the confirmation
-    is for the server's newest index and goes there. Nothing is signed that this copy does not give.
+    The index is recomputed from this home's own copy of the log, and signed only if it is the same. With --server, or
+    in the home of a mirror, the server's newest index is confirmed, and the confirmation is sent there.
     """
     from ledger.keys.store import KeyStore
 
@@ -93,10 +97,10 @@ def _confirm_here(place: Home, signer: EvmKey, out: Out) -> dict[str, Any]:
 
 
 def _check_home(place: Home, signer: EvmKey, out: Out) -> None:
-    """A key that lies beside the log's own is the operator's, whoever it is called: only a trial may use it.
+    """A key beside the log's own key is the operator's, whatever its name. Only a trial may use it.
 
-    Nobody elsewhere can see where a key lies, so this is asked here; what others are shown is the signer's country.
-    Raises Refused (`own_home`).
+    Nobody elsewhere can see where a key lies, so the check is made here. Others see the signer's country. Raises
+    Refused (`own_home`).
     """
     from ledger.chain.local import DEV_CHAIN_ID
 
@@ -127,7 +131,7 @@ def _confirm_there(place: Home, url: str, signer: EvmKey, out: Out) -> dict[str,
 
 
 def recomputed(copy: Record, head: IndexHead) -> IndexHead:
-    """The index at this size as one's own copy of the log gives it, which must be the one that is to be confirmed.
+    """The index at this size, recomputed from this home's copy of the log. It must equal the one to confirm.
 
     Raises Refused: `copy_behind`, `index_differs` (evidence against the operator: keep the copy), `index_old`.
     """

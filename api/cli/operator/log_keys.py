@@ -20,7 +20,7 @@ _POLICY_LINE = re.compile(r"^[ \t]*(?:log|witness|group|quorum)[ \t]", re.MULTIL
 
 @dataclass(frozen=True, slots=True)
 class LogKeys:
-    """Keys, and how far they can be believed: `proven` if they stand in the entry 0 that the pin names."""
+    """Keys, and how far they can be trusted: `proven` if they are in the entry 0 that the pin names."""
 
     keys: tuple[VerifierKey, ...]
     proven: bool
@@ -34,9 +34,8 @@ def read_log_keys(source: str, pin: str | None) -> LogKeys:
         pin: SHA-256 of entry 0's bytes, 64 hex, told out of band; needs a source that has entry 0.
 
     Raises:
-        Malformed: no such thing in it (`log_source`).
-        ProofInvalid: entry 0 is not the one that the pin names (`pin`).
-        Unavailable: the server does not answer (`server`).
+        Malformed: the source holds no log key (`log_source`). ProofInvalid: entry 0 is not the one that the pin names
+        (`pin`). Unavailable: the server does not answer (`server`).
     """
     if source.startswith(("http://", "https://")):
         return _from_server(source, pin)
@@ -59,7 +58,7 @@ def _from_server(url: str, pin: str | None) -> LogKeys:
         if pin is None:
             return _from_object(server.get(f"{folder}/"), url)
         size = Checkpoint.decode(Note.parse(server.get_bytes(f"{folder}/checkpoint")).text).size
-        # Not believed, only asked for: whatever comes back counts if its digest is the pin.
+        # Fetched without trust: the answer counts only if its digest is the pin.
         width = max(1, min(size, TILE_WIDTH))
         bundle = server.get_bytes(f"{folder}/{tile_path('entries', 0, width)}")
     return _from_entry(decode_bundle(bundle, width)[0], pin)

@@ -25,9 +25,7 @@ def mirror(
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.", min=0, max=65_535)] = 8000,
-    once: Annotated[
-        bool, typer.Option("--once", help="Bring the copy up to date and stop; nothing is served.")
-    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="Bring the copy up to date and stop, without serving.")] = False,
     interval: Annotated[float, typer.Option("--interval", help="Seconds between two looks.", min=0.1, max=3_600)] = 2.0,
     token: Annotated[
         str | None,
@@ -35,8 +33,8 @@ def mirror(
             "--token-file",
             metavar="FILE",
             callback=read_secret,
-            help="A file with an API token of scope `salt` for that server, else CARNET_TOKEN; without one hidden-salt "
-            "batches cannot be answered for.",
+            help="File holding an API token of scope `salt` for that server, else CARNET_TOKEN. Without one the "
+            "mirror cannot answer for batches with a hidden salt.",
         ),
     ] = None,
     confirm_index: Annotated[
@@ -48,7 +46,7 @@ def mirror(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Keep a verified copy of a log, and answer look-ups and proofs from it. Believes the pin and nothing else.
+    """Keep a verified copy of a log, and answer look-ups and proofs from it. Only the pin is trusted.
 
     Everything is checked before it is stored. A second history is refused: both signed heads are kept as a file, every
     answer says so, and the exit code is 1. No sign-in and no registration is offered.
@@ -106,7 +104,8 @@ def _answer(ledger: Ledger, following: Mirroring, out: Out, here: str | None) ->
         "compared": state["checked_at"],
         "newest entry": state["newest_entry_at"],
         "waiting": state["waiting"],
-        "trouble": state["trouble"],
+        "paused": f"before entry {paused['entry']}: {paused['words']}" if (paused := state["paused"]) else None,
+        "trouble": state["trouble"] if not state["paused"] else None,
         "ALARM": state["alarm"]["words"] if state["alarm"] else None,
         "cannot answer for": f"{state['unanswerable_batches']} batches whose salt is not here"
         if state["unanswerable_batches"]
@@ -116,7 +115,7 @@ def _answer(ledger: Ledger, following: Mirroring, out: Out, here: str | None) ->
 
 
 def _code(following: Mirroring) -> ExitCode:
-    """Of one look: 1 for an alarm, 3 where the log could not be reached or did not check, so that nothing is known."""
+    """The exit code of one look: 1 for an alarm, 3 if the log could not be reached or checked, so nothing is known."""
     if following.alarm is not None:
         return ExitCode.NO
     return ExitCode.YES if following.trouble is None else ExitCode.UNREACHABLE

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Servers that this home knows: list
 
 @app.command("list")
 def list_(home: HomeOption = None, json: JsonOption = False) -> None:
-    """List the servers that were spoken to, each with the ledger that it served first."""
+    """List the servers that this home has used, each with the ledger that it served first."""
     from api.cli.base.known import servers
 
     found = [{"url": url, **ledger} for url, ledger in sorted(servers(open_home(home)).items())]
@@ -28,9 +28,9 @@ def forget(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Forget a server, so that the ledger it serves next is taken as the right one.
+    """Forget a server, so that the ledger it serves next is accepted.
 
-    Compare the new founding pin with one that came another way first.
+    First compare the new founding pin with one that reached you another way.
     """
     from api.cli.base.known import forget_server, server_key
 

@@ -11,22 +11,25 @@ from api.cli.base.output import Out, pairs, table
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="API tokens: new, list, revoke; link signs a browser in, sessions shows who is, end ends it.",
+    help="API tokens: new, list, revoke. Browsers: link signs one in, sessions lists those signed in, end signs one "
+    "out.",
 )
 
 ScopeOption = Annotated[
     list[str] | None,
-    typer.Option("--scope", help="scan, proof, salt, metrics or admin; repeat for more. Scan and proof if none."),
+    typer.Option("--scope", help="scan, proof, salt, metrics or admin; repeat for more. Default: scan and proof."),
 ]
 CountryOption = Annotated[str | None, typer.Option("--country", help="The officer's country, two capital letters.")]
 
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Who or what it is for; scans and their receipts go by it.")],
+    name: Annotated[str, typer.Argument(help="Who or what it is for. Scans and their receipts show this name.")],
     scope: ScopeOption = None,
     country: CountryOption = None,
-    days: Annotated[int | None, typer.Option("--days", help="How long it lasts; until revoked if none.", min=1)] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", help="How many days it lasts. Default: until it is revoked.", min=1)
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -80,9 +83,9 @@ def revoke(
 
 @app.command()
 def sessions(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Who is signed in with a browser, and sign-in links that nobody has used yet; newest first.
+    """List browsers that are signed in, and sign-in links that nobody has used yet; newest first.
 
-    used_at is known to the minute.
+    used_at is exact to the minute.
     """
     out = Out(json)
     with opened(used_home(home), out) as ledger:
@@ -121,7 +124,7 @@ def end(
 
 @app.command()
 def link(
-    name: Annotated[str, typer.Argument(help="Who it is for: a person, whose scans and receipts go by this name.")],
+    name: Annotated[str, typer.Argument(help="The person it is for. Their scans and receipts show this name.")],
     country: CountryOption = None,
     home: HomeOption = None,
     json: JsonOption = False,

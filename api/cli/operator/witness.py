@@ -19,18 +19,24 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Be a witness: cosign what extends the last checkpoint seen, keep what contradicts it. In a home of its own.",
+    help="Run a witness, in a home of its own: it cosigns checkpoints that extend the last one it saw, and keeps "
+    "those that contradict it.",
 )
 
 PinOption = Annotated[
     str | None,
-    typer.Option("--pin", help="The ledger's founding pin, told by another way: the keys must stand in that entry 0."),
+    typer.Option(
+        "--pin", help="The ledger's founding pin, told by another way: the keys must be in the entry 0 that it names."
+    ),
 ]
 
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Option("--name", help="The witness's name for ever, such as customs.example/witness.")],
+    name: Annotated[
+        str,
+        typer.Option("--name", help="The witness's name, such as customs.example/witness. It can never be changed."),
+    ],
     log: Annotated[
         list[str] | None,
         typer.Option("--log", help="A log to cosign, as for `carnet witness trust`; repeat for more."),
@@ -63,7 +69,7 @@ def trust(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Trust a log's key, so that its checkpoints are cosigned. A running server goes by it at once."""
+    """Trust a log's key, so that its checkpoints are cosigned. A running witness applies this at once."""
     from ledger.wiring.witness import open_witness
 
     out = Out(json)
@@ -104,7 +110,7 @@ def serve(
 
 @app.command()
 def show(home: HomeOption = None, json: JsonOption = False) -> None:
-    """Show the witness's key and what it cosigned last of each log."""
+    """Show the witness's key and the last checkpoint of each log that it cosigned."""
     from ledger.services.outward.witness import evidence, list_logs
     from ledger.wiring.witness import open_witness
 
@@ -123,12 +129,13 @@ def show(home: HomeOption = None, json: JsonOption = False) -> None:
 @app.command()
 def evidence(
     out_file: Annotated[
-        Path | None, typer.Option("--out", callback=json_file, help="Write it to a new file, with the notes.")
+        Path | None,
+        typer.Option("--out", callback=json_file, help="Write the list to a new file, with the signed notes."),
     ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List heads that one log signed and that contradict each other. Ends with 1 if there are any."""
+    """List contradicting heads that one log signed. Exit code 1 if there are any."""
     import json as codec
 
     from ledger.keys.file import write_file

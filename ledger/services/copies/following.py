@@ -8,6 +8,7 @@ Order of writing (each step assumes a stop right after it):
 2. it is remembered as accepted (`signed_head`), before anything rests on it;
 3. entries and segments are fetched and checked, and entries stored, a part at a time;
 4. the checkpoint is stored, and only then the record that answers is moved on;
+   where the rules go beyond this mirror's own, the entries before that are stored and answer, without a checkpoint;
 5. leaves of seals are fetched and kept. No answer about goods rests on them: what is lost or wrong is said
    (`seal_trouble`), asked for again, and holds up no recall.
 """
@@ -21,19 +22,21 @@ from itertools import islice
 from typing import Protocol
 
 from ledger.ports import Cosignature, Log, LogHead, NewEntry, Secrets, SignedHead
-from ledger.services.copies.mirroring import Alarm, Evidence
+from ledger.services.copies.mirroring import Alarm, Evidence, Pause
 from ledger.services.copies.seal_copies import KeptSeals, RemoteSeals, SealCopies
 from ledger.services.record.append import now_ms
 from ledger.services.record.batch import salt_name
 from ledger.services.record.opening import fold
-from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused, Stopped
+from verifier.errors import CarnetError, Malformed, ProofInvalid, Refused, RulesUnknown, Stopped
 from verifier.evidence.fork import Fork, prove_fork
 from verifier.instant import MINUTE
 from verifier.record.batch import Batch
 from verifier.record.entry import Entry, decode_entry
 from verifier.record.founding import Founding, open_founding
 from verifier.record.head import Head, claimed_head, open_head
+from verifier.record.participant import goes_beyond
 from verifier.record.record import Record
+from verifier.record.rules import Rules
 from verifier.record.statement import Kind, verify
 from verifier.record.struct import ZERO32
 from verifier.segment.view import salt_commitment
@@ -109,6 +112,7 @@ class Follower:
     ) -> None:
         """`pin`: SHA-256 of entry 0's bytes; `new_record` makes an empty record over the mirror's own segments."""
         self._remote, self._kept, self._pin, self._new_record = remote, kept, pin, new_record
+        self._known: Rules = new_record().known
         self._clock = clock
         self._one = threading.Lock()
         self._founding: Founding | None = None
@@ -117,6 +121,7 @@ class Follower:
         self._served: Record | None = None
         self.checked_at: int | None = None
         self.waiting: str | None = None
+        self.paused: Pause | None = None
         self.alarm: Alarm | None = kept.evidence.alarm()
         self.after: Callable[[int], None] | None = None
         self._looked, self._asked_at = 0, 0
@@ -149,7 +154,7 @@ class Follower:
         self._served = record
 
     def round(self) -> int:
-        """Look once, take what is new, and return the size of the copy.
+        """Look once, take what is new, and return the size of the copy. `paused` says why it does not grow.
 
         Raises Refused (`mirror_alarm`) once the log has contradicted itself, and whatever kept it from going on:
         Unavailable, NotFound, Malformed or ProofInvalid, after which the next round tries again.
@@ -181,18 +186,20 @@ class Follower:
             # If we stop after this line, restart finds a head above its entries and fetches them.
             self._kept.signed_head.write(head.bare)
             self._take(head, tiles)  # 4
-        for line in head.cosigned:
-            if line.time is not None:
-                self._kept.cosignatures.put(Cosignature(head.checkpoint.size, line.name, line.time, line.line))
+        if self.paused is None:
+            for line in head.cosigned:
+                if line.time is not None:
+                    self._kept.cosignatures.put(Cosignature(head.checkpoint.size, line.name, line.time, line.line))
+            self.checked_at = self._clock()
         self._move_on()  # 5
-        self.checked_at = self._clock()
-        self._tell(head.checkpoint.size)
+        size = self._kept.log.head().size
+        self._tell(size)
         if self._served is not None:
             before = self._seals.kept
             self.seal_trouble = self._seals.copy(self._served.seals)  # 6
             if self._seals.kept > before:
-                self._tell(head.checkpoint.size)
-        return head.checkpoint.size
+                self._tell(size)
+        return size
 
     def _tell(self, size: int) -> None:
         if self.after is not None:
@@ -206,7 +213,7 @@ class Follower:
             else:
                 width = width_of("entries", 0, claimed_head(note).size)
                 raw = decode_bundle(self._remote.tile("entries", 0, width), width)[0] if width else b""
-            self._founding = open_founding(raw, self._pin)
+            self._founding = open_founding(raw, self._pin, self._known)
         return self._founding
 
     def _last(self, founding: Founding) -> Head | None:
@@ -222,7 +229,7 @@ class Follower:
         Raises Refused (`mirror_alarm`) for another history, Refused (`head_behind`) for an older head of this one.
         """
         new, stored = head.checkpoint, self._kept.log.head()
-        if last is not None and new == last.checkpoint and stored.size >= new.size:
+        if last is not None and new == last.checkpoint and (stored.size >= new.size or self.paused is not None):
             return None
         if last is not None and new.size == last.checkpoint.size and new.root != last.checkpoint.root:
             raise self._forked(head, last, None)
@@ -254,17 +261,21 @@ class Follower:
         return self._raise_alarm("fork", "the log has signed two histories that cannot both be true", name)
 
     def _take(self, head: Head, tiles: CheckedTiles) -> None:
-        """Fetch, check and store every entry up to the head, then the checkpoint."""
+        """Fetch, check and store every entry up to the head, then the checkpoint; or every one up to a pause."""
         record, frontier = self._folded()
-        while record.size < head.checkpoint.size:
+        while record.size < head.checkpoint.size and self.paused is None:
             start = record.size
             end = min(head.checkpoint.size, (start // PART + 1) * PART)
             entries = self._fetch(tiles, start, end)
             before = self._kept.log.head()
-            new = [self._admit(record, frontier, raw, head, tiles) for raw in entries]
+            new = self._admit_part(record, frontier, entries, head, tiles)
+            if not new:
+                break
             after = LogHead(record.size, frontier.root(), record.head, record.recorded_at)
             # If we stop before this commits, restart finds the part before; after it, this one, under an accepted head.
             self._kept.log.append(before, new, after)
+        if self.paused is not None:
+            return
         if frontier.root() != head.checkpoint.root:
             raise ProofInvalid("couldn't store the log: its entries give another root", code="root_differs")
         self._kept.log.save_checkpoint(head.checkpoint.size, head.checkpoint.root, head.bare)
@@ -277,14 +288,30 @@ class Follower:
         entries = entries[: end - start]
         for raw in entries:
             try:
-                self._fetch_segment(decode_entry(raw))
+                entry = decode_entry(raw)
             except Malformed:
                 break  # under the signed root and no entry of ours: `_admit` says so, and takes nothing after it
+            if goes_beyond(entry, self._known):
+                break  # what comes after is not for this mirror
+            self._fetch_segment(entry)
         return entries
 
     def _fetch_segment(self, entry: Entry) -> None:
         if entry.kind in (Kind.BATCH_REGISTERED, Kind.UNITS_RETIRED) and entry.body["segmentRoot"] != ZERO32:
             self._remote.fetch_segment(bytes.fromhex(entry.body["segmentRoot"][2:]), int(entry.body["unitCount"]))
+
+    def _admit_part(
+        self, record: Record, frontier: Frontier, entries: list[bytes], head: Head, tiles: CheckedTiles
+    ) -> list[NewEntry]:
+        """Take entries into the fold, up to one that goes beyond the rules of this mirror."""
+        new: list[NewEntry] = []
+        for raw in entries:
+            try:
+                new.append(self._admit(record, frontier, raw, head, tiles))
+            except RulesUnknown as error:
+                self.paused = Pause(error.code, str(error), record.size, self._clock())
+                break
+        return new
 
     def _admit(self, record: Record, frontier: Frontier, raw: bytes, head: Head, tiles: CheckedTiles) -> NewEntry:
         """Take one entry into the fold, as its writer had to. What the rules refuse under a signed head is an alarm."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ledger.services.outward.upkeep import Trouble, trouble_of
 from ledger.services.record.append import is_passing, now_ms
-from verifier.errors import CarnetError, Stopped, Unavailable
+from verifier.errors import CarnetError, RulesUnknown, Stopped, Unavailable
 from verifier.instant import DAY, HOUR, format_instant
 
 FOLLOW_SECONDS = 2.0
@@ -41,6 +41,20 @@ class Alarm:
         return {"code": self.code, "words": self.words, "at": format_instant(self.at), "evidence": self.evidence}
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a copy ends before this entry although nothing is wrong (`rules_unknown`), in words, since when (ms)."""
+
+    code: str
+    words: str
+    entry: int
+    at: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The pause as answers show it."""
+        return {"code": self.code, "words": self.words, "entry": self.entry, "at": format_instant(self.at)}
+
+
 class Evidence(Protocol):
     """Where a mirror keeps what it holds against a log."""
 
@@ -59,11 +73,12 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MirrorView:
-    """What answers of a mirror say: whose copy it is, when it was last compared (ms), and the alarm, if any."""
+    """What answers of a mirror say: whose copy it is, when it was last compared (ms), the alarm or pause, if any."""
 
     of: str
     checked_at: int | None
     alarm: Alarm | None
+    paused: Pause | None = None
 
     def sound(self, now: int) -> bool:
         """Whether good facts may rest on the copy at this instant (ms)."""
@@ -91,6 +106,11 @@ class Following(Protocol):
     @property
     def newest(self) -> int | None:
         """When the newest entry of the copy was recorded (ms)."""
+        ...
+
+    @property
+    def paused(self) -> Pause | None:
+        """Why the copy ends before what its log has published, where that goes by rules that are not known here."""
         ...
 
     @property
@@ -153,7 +173,7 @@ class Mirroring:
     @property
     def view(self) -> MirrorView:
         """What answers say now. Cheap: every look-up asks."""
-        return MirrorView(self._follower.of, self._follower.checked_at, self._follower.alarm)
+        return MirrorView(self._follower.of, self._follower.checked_at, self._follower.alarm, self._follower.paused)
 
     @property
     def state(self) -> str:
@@ -187,7 +207,7 @@ class Mirroring:
             if self._follower.alarm is not None and alarmed is None:
                 self._on_alarm(self._follower.alarm)
             raise
-        late = self._follower.seal_trouble or self._silence()
+        late = self._pause() or self._follower.seal_trouble or self._silence()
         self.trouble = trouble_of(late, self._clock()) if late is not None else None
         return size
 
@@ -200,6 +220,11 @@ class Mirroring:
             if self._follower.unsealed >= left:
                 return
             left = self._follower.unsealed
+
+    def _pause(self) -> CarnetError | None:
+        """A copy that ends early is no fault of its log; whoever runs this mirror has to give it a newer program."""
+        paused = self._follower.paused
+        return RulesUnknown(f"entry {paused.entry}: {paused.words}", code=paused.code) if paused is not None else None
 
     def _silence(self) -> CarnetError | None:
         """A log that stands still is compared as often as any other, and tells nothing new."""
@@ -231,4 +256,5 @@ def describe_view(view: MirrorView) -> dict[str, Any]:
         "of": view.of,
         "checked_at": format_instant(view.checked_at) if view.checked_at is not None else None,
         "alarm": view.alarm.to_json() if view.alarm is not None else None,
+        "paused": view.paused.to_json() if view.paused is not None else None,
     }

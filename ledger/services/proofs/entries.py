@@ -9,7 +9,7 @@ from verifier.record.batch import Batch
 from verifier.record.entry import Entry, decode_entry
 from verifier.record.participant import PREFIX_LENGTHS
 from verifier.record.record import Record
-from verifier.record.statement import Kind
+from verifier.record.statement import Kind, Proposal
 
 HISTORY_MAX = 128
 """Entries about one batch that a file carries; beyond it only those in force, or it would grow with every sale. A file
@@ -26,13 +26,13 @@ class ProofEntries:
         """The entry and all that it rests on: founding, votes, admissions, prefix, and what was said of its batch."""
         own = self._entry(index)
         batch = self._batch_of(own)
-        wanted = {0, index, *(self._history(batch, own) if batch else ()), *(complete.needed if complete else ())}
+        wanted = {0, index, *(self._history(batch, own) if batch else ()), *(complete.wanted if complete else ())}
         if own.kind is Kind.INDEX_CONFIRMED:
             wanted |= {int(own.body["size"]), *self._record.standing.decisions("operator_set")}
         entries = {at: self._entry(at) for at in wanted if at < size}
         gtin = batch.gtin if batch else complete.gtin if complete else None
         prefixes = {gtin[1 : 1 + length] for length in PREFIX_LENGTHS} if gtin else set()
-        subjects = set(self._record.standing.authorities)
+        subjects = {*self._record.standing.authorities, Proposal.RULES_RAISED.value}
         subjects |= {entry.actor for entry in entries.values() if entry.actor is not None}
         if own.kind is Kind.PARTICIPANT_MIRRORED:
             decided = own.body["statement"]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from verifier.errors import Refused
+from verifier.evidence.decisions import DECISIONS_MAX
 from verifier.evidence.index import LATER_MAX, IndexPart
 from verifier.record.independence import independence
-from verifier.record.index import IndexProof
+from verifier.record.index import DECISIONS, IndexProof
 from verifier.record.record import Record
 from verifier.tree.merkle import Frontier, HashReader, consistency_proof
 
@@ -27,6 +28,8 @@ class Completeness:
 
     `needed`: indexes of entries about the subject below `end`, of the seal and of a confirmation; `end`: the file is
     complete below this index.
+    `decisions`: the row of all decisions in that index, None where the file does not show all of them; `decided`: the
+    indexes of those below `end`.
     """
 
     gtin: str
@@ -35,6 +38,13 @@ class Completeness:
     end: int
     proof: IndexProof
     needed: frozenset[int]
+    decisions: IndexProof | None = None
+    decided: frozenset[int] = frozenset()
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """The entries that the file must show to be complete as far as this says."""
+        return self.needed | self.decided if self.decisions is not None else self.needed
 
     def part(self, shown: Collection[int], size: int, hashes: HashReader, read: ReadEntries) -> IndexPart:
         """The part for a file that shows these entries, under a checkpoint of `size` entries."""
@@ -64,8 +74,16 @@ def completeness(record: Record, size: int, gtin: str, lot: str | None) -> Compl
     if len(about) > SUBJECT_MAX:
         return None
     needed = about | {sealed.index, *confirmations, *operators}
+    decided = frozenset(at for at in tuple(standing.entries) if at < end)
     return Completeness(
-        gtin, lot, sealed.index, end, view.prove(gtin, lot), frozenset(at for at in needed if at < size)
+        gtin,
+        lot,
+        sealed.index,
+        end,
+        view.prove(gtin, lot),
+        frozenset(at for at in needed if at < size),
+        view.prove_at(DECISIONS) if view.listed and len(decided) <= DECISIONS_MAX else None,
+        decided,
     )
 
 

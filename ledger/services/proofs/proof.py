@@ -14,11 +14,14 @@ from typing import Protocol
 from ledger.services.outward.anchoring import AnchorState, AnchorStore
 from ledger.services.outward.witnessed import WitnessedHead, with_cosignatures
 from ledger.services.proofs.entries import ProofEntries
-from ledger.services.proofs.index import absent, completeness
+from ledger.services.proofs.index import Completeness, absent, completeness
 from verifier.errors import NotFound, ProofInvalid, Refused, Unavailable
 from verifier.evidence.evidence import check_evidence
 from verifier.evidence.file import (
     ENTRIES_MAX,
+    ENTRIES_MAX_2,
+    SPEC,
+    SPEC_2,
     AnchorProof,
     EvidenceFile,
     RetiredProof,
@@ -29,11 +32,17 @@ from verifier.evidence.file import (
 from verifier.reading.gs1 import UnitCode
 from verifier.reading.label import LabelCheck, verify_label
 from verifier.record.batch import Batch, Change
+from verifier.record.entry import Entry
 from verifier.record.independence import independence
+from verifier.record.index import LISTED_FROM
 from verifier.record.record import Record
 from verifier.segment.view import SegmentView, blind, unit_key
 from verifier.tree.merkle import HashReader, consistency_proof, inclusion_proof
 from verifier.tree.tlog_proof import TlogProof
+
+ENTRY_BYTES_MAX = 4_000_000
+"""Bytes of entries in a complete file. Own limit: encoded twice, with paths and tail, they stay below what a reader
+takes. Beyond it the file shows fewer, and says so."""
 
 
 class ProofLog(Protocol):
@@ -184,8 +193,7 @@ class Proofs:
         head = self._covering(max(*entries, least), head)
         complete = completeness(self._record, head.size, *subject) if subject is not None else None
         if complete is not None:
-            whole = self._entries.gather(index, head.size, complete)
-            complete, entries = (complete, whole) if len(whole) <= ENTRIES_MAX else (None, entries)
+            complete, entries = self._fitting(index, head, complete, entries)
         if complete is None and subject is not None and unit is None:
             raise Unavailable("couldn't prove absence: no confirmed index covers this", code="index_unconfirmed")
         shown = {  # 2
@@ -195,13 +203,28 @@ class Proofs:
         own = shown.pop(index)
         proof = TlogProof(index, own.path, head.note)
         others = tuple(shown[at] for at in sorted(shown))
-        raw = encode_evidence(EvidenceFile(proof, own.data, others, unit, part, label, self._anchor(head)))  # 4
+        decisions = complete.decisions if complete else None
+        spec = SPEC if self._record.rules >= LISTED_FROM else SPEC_2
+        file = EvidenceFile(proof, own.data, others, unit, part, label, self._anchor(head), decisions, spec)
+        raw = encode_evidence(file)  # 4
         # A receipt is handed out before any witness has seen it, and says so.
-        report = check_evidence(raw, pin=self._record.founding.pin, salt=salt, unwitnessed=True)  # 5
+        record = self._record
+        report = check_evidence(raw, pin=record.founding.pin, salt=salt, unwitnessed=True, known=record.known)  # 5
         if not report.ok:
             step = report.failed.words if report.failed else report.unproved
             raise ProofInvalid(f"couldn't build a proof of entry {index}: {step}", code="proof_unsound")
         return raw
+
+    def _fitting(
+        self, index: int, head: _Head, complete: Completeness, fewest: dict[int, Entry]
+    ) -> tuple[Completeness | None, dict[int, Entry]]:
+        """As complete as a file can be: about goods and people, else about goods, else not (with `fewest`)."""
+        for each in dict.fromkeys((complete, replace(complete, decisions=None))):
+            entries = self._entries.gather(index, head.size, each)
+            most = ENTRIES_MAX if each.decisions is not None else ENTRIES_MAX_2
+            if len(entries) <= most and sum(len(entry.raw) for entry in entries.values()) <= ENTRY_BYTES_MAX:
+                return each, entries
+        return None, fewest
 
     def _retired(self, batch: Batch, hidden: bytes, serial: str, head: _Head) -> tuple[RetiredProof, ...]:
         changes = (slot.current for slot in batch.retired.values())

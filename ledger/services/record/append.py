@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -22,7 +22,7 @@ from ledger.ports import Log, LogHead, NewEntry, Report, silent
 from ledger.services.record.checkpoint import Signer
 from ledger.services.record.clock import now_ms as now_ms
 from verifier.errors import CarnetError, Stopped, Unavailable
-from verifier.record.entry import Entry, chain_head, decode_entry, encode_entry
+from verifier.record.entry import Entry, assemble_entry, chain_head, decode_entry, encode_entry
 from verifier.record.record import Record
 from verifier.record.statement import Kind
 from verifier.tree.merkle import Frontier
@@ -41,6 +41,8 @@ class Submission:
 
     Two submissions that touch the same thing never share a group, so each is admitted against a committed record.
     `derive` makes the body when its turn comes, for entries that speak of all others before them; it may refuse.
+    `canonical`: the body as it will stand in the entry, where somebody has made and tried that ahead. `secret`: name
+    and sealed value that become durable with the entry, in the same transaction.
     """
 
     kind: Kind
@@ -50,6 +52,8 @@ class Submission:
     digest: bytes | None
     touches: frozenset[str]
     derive: Callable[[Record], Mapping[str, Any]] | None = None
+    canonical: bytes | None = None
+    secret: tuple[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Sequencer:
         self._clock = clock
         self.report: Report = silent
         self.after_commit: Callable[[], None] | None = None
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._stopped: CarnetError | None = None
         self._stopped_at = 0
@@ -132,14 +136,20 @@ class Sequencer:
 
     def enqueue(self, submission: Submission) -> Future[Receipt]:
         """Queue a submission; the future resolves with its receipt or with Malformed, Refused or Stopped."""
-        future: Future[Receipt] = Future()
-        future.set_running_or_notify_cancel()  # what is queued will be written: a caller can't take it back
-        with self._lock:
-            if self.stopped is not None:
-                future.set_exception(self.stopped)
-            else:
-                self._queue.put(_Waiting(submission, future))
-        return future
+        waiting = _Waiting(submission, _future())
+        self._put([waiting])
+        return waiting.future
+
+    def enqueue_all(self, submissions: Sequence[tuple[Submission, Callable[[Future[Receipt]], None]]]) -> None:
+        """Queue submissions that came together, in their order: those that touch different things share groups.
+
+        Each comes with what is called with its future when that has resolved, as in `enqueue`.
+        """
+        waiting = [_Waiting(submission, _future()) for submission, _ in submissions]
+        for one, (_, done) in zip(waiting, submissions, strict=True):
+            one.future.add_done_callback(done)
+        if waiting:
+            self._put(waiting)
 
     def submit(self, submission: Submission) -> Receipt:
         """Queue a submission and wait for its receipt."""
@@ -151,6 +161,14 @@ class Sequencer:
             self._closed = Stopped("couldn't append: the ledger is closed", code="closed")
             self._queue.put(None)
         self._thread.join()
+
+    def _put(self, waiting: list[_Waiting]) -> None:
+        with self._lock:
+            stopped = self.stopped
+            if stopped is None:
+                self._queue.put(waiting)
+        if stopped is not None:
+            _fail(waiting, stopped)
 
     def _run(self) -> None:
         group, deferred = list[_Waiting](), list[_Waiting]()
@@ -269,7 +287,8 @@ class Sequencer:
     def _admitted(self, waiting: _Waiting, now: int) -> bool:
         submission = waiting.submission
         try:
-            if submission.digest is not None:
+            # Only where the statementId, which the digest covers, is known: one look into memory in place of a read.
+            if submission.digest is not None and submission.body["statementId"] in self._record.statement_ids:
                 index = self._log.find_statement(submission.digest)
                 if index is not None:
                     waiting.future.set_result(self.receipt(index))
@@ -296,7 +315,10 @@ class Sequencer:
         chain, entries = self._record.head, []
         for waiting in admitted:
             s = waiting.submission
-            entry = decode_entry(encode_entry(s.kind, s.body, s.actor, s.signature, now, chain))
+            if s.canonical is not None:
+                entry = assemble_entry(s.kind, s.body, s.canonical, s.actor, s.signature, now, chain)
+            else:
+                entry = decode_entry(encode_entry(s.kind, s.body, s.actor, s.signature, now, chain))
             frontier.append(entry.leaf)
             chain = chain_head(chain, entry.leaf)
             entries.append(entry)
@@ -328,11 +350,17 @@ def _code(error: BaseException) -> str:
     return error.code if isinstance(error, CarnetError) else "unavailable"
 
 
-def _take(item: _Waiting | None, into: list[_Waiting]) -> bool:
-    if item is None:
+def _take(items: list[_Waiting] | None, into: list[_Waiting]) -> bool:
+    if items is None:
         return False
-    into.append(item)
+    into.extend(items)
     return True
+
+
+def _future() -> Future[Receipt]:
+    future: Future[Receipt] = Future()
+    future.set_running_or_notify_cancel()  # what is queued will be written: a caller can't take it back
+    return future
 
 
 def _disjoint(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
@@ -352,4 +380,5 @@ def _disjoint(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
 
 def _new_entry(entry: Entry, submission: Submission) -> NewEntry:
     statement_id = submission.body.get("statementId") if submission.digest is not None else None
-    return NewEntry(entry.raw, entry.leaf, submission.digest, bytes.fromhex(statement_id[2:]) if statement_id else None)
+    known_by = bytes.fromhex(statement_id[2:]) if statement_id else None
+    return NewEntry(entry.raw, entry.leaf, submission.digest, known_by, submission.secret)

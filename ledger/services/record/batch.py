@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from threading import Lock
+from contextlib import contextmanager
 from typing import Any
 
 from ledger.ports import Log, Secrets, Segments
 from ledger.services.record.append import Receipt, Sequencer, Submission
 from ledger.services.record.batch_history import history_of
+from ledger.services.record.lines import Line
 from ledger.services.record.participant import Freshness, Participants
-from verifier.errors import CarnetError, Malformed, NotFound, Refused, Unavailable
+from ledger.services.record.staging import Staging
+from verifier.errors import Malformed, NotFound, Refused, Unavailable
 from verifier.instant import format_instant
 from verifier.record.batch import Batch, RetireReason, Slot
 from verifier.record.record import Record
 from verifier.record.statement import STRUCTS, Kind, Statement, verify
-from verifier.record.struct import ZERO32
 from verifier.segment.view import salt_commitment
 
 
@@ -37,7 +36,7 @@ class Batches:
         self._record, self._log, self._segments, self._secrets = record, log, segments, secrets
         self._participants = participants
         self._sequencer: Sequencer | None = None
-        self._staging, self._under_way = Lock(), Counter[bytes]()
+        self.staging = Staging(record, segments)
 
     def use(self, sequencer: Sequencer) -> None:
         """Take statements in from now on."""
@@ -58,12 +57,7 @@ class Batches:
             return self._register(submission, statement, salt)
 
     def _register(self, submission: Submission, statement: Statement, salt: bytes) -> Receipt:
-        self._writer.now()  # first: a clock that is days ahead makes everything late
-        if self._freshness.stale:
-            raise Unavailable(
-                "couldn't register: the registry has not been read for a day; recalls and scans go on",
-                code="register_stale",
-            )
+        self._check_fresh()
         if submission.digest is None or self._log.find_statement(submission.digest) is None:
             # Asked here too: a statement that is refused must leave nothing behind, not even a sealed salt.
             self._record.admit(statement.kind, statement.body, statement.actor, self._writer.now())
@@ -84,6 +78,44 @@ class Batches:
             if statement.kind is Kind.UNITS_RETIRED:
                 self._segments.hold(bytes.fromhex(statement.body["segmentRoot"][2:]))  # as in `register`
             return self._writer.submit(submission)
+
+    def submission(self, line: Line) -> Submission | Receipt:
+        """What a line of many is to become, or the receipt of what stands already; its signature has been checked.
+
+        A salt is sealed here and becomes durable with its entry: what is refused leaves none. Raises as `register`
+        and `change`.
+        """
+        statement, salt, known = line.statement, line.salt, self._known(line)
+        if known is not None:
+            return known
+        if line.words is not None:
+            raise line.words
+        secret: tuple[str, bytes] | None = None
+        if salt is not None:
+            self._check_fresh()
+            name = salt_name(statement.body["saltCommitment"])
+            secret = name, self._secrets.sealed(name, salt)
+        if any(root := bytes.fromhex(statement.body.get("segmentRoot", "0x")[2:])):
+            self._segments.hold(root)  # as in `_register`
+        return Submission(
+            statement.kind, statement.body, statement.actor, statement.signature, line.digest,
+            self._touches(statement), None, line.canonical, secret,
+        )  # fmt: skip
+
+    def _known(self, line: Line) -> Receipt | None:
+        """The receipt of a line that stands already: found under its statementId, which its digest covers."""
+        if line.statement.body["statementId"] not in self._record.statement_ids:
+            return None
+        index = self._log.find_statement(line.digest)
+        return self._writer.receipt(index) if index is not None else None
+
+    def _check_fresh(self) -> None:
+        self._writer.now()  # first: a clock that is days ahead makes everything late
+        if self._freshness.stale:
+            raise Unavailable(
+                "couldn't register: the registry has not been read for a day; recalls and scans go on",
+                code="register_stale",
+            )
 
     def find(self, batch_id: str) -> Batch:
         """The batch with this id (0x and 64 hex). Raises NotFound (`batch_unknown`)."""
@@ -150,30 +182,16 @@ class Batches:
 
     @contextmanager
     def _staged(self, statement: Statement) -> Iterator[None]:
-        """A segment is staged until an entry names it: a statement that is refused for good takes it along.
-
-        Not while another statement that names it is under way, and not when it may be signed anew (`expired`). The
-        signature has been checked before: a root is known to who sent it until an entry publishes it.
-        """
-        root = bytes.fromhex(str(statement.body.get("segmentRoot", ZERO32))[2:])
-        with self._staging:
-            self._under_way[root] += 1
-        refused = False
+        """A segment is staged until an entry names it: a statement that is refused for good takes it along."""
+        self.staging.begin(statement)
+        outcome: BaseException | None = None
         try:
             yield
-        except (Refused, Malformed) as error:
-            refused = self._sequencer is not None and error.code != "expired"
+        except BaseException as error:
+            outcome = error
             raise
         finally:
-            with self._staging:
-                self._under_way[root] -= 1
-                alone = not self._under_way[root]
-                if alone:
-                    del self._under_way[root]
-                if refused and alone and any(root) and root not in self._record.segment_roots:
-                    # If we stop before this line, or it fails, the sweep finds the segment after a day.
-                    with suppress(CarnetError):
-                        self._segments.discard(root)
+            self.staging.end(statement, outcome if self._sequencer is not None else None)
 
     @property
     def _writer(self) -> Sequencer:
@@ -198,6 +216,8 @@ class Batches:
             case Kind.UNDONE:
                 target = self._record.target(body["target"])
                 touched.add("0x" + target.batch.id.hex() if target else body["target"])
+            case Kind.INDEX_CONFIRMED:
+                touched.add("index")
             case _:
                 touched.add(body["batch"])
         return frozenset(touched)

@@ -22,6 +22,7 @@ from verifier.errors import CarnetError, NotFound, ProofInvalid, Refused
 from verifier.record.entry import decode_entry
 from verifier.record.record import Record
 from verifier.record.retired import SegmentReader
+from verifier.record.rules import KNOWN, Rules
 from verifier.tree.checkpoint import Checkpoint
 from verifier.tree.merkle import Frontier
 from verifier.tree.note import open_note
@@ -68,6 +69,7 @@ class Folds:
     kept: KeptFold | None
     segments: SegmentReader
     pin: str
+    known: Rules = KNOWN
 
     def open(self, signed_head: SignedHead, report: Report = silent) -> tuple[Record, Frontier]:
         """The record of all entries, from the saved fold where that can be used. Raises as `opening.fold`."""
@@ -77,7 +79,7 @@ class Folds:
                 return saved[0], fold(self.log, saved[0], self.pin, signed_head, saved[1])
             except (ProofInvalid, Refused) as error:  # the log is at fault, or the fold: all entries can tell
                 report(f"couldn't go on from the saved fold: {error}; all entries are read")
-        record = Record(self.segments)
+        record = Record(self.segments, self.known)
         return record, fold(self.log, record, self.pin, signed_head)
 
     def saved(self, report: Report = silent) -> tuple[SavedRecord, Frontier] | None:
@@ -101,7 +103,7 @@ class Folds:
         No record that others read is touched, and no lock is held. Raises Unavailable, ProofInvalid.
         """
         newest = self.log.latest_checkpoint()
-        record, frontier = self.saved() or (Record(self.segments), Frontier())
+        record, frontier = self.saved() or (Record(self.segments, self.known), Frontier())
         if newest is None or newest[0] <= record.size:
             return record.size
         size, note = newest
@@ -124,7 +126,7 @@ class Folds:
         note = self.log.read_checkpoint(state.size)
         if note is None:
             raise NotFound(f"couldn't use the fold: no signed head of {state.size} entries is here", code="unsigned")
-        record = SavedRecord(self.segments, state, self.log.entry)
+        record = SavedRecord(self.segments, state, self.log.entry, self.known)
         frontier = Frontier.at(state.size, self.log.hashes())  # 3
         if not self._signed(record, note) == (state.size, state.root) == (state.size, frontier.root()):
             raise ProofInvalid("couldn't use the fold: another root was signed at its size", code="root_differs")

@@ -14,6 +14,7 @@ from ledger.ports import Report
 from ledger.services.record.append import Sequencer, Submission, now_ms
 from verifier.errors import Refused
 from verifier.record.founding import NO_WITNESSES, Authority, Founding, check_policy, log_id
+from verifier.record.rules import NEWEST
 from verifier.record.statement import Domain, Kind, Proposal, header
 from verifier.tree.note import VerifierKey
 from verifier.tree.policy import Policy
@@ -26,7 +27,8 @@ Approve = Callable[[Proposal, Mapping[str, Any], Domain], Sequence[str]]
 class FoundingPlan:
     """What founders agree on. `operator` is the EVM address that may anchor, `log_key` signs checkpoints.
 
-    `witness_policy`: `none`, or a policy's text that `verifier.record.founding.check_policy` takes for this log key.
+    `rules`: the version that it starts with. `witness_policy`: `none`, or a policy's text that
+    `verifier.record.founding.check_policy` takes for this log key.
     """
 
     origin: str
@@ -34,6 +36,7 @@ class FoundingPlan:
     log_key: VerifierKey
     operator: str
     witness_policy: str = NO_WITNESSES
+    rules: int = NEWEST
 
 
 class FoundingChain(Protocol):
@@ -44,8 +47,8 @@ class FoundingChain(Protocol):
         """The chain's id."""
         ...
 
-    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority]) -> str:
-        """Deploy the registry; returns its address (0x, lower hex)."""
+    def deploy_registry(self, log_id: bytes, authorities: Sequence[Authority], rules: int) -> str:
+        """Deploy the registry, at this version of the rules; returns its address (0x, lower hex)."""
         ...
 
     def deploy_anchor(self) -> str:
@@ -66,13 +69,14 @@ def set_up_contracts(chain: FoundingChain, plan: FoundingPlan, approve: Approve,
     if plan.witness_policy != NO_WITNESSES:
         # Now, not when entry 0 is written: contracts cannot be taken back.
         check_policy(Policy.parse(plan.witness_policy), (plan.log_key,))
-    registry = chain.deploy_registry(log_id(plan.origin), plan.authorities)
+    registry = chain.deploy_registry(log_id(plan.origin), plan.authorities, plan.rules)
     report(f"registry contract at {registry}")
     anchor = chain.deploy_anchor()
     report(f"anchor contract at {anchor}")
     founding = Founding(
-        plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), plan.witness_policy, b""
-    )
+        plan.origin, chain.chain_id, registry, anchor, plan.authorities, (plan.log_key,), plan.witness_policy, b"",
+        plan.rules,
+    )  # fmt: skip
     body = {**header(now_ms()), "logId": "0x" + founding.log_id.hex(), "operator": plan.operator}
     try:
         chain.execute(Proposal.OPERATOR_SET, body, approve(Proposal.OPERATOR_SET, body, founding.domain))

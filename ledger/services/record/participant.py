@@ -30,6 +30,10 @@ class Details(Protocol):
         """Keep a JSON object about a subject, replacing what was there."""
         ...
 
+    def erase(self, subject: str) -> int:
+        """Forget a subject and everything below it (`subject/…`); returns how many objects that were."""
+        ...
+
 
 class Participants:
     """Describes participants; names come from beside the log and count only if they match their commitment."""
@@ -70,6 +74,16 @@ class Participants:
         if member is None or member.name_hash:  # an authority's name is committed to nowhere
             subject += "/0x" + name_commitment(salt, name).hex()
         self._details.put(subject, {"name": name, "salt": salt.hex()})
+
+    def forget_name(self, address: str) -> int:
+        """Erase every name kept for an address, with the salts that could show it; returns how many there were.
+
+        The log holds a salted commitment, so nothing there tells the name any more, and no proof rests on it.
+        Raises NotFound (`not_admitted`).
+        """
+        if address not in self._record.standing.participants:
+            raise NotFound(f"couldn't find {address}: no such participant", code="not_admitted")
+        return self._details.erase(f"participant/{address}")
 
     def name(self, member: Participant) -> str | None:
         """The name, or None when it was erased or does not match what was admitted."""
@@ -136,9 +150,10 @@ class Freshness:
     @property
     def stale(self) -> bool:
         """Whether nobody has heard of the registry for a day: registrations wait, and nothing is called registered."""
-        if self.newest is not None and self._clock() - self.newest() > MIRROR_AGE_LIMIT:
+        now, read_at = self._clock(), self.read_at
+        if self.newest is not None and now - self.newest() > MIRROR_AGE_LIMIT:
             return True
-        return self.read_at is None or self._clock() - self.read_at > MIRROR_AGE_LIMIT
+        return read_at is None or now - read_at > MIRROR_AGE_LIMIT
 
 
 def _suspension(member: Participant) -> dict[str, str] | None:

@@ -307,7 +307,7 @@ class Verification:
             gs1_office=gs1_office(code.gtin),
             unit=_unit_state(code, found),
             absence=self._absence(code, printed),
-            batches=tuple(self._batch_facts(f, code) for f in named),
+            batches=tuple(self._batch_facts(f, code, holder) for f in named),
             label=labels[0],
             labels_beside=tuple(labels[1:]),
             printed=printed_fields(code, *(one.code for one in question.beside)),
@@ -352,7 +352,7 @@ class Verification:
                 }
         return {"rests_on": "operator_statement"}
 
-    def _batch_facts(self, found: _Found, code: UnitCode) -> BatchFacts:
+    def _batch_facts(self, found: _Found, code: UnitCode, holder: str | None) -> BatchFacts:
         batch, standing = found.batch, self._record.standing
         maker = standing.participants[batch.maker]
         recall = batch.recall.current
@@ -375,7 +375,7 @@ class Verification:
             retired=self._retired(found),
             maker_suspension=maker.suspension,
             registered_while_suspended=maker.suspended_at(batch.recorded_at) is not None,
-            maker_holds_prefix=standing.holder(batch.gtin) == batch.maker,
+            maker_holds_prefix=holder == batch.maker,
         )
 
     def _retired(self, found: _Found) -> dict[RetireReason, dict[str, object]]:
