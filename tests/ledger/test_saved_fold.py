@@ -204,6 +204,15 @@ def test_an_audit_folds_from_entry_0_and_compares(kept: Kept, changed: str) -> N
     assert [one.code for one in findings.list] == ([] if changed == "nothing" else ["fold_differs"])
 
 
+def test_an_audit_that_can_not_go_so_far_accuses_no_fold(kept: Kept) -> None:
+    findings = Findings()
+    audit = FoldAudit(kept.file(), findings)
+    for _ in range(2):
+        audit.saw(folded(kept.sim, SAVED - 1))
+    audit.compare({}, SIZE)
+    assert (findings.list, len(findings.notes)) == ([], 1)
+
+
 def test_an_audit_of_a_fold_that_openings_would_not_use_says_so(kept: Kept) -> None:
     flipped(kept, Random(1))
     findings = Findings()
