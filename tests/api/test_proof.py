@@ -77,7 +77,7 @@ def test_a_code_without_a_serial_names_nothing_to_prove(stage: Stage, http: http
 def test_the_ledger_says_what_to_compare(stage: Stage, http: httpx.Client) -> None:
     ledger = http.get("/v1/ledger").json()
     assert ledger["founding_pin"] == stage.ledger.founding.pin.hex()
-    assert "somebody else" in ledger["compare_out_of_band"]
+    assert "somebody other than this server" in ledger["compare_out_of_band"]
     assert ledger["checkpoint"].startswith(stage.ledger.founding.origin)
     assert ledger["anchored"]["state"] == "final"
 
