@@ -249,7 +249,7 @@ def test_a_ledger_saves_while_it_runs_and_when_it_closes(tmp_path: Path, monkeyp
         opened.folding.start()
         made = [world.register(opened, maker, gtin("9521234", 1), f"L{number}") for number in range(5)]
         until = time.monotonic() + 20
-        while (saved := opened.folding._saved) < 8:
+        while (saved := opened.folding._saved) < 4:  # when its thread looks decides which sizes it saves
             assert time.monotonic() < until
             time.sleep(0.02)
         assert saved <= opened.record.size
@@ -259,7 +259,7 @@ def test_a_ledger_saves_while_it_runs_and_when_it_closes(tmp_path: Path, monkeyp
     with open_ledger(world.home, report=said.append) as opened:
         record = opened.record
         assert isinstance(record, SavedRecord)
-        assert record.state.size == record.size, "saved when it closed"
+        assert record.state.size == record.size, f"saved when it closed: {world.log}"
         assert opened.batches.find_lot(gtin("9521234", 1), "L0").recall.current is not None
         assert len(record.by_gtin[gtin("9521234", 1)]) == 6
     assert said == []
