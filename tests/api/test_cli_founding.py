@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from cli_world import Cli, process
 
+from ledger.chain.abi import Revert
 from ledger.chain.evm import EvmChain
+from ledger.chain.transactions import ChainRefused
 from ledger.home import Home
 from verifier.errors import Unavailable
 from verifier.tree.note_key import KeyType, SigningKey
@@ -202,6 +204,27 @@ def test_an_admission_whose_answer_was_lost_is_completed_by_a_repeat(cli: Cli, m
     other = (*admit[:-1], "Somebody Else", *more)
     assert cli.no(*other)["code"] == "chain_refused"
     assert cli.yes("participant", "show", "late")["name"] == "Late & Sons", "nor does a refused attempt take its name"
+
+
+def test_a_decision_of_this_second_waits_for_the_chain_s_clock(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node whose clock is a second behind refuses what is of now; the votes are good, so they are sent again."""
+    execute, refused = EvmChain.execute, []
+
+    def behind(chain: EvmChain, kind: str, body: dict[str, Any], signatures: list[str]) -> Any:
+        if not refused:
+            refused.append(body)
+            raise ChainRefused(Revert("RegistryEffectiveTimeOutOfRange", {}))
+        return execute(chain, kind, body, signatures)
+
+    cli.yes("key", "new", "hasty")
+    signs = ("--sign", "authority-nl", "--sign", "authority-br")
+    cli.yes("participant", "admit", "hasty", *ADMIT, *signs)
+    monkeypatch.setattr(EvmChain, "execute", behind)
+    made = cli.yes("participant", "suspend", "hasty", "--kind", "fraud", *signs)
+    assert (len(refused), made["relayed"][0]["body"]) == (1, refused[0])
+    refused.clear()
+    future = ("--effective-at", "2999-01-01T00:00:00Z")
+    assert cli.no("participant", "suspend", "hasty", "--kind", "fraud", *signs, *future)["code"] == "chain_refused"
 
 
 def test_files_of_different_proposals_are_not_mixed(cli: Cli, tmp_path: Path) -> None:

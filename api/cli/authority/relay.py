@@ -6,6 +6,7 @@ anything is sent, and the repeated command continues from what the registry has 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from verifier.record.statement import Proposal
 
 if TYPE_CHECKING:
     from ledger.chain.evm import EvmChain
+    from ledger.chain.transactions import Receipt
     from ledger.home import Home
     from ledger.opened import Ledger
 
@@ -94,7 +96,7 @@ def _execute(evm: EvmChain, ledger: Ledger, draft: Draft, out: Out) -> dict[str,
 
     answer = {"proposal": draft.proposal.value, "body": dict(draft.body), "signers": draft.signers()}
     try:
-        receipt = evm.execute(draft.proposal, draft.body, draft.signatures)
+        receipt = _executed(evm, draft, out)
     except ChainRefused as refusal:
         done = _done_before(evm, ledger, draft) if refusal.reason.name in _DONE else None
         if done is None:
@@ -104,6 +106,26 @@ def _execute(evm: EvmChain, ledger: Ledger, draft: Draft, out: Out) -> dict[str,
     return {**answer, "transaction": receipt.tx_hash, "block_number": receipt.block_number}
 
 
+def _executed(evm: EvmChain, draft: Draft, out: Out) -> Receipt:
+    """Execute a draft; one that is of this second waits until the chain's clock has reached it. Raises ChainRefused."""
+    from ledger.chain.transactions import ChainRefused
+    from ledger.services.record.append import now_ms
+
+    for pause in CLOCK_PAUSES:
+        try:
+            return evm.execute(draft.proposal, draft.body, draft.signatures)
+        except ChainRefused as refusal:
+            times = [int(draft.body[name]) for name in ("issuedAt", "effectiveAt") if name in draft.body]
+            if refusal.reason.name not in _AHEAD or max(times) > now_ms():
+                raise
+            out.note("the chain's clock is behind this computer's; the proposal is sent again in a moment")
+            time.sleep(pause)
+    return evm.execute(draft.proposal, draft.body, draft.signatures)
+
+
+CLOCK_PAUSES = (1.0, 2.0, 4.0)
+"""Seconds before a proposal is sent again that the chain's clock had not reached."""
+_AHEAD = {"RegistryIssuedInFuture", "RegistryEffectiveTimeOutOfRange"}
 _DONE = {
     "RegistryAlreadyExecuted", "RegistryAlreadyAdmitted", "RegistryAlreadySuspended", "RegistryNotSuspended",
     "RegistryPrefixHeld", "RegistryPrefixNotHeld", "RegistryOperatorUnchanged", "RegistryRulesNotNext",
