@@ -95,7 +95,7 @@ LENIENT: dict[str, Class] = {
 
 FOREIGN: dict[str, Class] = {
     "a text that starts like an AI by chance": lambda t, o, e: (
-        o.why == "text" and "\x1d" not in body(t) and len(re.findall(r"\(\d{2,4}\)", body(t))) < 2
+        o.why == "text" and "\x1d" not in body(t) and len(re.findall(r"\([0-9]{2,4}\)", body(t))) < 2
     ),
     "somebody's web address": lambda t, o, e: o.why == "link" and not re.search(r"/01/[0-9A-Za-z]{7,18}/", body(t)),
     "nothing that names a product": lambda t, o, e: (
