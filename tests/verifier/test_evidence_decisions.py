@@ -131,6 +131,23 @@ def test_a_file_reaches_no_further_for_people_than_for_goods() -> None:
     report = check_evidence(encode_evidence(shorter), pin=here.sim.pin)
     assert report.ok, report.failed
     assert report.shows["decisions"] == {"count": 9, "complete_to": end}
+    assert report.shows["log"]["size"] > end
+    assert standing(report) == ("not_checked", "not_checked", "not_checked", "not_checked"), (
+        "the newest may be left out"
+    )
+
+
+def test_without_all_decisions_nothing_good_rests_on_who_confirmed() -> None:
+    """The decision that takes a confirmer's right may be left out with the row."""
+    file = file_about(listed().good)
+    assert file.decisions is not None
+    for spec in (SPEC, SPEC_2):
+        bare = replace(file, decisions=None, spec=spec)
+        report = check_evidence(encode_evidence(bare), pin=listed().sim.pin)
+        assert report.ok, report.failed
+        index = report.shows["index"]
+        assert index["independent"] == "not_checked"
+        assert (index["no_recall_up_to"], index["lot_absent_up_to"]) == (None, None)
 
 
 def many(decisions: int) -> tuple[Sim, MadeBatch]:

@@ -29,6 +29,7 @@ from verifier.record.excerpt import Excerpt
 from verifier.record.founding import Founding, parse_founding
 from verifier.record.head import Head, open_head
 from verifier.record.independence import Independence, independence
+from verifier.record.index import LISTED_FROM
 from verifier.record.participant import goes_beyond
 from verifier.record.rules import KNOWN, Rules
 from verifier.record.sealed_index import SealedIndex
@@ -400,7 +401,9 @@ class _Check:
             },
             "batch": self._batch_facts(batch) if batch else None,
             "unit": unit_facts(unit, batch, self._blind_unknown) if unit and batch else None,
-            "index": index_facts(part, self._index, self._excerpt) if part and self._index else None,
+            "index": index_facts(part, self._index, self._excerpt, told=self._tells_decisions)
+            if part and self._index
+            else None,
             "decisions": {"count": self._decisions, "complete_to": part.complete_to}
             if part and self._decisions is not None
             else None,
@@ -419,11 +422,20 @@ class _Check:
             "batch": batch_facts(self._batch, self._excerpt.standing, checked=False),
         }
 
+    @property
+    def _tells_decisions(self) -> bool:
+        """Whether the right of confirmers is shown: by the row of decisions, a node, or rules that know no such row."""
+        asked = self._register is not None and self._register.tells_standing and not self._register.stale
+        return self._decisions is not None or asked or self._excerpt.standing.rules < LISTED_FROM
+
     def _batch_facts(self, batch: Batch) -> dict[str, Any]:
         standing, part = self._excerpt.standing, self._file.index
-        whole = part is not None and self._decisions is not None and tells_standing(batch, standing, part.complete_to)
-        facts = batch_facts(batch, standing, checked=whole or self._register is not None)
-        return self._register.worse(facts, batch) if self._register is not None else facts
+        # A decision may lie between the complete part and the head, so only a part that reaches the head tells all.
+        whole = part is not None and self._decisions is not None and part.complete_to == self._head.size
+        whole = whole and part is not None and tells_standing(batch, standing, part.complete_to)
+        register = self._register
+        facts = batch_facts(batch, standing, checked=whole or (register is not None and register.tells_standing))
+        return register.worse(facts, batch) if register is not None else facts
 
 
 _ON_PAUSE = {"anchor", "chain"}

@@ -80,8 +80,12 @@ def unit_facts(unit: UnitProof, batch: Batch, blind_unknown: bool) -> dict[str, 
     }
 
 
-def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt) -> dict[str, Any]:
-    """What is complete about the goods, up to which size, and who confirmed the index that this rests on."""
+def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt, *, told: bool) -> dict[str, Any]:
+    """What is complete about the goods, up to which size, and who confirmed the index that this rests on.
+
+    `told`: whether every decision about those who confirmed is shown. If not, nothing favourable is said: the one that
+    takes a confirmer's right may be left out.
+    """
     if part.lot is not None:
         batch = excerpt.by_lot.get((part.gtin, part.lot))
         batches = [batch] if batch is not None else []
@@ -97,10 +101,10 @@ def index_facts(part: IndexPart, sealed: SealedIndex, excerpt: Excerpt) -> dict[
         "lot": part.lot,
         "sealed_in": sealed.index,
         "confirmed_by": [one.to_json() for one in who.confirmers],
-        "independent": who.shown,
+        "independent": who.shown if told else NOT_CHECKED,
         "complete_to": part.complete_to,
-        "no_recall_up_to": part.complete_to if known and not adverse else None,
-        "lot_absent_up_to": part.complete_to if not batches else None,
+        "no_recall_up_to": part.complete_to if told and known and not adverse else None,
+        "lot_absent_up_to": part.complete_to if told and not batches else None,
     }
 
 

@@ -22,6 +22,7 @@ from verifier.record.batch import Batch
 from verifier.record.entry import Entry
 from verifier.record.founding import Founding
 from verifier.record.participant import PREFIX_LENGTHS, Mirrored, Standing, parse_mirrored
+from verifier.record.rules import NEWEST
 from verifier.record.statement import Kind, Proposal
 
 STALE = "register_stale"
@@ -72,6 +73,11 @@ class Register:
                 for one in self.missing
             ],
         }
+
+    @property
+    def tells_standing(self) -> bool:
+        """Whether what the registry told gives the standing of the people in the file."""
+        return self.standing is not None
 
     def worse(self, facts: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
         """The facts of a batch with the maker's standing as the registry has it, where that is the worse one."""
@@ -141,7 +147,10 @@ def _missing(
         if sequence in shown:
             continue
         try:
-            about = subject_of(decided_body(event, founding.domain))
+            body = decided_body(event, founding.domain)
+            if event.proposal is Proposal.RULES_RAISED and body["version"] <= NEWEST:
+                continue  # what may be said has grown, and nothing about anybody has changed
+            about = subject_of(body)
             if (Proposal.OPERATOR_SET.value if event.proposal is Proposal.OPERATOR_SET else about) in subjects:
                 missing.append(decided(event, _block(event, chain), founding.domain))
         except ProofInvalid as error:
@@ -164,7 +173,8 @@ def _folded(decisions: Sequence[Mirrored], founding: Founding) -> Standing | Non
     standing = Standing(founding)
     try:
         for one in sorted(decisions, key=lambda one: one.sequence):
-            standing.apply(one, 0)
+            if one.proposal is not Proposal.RULES_RAISED:  # nobody's standing rests on it, known or not
+                standing.apply(one, 0)
     except (CarnetError, KeyError, ValueError):
         return None
     return standing
