@@ -32,10 +32,13 @@ class Lots(Sequence[Batch]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Batch]: ...
     def __getitem__(self, at: int | slice) -> Batch | Sequence[Batch]:
-        if isinstance(at, slice):
-            return list(self)[at]
         new = len(self._new)  # read once: it may grow
-        place = range(new + len(self._older))[at]
+        places = range(new + len(self._older))[at]
+        if isinstance(places, range):
+            return [self._at(place, new) for place in places]
+        return self._at(places, new)
+
+    def _at(self, place: int, new: int) -> Batch:
         return self._new[new - 1 - place] if place < new else self._older[place - new]
 
     def __iter__(self) -> Iterator[Batch]:
