@@ -114,17 +114,19 @@ class SavedRecord(Record):
             return None
         changes = self._tables.changes
         history = [index, *(changes.key_at(at)[32:] for at in changes.under(leaf))]
-        part, leaves = Record(self._segments, self.known), Frontier()
-        for at in map(int.from_bytes, history):
-            entry = decode_entry(self._entry(at))
-            if at == int.from_bytes(index) and entry.leaf != leaf:
-                raise _differs(at)
+        entries = [(at, decode_entry(self._entry(at))) for at in map(int.from_bytes, history)]
+        first, leaves = entries[0][1], Frontier()
+        if first.leaf != leaf:
+            raise _differs(entries[0][0])
+        for _, entry in entries:
             leaves.append(entry.leaf)
+        said = self._front(index_key(first.body["gtin"], first.body["lot"]))
+        if said is None or said.encode() != leaves.encode():  # before anything in them is believed
+            raise _differs(entries[0][0])
+        part = Record(self._segments, self.known)
+        for at, entry in entries:
             part._integrate_statement(entry, entry.leaf, at)
         (batch,) = part.batches.values()
-        said = self._front(index_key(batch.gtin, batch.lot))
-        if said is None or said.encode() != leaves.encode():
-            raise _differs(batch.index)
         return batch, part._targets
 
     # what changes is put above the tables first

@@ -61,6 +61,8 @@ class FoldFile:
         for part in parts:
             digest.update(part)
         sealed = self._vault.seal(_SEALED.pack(sum(map(len, parts)), digest.digest()), self._context)
+        for left in self._path.parent.glob(f".{self._path.name}.*"):  # of a writer that was killed while it saved
+            left.unlink(missing_ok=True)
         # If we stop before this ends, restart finds the old file: it speaks of fewer entries, and more are read.
         write_file(self._path, [_MAGIC, _LENGTH.pack(len(sealed)), sealed, *parts])
 
