@@ -287,6 +287,32 @@ def test_the_rate_is_charged_by_the_number_of_lines(many: Many) -> None:
         assert http.post("/v1/statements", json=junk).status_code == 200, "who has sent nothing may send"
 
 
+def test_a_line_that_is_nested_as_deep_as_can_be_ends_no_helper(many: Many, http: httpx.Client) -> None:
+    send(http, [many.registration()])
+    checkers = many.stage.ledger.checkers
+    assert checkers is not None
+    before = set(checkers.pids())
+    good = json.dumps(many.registration())
+    for depth in (900, 975, 980, 984, 985, 986, 990):
+        deep = '{"a":' * depth + "1" + "}" * depth
+        for place in (f'"kind":{deep},"body":{{}}', f'"kind":"undone","body":{deep}'):
+            line = '{"statement":{' + place + ',"actor":"0x","signature":"0x"}}'
+            response = http.post(
+                "/v1/statements", content=f"[{line},{good}]".encode(), headers={"Content-Type": "application/json"}
+            )
+            assert response.status_code in (200, 400), response.text[:200]
+    assert set(checkers.pids()) == before
+
+
+def test_a_refusal_is_not_as_long_as_what_is_refused(many: Many, http: httpx.Client) -> None:
+    long = "\x7f" * 1_000_000
+    wrong_kind, wrong_field = many.registration(), many.registration()
+    wrong_kind["statement"]["kind"] = long
+    wrong_field["statement"]["body"][long] = "1"
+    response = http.post("/v1/statements", json=[wrong_kind, wrong_field])
+    assert (response.status_code, len(response.content) < 10_000) == (200, True)
+
+
 def test_helpers_that_are_killed_are_replaced(many: Many, http: httpx.Client) -> None:
     send(http, [many.registration()])
     checkers = many.stage.ledger.checkers

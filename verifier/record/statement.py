@@ -144,7 +144,8 @@ def parse_statement(value: Any) -> Statement:
         kind = Kind(value["kind"])
         shape = STRUCTS[kind]
     except (ValueError, KeyError) as error:
-        raise Malformed(f"couldn't read a statement: {value['kind']!r} is no kind that is signed", at="kind") from error
+        got = repr(value["kind"][:80]) if isinstance(value["kind"], str) else type(value["kind"]).__name__
+        raise Malformed(f"couldn't read a statement: {got} is no kind that is signed", at="kind") from error
     shape.check(value["body"])
     check_hex("actor", value["actor"], 20)
     check_hex("signature", value["signature"], 65)

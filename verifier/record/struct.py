@@ -91,7 +91,7 @@ class Struct:
             got = set(body) if isinstance(body, Mapping) else set()
             raise Malformed(
                 f"couldn't read {self.name}: missing fields {sorted(self.names - got)}, unknown fields "
-                f"{sorted(map(str, got - self.names))}",
+                f"{[name[:80] for name in sorted(map(str, got - self.names))[:20]]}",
                 code="body_keys",
             )
         for name, kind in self.fields:

@@ -290,7 +290,8 @@ class Sequencer:
                     return False
                 continue
             except Empty:
-                pass
+                if self._closed:  # the end was taken from the queue before the writer was held up
+                    return False
             try:
                 self._settle()
             except Exception as error:

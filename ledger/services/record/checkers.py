@@ -60,6 +60,7 @@ class Checkers:
         (`check_worker`: two helpers ended early over it), Stopped (`closed`).
         """
         future: Future[Checked] = Future()
+        future.set_running_or_notify_cancel()  # whoever stops waiting takes no answer away from others
         with self._lock:
             if self._closed:
                 future.set_exception(Stopped("couldn't check statements: the ledger is closed", code="closed"))

@@ -107,6 +107,9 @@ def _checked(given: Any, domain: Domain) -> Plain:
         raw = _canonical(statement)  # 5
     except CarnetError as error:
         return plain_error(error)
+    except (RecursionError, MemoryError, ValueError) as error:  # one line's, which must not end a helper that many use
+        words = f"couldn't read the line: it is nested too deep or too large ({type(error).__name__})"
+        return plain_error(Malformed(words))
     return (
         statement.kind.value, statement.body, statement.actor, statement.signature, digest, salt, raw,
         _hidden(statement),  # 6
