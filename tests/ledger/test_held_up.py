@@ -170,6 +170,23 @@ def test_a_fault_that_comes_once_costs_nobody_more_than_a_repeat(desk: Desk, eng
         assert opened.sequencer.stopped is None
 
 
+def test_a_group_that_was_half_taken_in_is_taken_in_to_its_end(desk: Desk) -> None:
+    """A record that rests on a saved fold reads storage while it takes entries in, and that may fail in between."""
+    with desk.open() as opened, pytest.MonkeyPatch.context() as patch:
+        integrate, failed = opened.record.integrate, []
+
+        def fails_once(entry: Any) -> None:
+            integrate(entry)
+            if not failed:
+                failed.append(entry)
+                raise Unavailable("couldn't read an entry", code="database")
+
+        patch.setattr(opened.record, "integrate", fails_once)
+        assert opened.sequencer.submit(seal(0)).index == 2
+        assert failed
+        assert opened.sequencer.submit(seal(1)).index == 3
+
+
 @pytest.mark.parametrize("error", [lambda: OSError(EMFILE, "files"), MemoryError])
 def test_a_lack_before_anything_is_written_refuses_that_one_alone(
     desk: Desk, error: Callable[[], BaseException]

@@ -234,7 +234,7 @@ class Sequencer:
     def _finish(self, group: _Group) -> None:
         """Sign a committed group, integrate and answer it. Until the signature is made, a repeat does the same."""
         self._signer.sign(group.head)  # 4
-        for entry in group.entries:  # 5
+        for entry in group.entries[self._record.size - group.before.size :]:  # 5; a repeat goes on where it failed
             self._record.integrate(entry)
         self._frontier, self._unsettled = group.frontier, None
         for offset, waiting in enumerate(group.admitted):  # 6
