@@ -101,12 +101,16 @@ def _checkers(here: Site) -> Checkers:
 async def _checked(request: Request, body: bytes) -> list[Line | CarnetError]:
     """The lines, counted against their sender. A sender of too many is refused before a signature is checked."""
     checkers = _checkers(site(request))
+    # Charged before anything is checked, by what the bytes look like: else many at once would all be checked first.
+    claimed = min(LINES_MAX, max(1, body.count(b'"statement"'), -(-len(body) // STATEMENT_BODY)))
+    charge(request, claimed - 1)
     try:
-        lines = await asyncio.wrap_future(checkers.check(body, min(LINES_MAX, allowance(request))))
+        most = min(LINES_MAX, claimed - 1 + allowance(request))
+        lines = await asyncio.wrap_future(checkers.check(body, most))
     except TooMany as error:
-        charge(request, error.lines - 1)  # this raises, unless a minute has ended just now
+        charge(request, error.lines - claimed)  # this raises, unless a minute has ended just now
         return await asyncio.wrap_future(checkers.check(body, LINES_MAX))
-    charge(request, len(lines) - 1)
+    charge(request, len(lines) - claimed)
     return lines
 
 

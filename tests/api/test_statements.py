@@ -287,6 +287,18 @@ def test_the_rate_is_charged_by_the_number_of_lines(many: Many) -> None:
         assert http.post("/v1/statements", json=junk).status_code == 200, "who has sent nothing may send"
 
 
+def test_many_at_once_are_charged_before_they_are_checked(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkers, asked = many.stage.ledger.checkers, []
+    assert checkers is not None
+    check = checkers.check
+    monkeypatch.setattr(checkers, "check", lambda body, most: asked.append(most) or check(body, most))
+    junk = [{"statement": {}}] * 6
+    with client(many.stage.ledger, rates={Rate.LINES: "10/minute"}) as http, ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(lambda _: http.post("/v1/statements", json=junk).status_code, range(8)))
+    assert sorted(set(codes)) == [200, 429]
+    assert len(asked) == codes.count(200) == 1
+
+
 def test_a_line_that_is_nested_as_deep_as_can_be_ends_no_helper(many: Many, http: httpx.Client) -> None:
     send(http, [many.registration()])
     checkers = many.stage.ledger.checkers
