@@ -14,17 +14,16 @@ import queue
 import socket
 import sqlite3
 import statistics
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from itertools import cycle
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from bench import Bench, Figure, benchmark, seconds
 from bench.scene import Registrations, Scene
+from bench.served import next_address, serving
 from verifier.record.founding import Founding
 from verifier.record.statement import Domain, parse_statement, verify
 
@@ -36,7 +35,6 @@ PRODUCTS = 100
 """GTINs that they are spread over."""
 LIMIT_HUNDREDS, LIMIT_SINGLY = 0.8, 0.4
 _PER_ADDRESS = 20  # requests of one loopback address: 2,000 lines, where a minute allows 3,000
-_ROOT = Path(__file__).resolve().parents[1]
 
 
 @benchmark("statements")
@@ -48,7 +46,7 @@ def statements(bench: Bench) -> list[Figure]:
         bench.say(f"signing {bench.repeat} rounds of {IN_HUNDREDS + SINGLY:,}, and one to warm up")
         rounds = [(_lines(maker, IN_HUNDREDS), _lines(maker, SINGLY)) for _ in range(bench.repeat + 1)]
     times: dict[str, list[float]] = {}
-    with _serving(scene.home.path, bench.folder) as port:
+    with serving(__name__, scene.home.path, bench.folder / "bare.db") as (port, _):
         for at, (many, single) in enumerate(rounds):
             taken = _round(bench.folder / f"floor-{at}.db", port, domain, many, single)
             for name, took in taken.items() if at else ():
@@ -162,7 +160,7 @@ async def _load(port: int, path: str, bodies: list[list[str]], clients: int) -> 
 
 async def _client(port: int, waiting: Iterator[bytes]) -> None:
     while True:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_next_address(), 0))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(next_address(), 0))
         for _ in range(_PER_ADDRESS):
             asked = next(waiting, None)
             if asked is None:
@@ -175,28 +173,6 @@ async def _client(port: int, waiting: Iterator[bytes]) -> None:
             if not head.startswith(b"HTTP/1.1 200") or b'"refused":0,' not in body:
                 raise RuntimeError(f"the server answered {head!r} {body[:2_000]!r}")
         writer.close()
-
-
-_addresses = cycle(range(1, 2**22))
-
-
-def _next_address() -> str:
-    if sys.platform != "linux":  # others have but one loopback address; there the limits would have to be lifted
-        return "127.0.0.1"
-    number = next(_addresses)
-    return f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
-
-
-@contextmanager
-def _serving(home: Path, folder: Path) -> Iterator[int]:
-    """The server as a process of its own; gives its port."""
-    command = [sys.executable, "-m", __name__, str(home), str(folder / "bare.db")]
-    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()
 
 
 class _Bare:

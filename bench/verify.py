@@ -13,11 +13,9 @@ import json
 import os
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -27,6 +25,7 @@ from urllib.parse import quote
 from bench import Bench, Figure, benchmark
 from bench.scene import GTIN, OTHER_GTIN, Scene
 from bench.segment import serials_of
+from bench.served import next_address, serving
 from verifier.reading.digital_link import format_digital_link
 from verifier.reading.label import sign_label
 
@@ -38,7 +37,6 @@ LIMIT = 0.7
 _PER_ADDRESS = 100  # requests a connection sends before it comes from another loopback address: 120 a minute may pass
 _SECONDS = 0.7  # a round; many short ones, as the load of a machine changes
 _MESSAGE = bytes(90)  # as long as what a label signs
-_ROOT = Path(__file__).parents[1]
 
 
 @dataclass(slots=True)
@@ -71,7 +69,7 @@ def verify(bench: Bench) -> list[Figure]:
         for name in names
     }
     rounds: dict[str, list[Load]] = {name: [] for name in paths}
-    with _serving(scene.home.path) as (port, pid):
+    with serving(__name__, scene.home.path) as (port, pid):
         for name, asked in paths.items():
             asyncio.run(_load(port, asked, 0.5, CONNECTIONS))  # warm
             bench.say(f"{name}: {_check(port, asked[0], name)}")
@@ -169,7 +167,7 @@ async def _load(port: int, paths: list[str], seconds: float, connections: int) -
 
 async def _ask(port: int, asked: Iterator[bytes], until: float, load: Load) -> None:
     while time.perf_counter() < until:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_next_address(), 0))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(next_address(), 0))
         for _ in range(_PER_ADDRESS):
             start = time.perf_counter()
             if start > until:
@@ -183,28 +181,6 @@ async def _ask(port: int, asked: Iterator[bytes], until: float, load: Load) -> N
             load.latencies.append(time.perf_counter() - start)
             load.requests += 1
         writer.close()
-
-
-_addresses = cycle(range(1, 2**22))
-
-
-def _next_address() -> str:
-    if sys.platform != "linux":  # others have but one loopback address; there the limits would have to be lifted
-        return "127.0.0.1"
-    number = next(_addresses)
-    return f"127.{1 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
-
-
-@contextmanager
-def _serving(home: Path) -> Iterator[tuple[int, int]]:
-    """The server as a process of its own; gives its port and its process id."""
-    command = [sys.executable, "-m", __name__, str(home)]
-    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline()), process.pid
-        finally:
-            process.terminate()
 
 
 def _cpu(pid: int) -> float:
