@@ -10,10 +10,8 @@ from collections.abc import Sequence
 
 from verifier.errors import ProofInvalid
 from verifier.evidence.index import IndexPart
-from verifier.record.batch import Batch
 from verifier.record.entry import Entry, decode_entry
 from verifier.record.index import DECISIONS, IndexProof, check_list, verify_row
-from verifier.record.participant import Standing
 from verifier.record.sealed_index import SealedIndex
 from verifier.record.statement import Kind
 
@@ -63,11 +61,3 @@ def check_decisions(
             code="mirror_gap",
         )
     return len(shown)
-
-
-def tells_standing(batch: Batch, standing: Standing, complete_to: int) -> bool:
-    """Whether all decisions below `complete_to` tell the standing of a batch's maker, as the entries shown leave it.
-
-    Nothing is complete beyond that: a suspension may be left out before a registration there, or after a reinstatement.
-    """
-    return max(batch.index, standing.favours(batch.gtin, batch.maker)) < complete_to

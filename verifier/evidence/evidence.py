@@ -13,7 +13,7 @@ from typing import Any
 from verifier.chain.event import ChainReader
 from verifier.errors import CarnetError, Malformed, ProofInvalid, RulesUnknown, Unavailable
 from verifier.evidence.anchor import check_anchor, check_on_chain
-from verifier.evidence.decisions import check_decisions, tells_standing
+from verifier.evidence.decisions import check_decisions
 from verifier.evidence.explain import STEPS, Limits, Report, Step
 from verifier.evidence.facts import anchor_facts, batch_facts, index_facts, unit_facts, witness_facts
 from verifier.evidence.file import EvidenceFile, ShownEntry, decode_evidence
@@ -432,7 +432,6 @@ class _Check:
         standing, part = self._excerpt.standing, self._file.index
         # A decision may lie between the complete part and the head, so only a part that reaches the head tells all.
         whole = part is not None and self._decisions is not None and part.complete_to == self._head.size
-        whole = whole and part is not None and tells_standing(batch, standing, part.complete_to)
         register = self._register
         facts = batch_facts(batch, standing, checked=whole or (register is not None and register.tells_standing))
         return register.worse(facts, batch) if register is not None else facts
