@@ -32,7 +32,7 @@ Taken = tuple[list[Line | CarnetError], list[Outcome]]
 async def take_many(request: Request) -> Response:
     """Take every valid line of a request, and report the outcome of each.
 
-    1. the body; 2. its lines, checked in another process; 3. the rate, by the number of lines; 4. into the log.
+    1. the body; 2. the rate, by its lines and bytes; 3. its lines, checked in another process; 4. into the log.
 
     Raises Denied, Malformed (no such array); Unavailable, Stopped when no line could be answered.
     """
